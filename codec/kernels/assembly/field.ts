@@ -1,0 +1,154 @@
+// The vector field of the conditional flow, split by coordinate: dz_k/dt = a_k(z_others, t; c) z_k + b_k(z_others, t; c).
+// For each coordinate an MLP with one hidden layer sees the other coordinates, the site's projection of the context, and t
+// through a bias of each sweep.
+
+import { bounded, boundedSlope, sum4 } from './math';
+
+/** Bound of |a_k|: over a sweep of h = 1/N a coordinate's log-determinant stays within h * RATE_BOUND. */
+const RATE_BOUND: f32 = 2.4;
+/** The other coordinates enter the field within this bound, in units of the site's scale. */
+const CLAMP: f32 = 8;
+
+/** Coordinates, hidden units a coordinate, logistics a coordinate, sweeps. */
+export let channels: i32 = 0;
+export let hidden: i32 = 0;
+export let mixtures: i32 = 0;
+export let sweeps: i32 = 0;
+
+let step: f32 = 1;
+let tied: bool = true;
+let others: usize = 0;
+let weightsA: usize = 0;
+let weightsB: usize = 0;
+let timeBias: usize = 0;
+let biasA: usize = 0;
+let biasB: usize = 0;
+/** Distance from a field parameter to its gradient. */
+let toGradient: usize = 0;
+
+/** h * a_k and h * b_k of the last evaluation. */
+export let alpha: f32 = 0;
+export let beta: f32 = 0;
+let rawA: f32 = 0;
+
+/** Sets the flow's sizes and its parameters (`field.*` of the model definition, in that order) with their gradients. */
+export function fieldOpen(d: i32, h: i32, k: i32, n: i32, isTied: bool, parameters: usize, gradients: usize): void {
+  channels = d;
+  hidden = h;
+  mixtures = k;
+  sweeps = n;
+  tied = isTied;
+  step = <f32>1 / <f32>n;
+  const sets = isTied ? 1 : n;
+  others = parameters;
+  weightsA = others + (<usize>(sets * d * (d - 1) * h) << 2);
+  weightsB = weightsA + (<usize>(sets * d * h) << 2);
+  timeBias = weightsB + (<usize>(sets * d * h) << 2);
+  biasA = timeBias + (<usize>(n * d * h) << 2);
+  biasB = biasA + (<usize>(n * d) << 2);
+  toGradient = gradients - parameters;
+}
+
+@inline
+function clamped(z: f32): f32 {
+  return max<f32>(min<f32>(z, CLAMP), -CLAMP);
+}
+
+/** Hidden units' inputs at byte offset `at`, four at a time. */
+@inline
+function hiddenInput(p: usize, t: usize, w: usize, wStride: usize, z: usize, k: i32, at: usize): v128 {
+  let u = f32x4.add(v128.load(p + at), v128.load(t + at));
+  for (let o: i32 = 0; o < channels; o++) {
+    if (o == k) continue;
+    u = f32x4.add(u, f32x4.mul(f32x4.splat(clamped(load<f32>(z + (<usize>o << 2)))), v128.load(w + at)));
+    w += wStride;
+  }
+  return u;
+}
+
+@inline
+function softsign(u: v128): v128 {
+  return f32x4.div(u, f32x4.add(f32x4.splat(1), f32x4.abs(u)));
+}
+
+/** Evaluates coordinate k's field in sweep n at the state z (float32 each) into `alpha` and `beta`. */
+export function fieldAt(n: i32, k: i32, projection: usize, z: usize): void {
+  const row = <usize>hidden << 2;
+  const set = <usize>((tied ? 0 : n * channels) + k);
+  const at = <usize>(n * channels + k);
+  const p = projection + <usize>k * row;
+  const t = timeBias + at * row;
+  const w = others + set * <usize>(channels - 1) * row;
+  const a = weightsA + set * row;
+  const b = weightsB + set * row;
+  let sumA = f32x4.splat(0);
+  let sumB = f32x4.splat(0);
+  for (let i: usize = 0; i < row; i += 16) {
+    const v = softsign(hiddenInput(p, t, w, row, z, k, i));
+    sumA = f32x4.add(sumA, f32x4.mul(v, v128.load(a + i)));
+    sumB = f32x4.add(sumB, f32x4.mul(v, v128.load(b + i)));
+  }
+  rawA = sum4(sumA) + load<f32>(biasA + (at << 2));
+  alpha = step * bounded(rawA, RATE_BOUND);
+  beta = step * (sum4(sumB) + load<f32>(biasB + (at << 2)));
+}
+
+@inline
+function accumulate(at: usize, v: v128): void {
+  v128.store(at, f32x4.add(v128.load(at), v));
+}
+
+@inline
+function accumulateScalar(at: usize, v: f32): void {
+  store<f32>(at, load<f32>(at) + v);
+}
+
+/**
+ * Backward of `fieldAt` at the same arguments, right after it: from the gradients in alpha and beta adds those in the
+ * field's parameters, the site's projection and the other coordinates.
+ */
+export function fieldGradient(
+  n: i32,
+  k: i32,
+  projection: usize,
+  z: usize,
+  dAlpha: f32,
+  dBeta: f32,
+  dProjection: usize,
+  dz: usize,
+): void {
+  const row = <usize>hidden << 2;
+  const set = <usize>((tied ? 0 : n * channels) + k);
+  const at = <usize>(n * channels + k);
+  const p = projection + <usize>k * row;
+  const t = timeBias + at * row;
+  const w = others + set * <usize>(channels - 1) * row;
+  const a = weightsA + set * row;
+  const b = weightsB + set * row;
+  const dA = dAlpha * step * boundedSlope(rawA, RATE_BOUND);
+  const dB = dBeta * step;
+  const dA4 = f32x4.splat(dA);
+  const dB4 = f32x4.splat(dB);
+  const one = f32x4.splat(1);
+  for (let i: usize = 0; i < row; i += 16) {
+    const u = hiddenInput(p, t, w, row, z, k, i);
+    const q = f32x4.div(one, f32x4.add(one, f32x4.abs(u)));
+    const v = f32x4.mul(u, q);
+    accumulate(a + i + toGradient, f32x4.mul(v, dA4));
+    accumulate(b + i + toGradient, f32x4.mul(v, dB4));
+    let du = f32x4.add(f32x4.mul(dA4, v128.load(a + i)), f32x4.mul(dB4, v128.load(b + i)));
+    du = f32x4.mul(du, f32x4.mul(q, q));
+    accumulate(t + i + toGradient, du);
+    accumulate(dProjection + <usize>k * row + i, du);
+    let wo = w + i;
+    for (let o: i32 = 0; o < channels; o++) {
+      if (o == k) continue;
+      const zo = load<f32>(z + (<usize>o << 2));
+      if (abs(zo) < CLAMP) accumulateScalar(dz + (<usize>o << 2), sum4(f32x4.mul(du, v128.load(wo))));
+      accumulate(wo + toGradient, f32x4.mul(du, f32x4.splat(clamped(zo))));
+      wo += row;
+    }
+  }
+  accumulateScalar(biasA + (at << 2) + toGradient, dA);
+  accumulateScalar(biasB + (at << 2) + toGradient, dB);
+}

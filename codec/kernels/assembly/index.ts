@@ -1,0 +1,14 @@
+// The kernels' WebAssembly module: everything that decides a bit of a file. The caller owns the memory from `heapBase` on
+// and passes addresses in bytes; maps and rows must be aligned to 16.
+
+export { conv, convGradient, reluGradient, rowBiasGradient, rowProduct, rowProductWeightGradient, transposeWeights } from './conv';
+export { collectCarry, extendLattice, features, mergeLattice, spreadCarry, splitLattice } from './lattice';
+export { fieldOpen } from './field';
+export { decodeRow, encodeRow, flowSite } from './code';
+export { lossRow } from './loss';
+export { popUniform, pushUniform, stackCount, stackFailed, stackHigh, stackLow, stackLowest, stackOpen } from './stack';
+
+/** First address that the module does not use itself. */
+export function heapBase(): usize {
+  return (__heap_base + 15) & ~15;
+}

@@ -1,0 +1,211 @@
+// Lattices of a pyramid level and what the context network sees of them. A lattice map holds float32 samples, NHWC, of the
+// level's cell grid with a ring of two cells around it: (rows + 4) * (columns + 4) * channels values. Cells that the image
+// does not have, and the ring, repeat their nearest neighbour.
+
+export const PASS_D: i32 = 0;
+export const PASS_H: i32 = 1;
+export const PASS_V: i32 = 2;
+
+const RING: i32 = 2;
+
+/** Differences to the local mean enter the network divided by 8, the mean itself (and half the range less) by 256. */
+const DIFFERENCE_GAIN: f32 = 0.125;
+const MEAN_GAIN: f32 = 0.00390625;
+
+@inline
+function cell(map: usize, columns: i32, channels: i32, i: i32, j: i32): usize {
+  return map + (<usize>(((i + RING) * (columns + 2 * RING) + j + RING) * channels) << 2);
+}
+
+/**
+ * Takes every second pixel of a level's image, from row dy and column dx, as a map of cells. The level's
+ * height x width image is every 2^shift-th pixel of the tile, which is tileWidth wide.
+ */
+export function splitLattice(
+  map: usize,
+  columns: i32,
+  tile: usize,
+  tileWidth: i32,
+  shift: i32,
+  height: i32,
+  width: i32,
+  channels: i32,
+  dy: i32,
+  dx: i32,
+): void {
+  for (let i: i32 = 0; 2 * i + dy < height; i++) {
+    const line = ((2 * i + dy) << shift) * tileWidth;
+    for (let j: i32 = 0; 2 * j + dx < width; j++) {
+      const from = tile + (<usize>((line + ((2 * j + dx) << shift)) * channels) << 2);
+      memory.copy(cell(map, columns, channels, i, j), from, <usize>channels << 2);
+    }
+  }
+}
+
+/** Undoes `splitLattice`: puts the cells of a map that the image has at their pixels of the tile. */
+export function mergeLattice(
+  tile: usize,
+  tileWidth: i32,
+  shift: i32,
+  height: i32,
+  width: i32,
+  map: usize,
+  columns: i32,
+  channels: i32,
+  dy: i32,
+  dx: i32,
+): void {
+  for (let i: i32 = 0; 2 * i + dy < height; i++) {
+    const line = ((2 * i + dy) << shift) * tileWidth;
+    for (let j: i32 = 0; 2 * j + dx < width; j++) {
+      const to = tile + (<usize>((line + ((2 * j + dx) << shift)) * channels) << 2);
+      memory.copy(to, cell(map, columns, channels, i, j), <usize>channels << 2);
+    }
+  }
+}
+
+/**
+ * Completes a map of which the first `knownRows` x `knownColumns` cells are known: the rest and the ring repeat the nearest
+ * known cell; a map with no known cell at all takes those of `fallback`.
+ */
+export function extendLattice(
+  map: usize,
+  rows: i32,
+  columns: i32,
+  channels: i32,
+  knownRows: i32,
+  knownColumns: i32,
+  fallback: usize,
+): void {
+  if (knownRows == 0 || knownColumns == 0) {
+    memory.copy(map, fallback, <usize>((rows + 2 * RING) * (columns + 2 * RING) * channels) << 2);
+    return;
+  }
+  const size = <usize>channels << 2;
+  for (let i: i32 = 0; i < knownRows; i++) {
+    const first = cell(map, columns, channels, i, 0);
+    const last = cell(map, columns, channels, i, knownColumns - 1);
+    for (let j: i32 = 1; j <= RING; j++) memory.copy(first - <usize>j * size, first, size);
+    for (let j: i32 = 1; j <= columns - knownColumns + RING; j++) memory.copy(last + <usize>j * size, last, size);
+  }
+  const stride = <usize>(columns + 2 * RING) * size;
+  const top = cell(map, columns, channels, 0, -RING);
+  const bottom = cell(map, columns, channels, knownRows - 1, -RING);
+  for (let i: i32 = 1; i <= RING; i++) memory.copy(top - <usize>i * stride, top, stride);
+  for (let i: i32 = 1; i <= rows - knownRows + RING; i++) memory.copy(bottom + <usize>i * stride, bottom, stride);
+}
+
+@inline
+function difference(dst: usize, src: usize, offset: usize, mean: v128): void {
+  const gain = f32x4.splat(DIFFERENCE_GAIN);
+  v128.store(dst + offset, f32x4.mul(f32x4.sub(v128.load(src + offset), mean), gain));
+}
+
+/** Windows of `count` rows by 4 columns from (i, j) on, as differences to the mean; returns the address behind them. */
+function windows(dst: usize, map: usize, columns: i32, channels: i32, i: i32, j: i32, count: i32, mean: usize): usize {
+  const m0 = load<f32>(mean);
+  for (let r: i32 = 0; r < count; r++) {
+    const src = cell(map, columns, channels, i + r, j);
+    if (channels == 3) {
+      const m1 = load<f32>(mean, 4);
+      const m2 = load<f32>(mean, 8);
+      difference(dst, src, 0, f32x4(m0, m1, m2, m0));
+      difference(dst, src, 16, f32x4(m1, m2, m0, m1));
+      difference(dst, src, 32, f32x4(m2, m0, m1, m2));
+      dst += 48;
+    } else {
+      difference(dst, src, 0, f32x4.splat(m0));
+      dst += 16;
+    }
+  }
+  return dst;
+}
+
+/**
+ * Stem inputs of the cells of row i: `inputs` floats a cell. Also writes the local prediction, the mean of the four nearest
+ * known samples, to `means` (channels floats a cell). `carried` is the padded map of features carried up, for pass D.
+ */
+export function features(
+  pass: i32,
+  dst: usize,
+  inputs: i32,
+  means: usize,
+  a: usize,
+  d: usize,
+  h: usize,
+  carried: usize,
+  carry: i32,
+  i: i32,
+  columns: i32,
+  channels: i32,
+): void {
+  for (let j: i32 = 0; j < columns; j++) {
+    let out = dst + (<usize>(j * inputs) << 2);
+    const mean = means + (<usize>(j * channels) << 2);
+    const n0 = cell(a, columns, channels, i, j);
+    let n1: usize;
+    let n2: usize;
+    let n3: usize;
+    if (pass == PASS_D) {
+      n1 = cell(a, columns, channels, i, j + 1);
+      n2 = cell(a, columns, channels, i + 1, j);
+      n3 = cell(a, columns, channels, i + 1, j + 1);
+    } else if (pass == PASS_H) {
+      n1 = cell(a, columns, channels, i, j + 1);
+      n2 = cell(d, columns, channels, i - 1, j);
+      n3 = cell(d, columns, channels, i, j);
+    } else {
+      n1 = cell(a, columns, channels, i + 1, j);
+      n2 = cell(d, columns, channels, i, j - 1);
+      n3 = cell(d, columns, channels, i, j);
+    }
+    for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
+      store<f32>(mean + c, (load<f32>(n0 + c) + load<f32>(n1 + c) + load<f32>(n2 + c) + load<f32>(n3 + c)) * 0.25);
+    }
+    if (pass == PASS_D) {
+      out = windows(out, a, columns, channels, i - 1, j - 1, 4, mean);
+    } else if (pass == PASS_H) {
+      out = windows(out, a, columns, channels, i - 1, j - 1, 3, mean);
+      out = windows(out, d, columns, channels, i - 2, j - 1, 4, mean);
+    } else {
+      out = windows(out, a, columns, channels, i, j - 1, 2, mean);
+      out = windows(out, d, columns, channels, i - 1, j - 2, 3, mean);
+      out = windows(out, h, columns, channels, i - 1, j - 2, 4, mean);
+    }
+    for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
+      store<f32>(out + c, load<f32>(mean + c) * MEAN_GAIN);
+    }
+    out += <usize>channels << 2;
+    if (pass == PASS_D) {
+      const from = carried + (<usize>(((i + 1) * (columns + 2) + j + 1) * carry) << 2);
+      memory.copy(out, from, <usize>carry << 2);
+    }
+  }
+}
+
+/**
+ * Spreads a coarse level's features over the finer level's cells: fine cell (i, j) takes the `carry` features number
+ * 2 * (i & 1) + (j & 1) of coarse cell (i >> 1, j >> 1). Both maps have a ring of one.
+ */
+export function spreadCarry(fine: usize, rows: i32, columns: i32, coarse: usize, coarseColumns: i32, carry: i32): void {
+  for (let i: i32 = 0; i < rows; i++) {
+    for (let j: i32 = 0; j < columns; j++) {
+      const part = 2 * (i & 1) + (j & 1);
+      const from = (((i >> 1) + 1) * (coarseColumns + 2) + (j >> 1) + 1) * 4 * carry + part * carry;
+      const to = ((i + 1) * (columns + 2) + j + 1) * carry;
+      memory.copy(fine + (<usize>to << 2), coarse + (<usize>from << 2), <usize>carry << 2);
+    }
+  }
+}
+
+/** The transpose of `spreadCarry`: collects the gradients of the fine cells at their coarse cells. */
+export function collectCarry(coarse: usize, coarseColumns: i32, fine: usize, rows: i32, columns: i32, carry: i32): void {
+  for (let i: i32 = 0; i < rows; i++) {
+    for (let j: i32 = 0; j < columns; j++) {
+      const part = 2 * (i & 1) + (j & 1);
+      const to = (((i >> 1) + 1) * (coarseColumns + 2) + (j >> 1) + 1) * 4 * carry + part * carry;
+      const from = ((i + 1) * (columns + 2) + j + 1) * carry;
+      memory.copy(coarse + (<usize>to << 2), fine + (<usize>from << 2), <usize>carry << 2);
+    }
+  }
+}

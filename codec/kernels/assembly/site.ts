@@ -1,0 +1,98 @@
+// What the head's raw outputs at a site mean: one set of formulas for the coded map and for the trained one.
+// A row holds, for d coordinates and K logistics: mean, logScale, binCentre, binLogScale (d each), the shear's lower
+// triangle, mixture logits, means and log-scales (d x K each), and the field's projection (d x hidden).
+
+import { channels, mixtures } from './field';
+import { bounded, exp, exp4 } from './math';
+
+export const MEAN_GAIN: f32 = 8;
+export const MEAN_LIMIT: f32 = 2048;
+export const LOG_SCALE_CENTRE: f32 = 0.7;
+export const LOG_SCALE_BOUND: f32 = 3.4;
+export const BIN_CENTRE_BOUND: f32 = 4;
+export const BIN_LOG_SCALE_BOUND: f32 = 1;
+export const SHEAR_BOUND: f32 = 4;
+export const MIX_MEAN_BOUND: f32 = 12;
+export const MIX_LOG_SCALE_BOUND: f32 = 3.5;
+
+@inline
+export function raw(row: usize, index: i32): f32 {
+  return load<f32>(row + (<usize>index << 2));
+}
+
+/** Index of the shear's coefficient of coordinate o in coordinate k > o, in the row. */
+@inline
+export function shearIndex(k: i32, o: i32): i32 {
+  return 4 * channels + ((k * (k - 1)) >> 1) + o;
+}
+
+@inline
+export function mixtureIndex(k: i32): i32 {
+  return 4 * channels + ((channels * (channels - 1)) >> 1) + k * mixtures;
+}
+
+@inline
+export function projectionIndex(): i32 {
+  return mixtureIndex(3 * channels);
+}
+
+/** The location m of coordinate k, in sample units, from the local prediction. */
+@inline
+export function siteMean(row: usize, prediction: f32, k: i32): f32 {
+  return max<f32>(min<f32>(prediction + MEAN_GAIN * raw(row, k), MEAN_LIMIT), -MEAN_LIMIT);
+}
+
+/** log s of coordinate k. */
+@inline
+export function siteLogScale(row: usize, k: i32): f32 {
+  return LOG_SCALE_CENTRE + bounded(raw(row, channels + k), LOG_SCALE_BOUND);
+}
+
+/** Weights (sum 1), means and inverse scales of coordinate k's logistics; lanes from K on have weight 0. */
+export let mixWeights: v128 = f32x4.splat(0);
+export let mixMeans: v128 = f32x4.splat(0);
+export let mixInverseScales: v128 = f32x4.splat(0);
+
+@inline
+function bounded4(x: v128, bound: f32): v128 {
+  return f32x4.div(x, f32x4.add(f32x4.splat(1), f32x4.div(f32x4.abs(x), f32x4.splat(bound))));
+}
+
+@inline
+function lanes(at: usize): v128 {
+  const value = v128.load(at);
+  if (mixtures == 4) return value;
+  return v128.bitselect(value, f32x4.splat(-80), i32x4.gt_s(i32x4.splat(mixtures), i32x4(0, 1, 2, 3)));
+}
+
+export function siteMixture(row: usize, k: i32): void {
+  const at = row + (<usize>mixtureIndex(k) << 2);
+  const block = <usize>(channels * mixtures) << 2;
+  const logits = lanes(at);
+  let highest = max<f32>(f32x4.extract_lane(logits, 0), f32x4.extract_lane(logits, 1));
+  highest = max<f32>(highest, max<f32>(f32x4.extract_lane(logits, 2), f32x4.extract_lane(logits, 3)));
+  let weights = exp4(f32x4.sub(logits, f32x4.splat(highest)));
+  weights = v128.and(weights, i32x4.gt_s(i32x4.splat(mixtures), i32x4(0, 1, 2, 3)));
+  const pairs = f32x4.add(weights, i32x4.shuffle(weights, weights, 2, 3, 0, 1));
+  const total = f32x4.add(pairs, i32x4.shuffle(pairs, pairs, 1, 0, 3, 2));
+  mixWeights = f32x4.div(weights, total);
+  mixMeans = bounded4(lanes(at + block), MIX_MEAN_BOUND);
+  mixInverseScales = exp4(f32x4.neg(bounded4(lanes(at + 2 * block), MIX_LOG_SCALE_BOUND)));
+}
+
+/**
+ * The dequantizer q(u | x, c) of coordinate k: a logistic truncated to [x, x + 1). In units of its scale the bin is
+ * `binWidth` wide and starts at `binStart`; it is mirrored when that puts it left of the centre, where nothing cancels.
+ */
+export let binStart: f32 = 0;
+export let binWidth: f32 = 0;
+export let binMirrored: bool = false;
+
+export function siteBin(row: usize, x: f32, mean: f32, logScale: f32, k: i32): void {
+  const offset = bounded(raw(row, 3 * channels + k), BIN_LOG_SCALE_BOUND);
+  const centre = bounded(raw(row, 2 * channels + k), BIN_CENTRE_BOUND);
+  binWidth = exp(-logScale - offset);
+  const start = (x - mean) * binWidth - centre * exp(-offset);
+  binMirrored = start + 0.5 * binWidth > 0;
+  binStart = binMirrored ? -start - binWidth : start;
+}

@@ -1,0 +1,208 @@
+/** Loads the WebAssembly kernels and hands out their memory. */
+
+import { KERNELS_BASE64 } from './build/binary.js';
+
+/** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
+export const KERNEL_VERSION = 1;
+
+/** The module's exports; addresses in bytes, maps as `assembly/` describes them. */
+export interface KernelExports {
+  readonly memory: WebAssembly.Memory;
+  heapBase(): number;
+  rowProduct(
+    dst: number,
+    dstStride: number,
+    src: number,
+    srcStride: number,
+    rowStride: number,
+    rows: number,
+    depth: number,
+    weights: number,
+    bias: number,
+    cout: number,
+    count: number,
+    mode: number,
+  ): void;
+  rowProductWeightGradient(
+    gradient: number,
+    src: number,
+    srcStride: number,
+    rowStride: number,
+    rows: number,
+    depth: number,
+    dOut: number,
+    dStride: number,
+    cout: number,
+    count: number,
+  ): void;
+  rowBiasGradient(gradient: number, dOut: number, dStride: number, cout: number, count: number): void;
+  conv(
+    dst: number,
+    src: number,
+    weights: number,
+    bias: number,
+    height: number,
+    width: number,
+    cin: number,
+    cout: number,
+    taps: number,
+    mode: number,
+  ): void;
+  convGradient(
+    dWeights: number,
+    dBias: number,
+    src: number,
+    dDst: number,
+    height: number,
+    width: number,
+    cin: number,
+    cout: number,
+    taps: number,
+  ): void;
+  transposeWeights(dst: number, src: number, taps: number, cin: number, cout: number): void;
+  reluGradient(gradient: number, activation: number, count: number): void;
+  splitLattice(
+    map: number,
+    columns: number,
+    tile: number,
+    tileWidth: number,
+    shift: number,
+    height: number,
+    width: number,
+    channels: number,
+    dy: number,
+    dx: number,
+  ): void;
+  mergeLattice(
+    tile: number,
+    tileWidth: number,
+    shift: number,
+    height: number,
+    width: number,
+    map: number,
+    columns: number,
+    channels: number,
+    dy: number,
+    dx: number,
+  ): void;
+  extendLattice(
+    map: number,
+    rows: number,
+    columns: number,
+    channels: number,
+    knownRows: number,
+    knownColumns: number,
+    fallback: number,
+  ): void;
+  features(
+    pass: number,
+    dst: number,
+    inputs: number,
+    means: number,
+    a: number,
+    d: number,
+    h: number,
+    carried: number,
+    carry: number,
+    i: number,
+    columns: number,
+    channels: number,
+  ): void;
+  spreadCarry(fine: number, rows: number, columns: number, coarse: number, coarseColumns: number, carry: number): void;
+  collectCarry(coarse: number, coarseColumns: number, fine: number, rows: number, columns: number, carry: number): void;
+  fieldOpen(
+    channels: number,
+    hidden: number,
+    mixtures: number,
+    sweeps: number,
+    tied: boolean,
+    parameters: number,
+    gradients: number,
+  ): void;
+  encodeRow(head: number, headSize: number, x: number, predictions: number, columns: number, trace: number): void;
+  decodeRow(head: number, headSize: number, x: number, predictions: number, columns: number): void;
+  flowSite(row: number, y: number, predictions: number, forward: boolean): void;
+  lossRow(
+    head: number,
+    dHead: number,
+    headSize: number,
+    x: number,
+    predictions: number,
+    columns: number,
+    u: number,
+    counter: number,
+  ): number;
+  pushUniform(value: number, range: number): void;
+  popUniform(range: number): number;
+  stackOpen(words: number, capacity: number, count: number, high: number, low: number): void;
+  stackCount(): number;
+  stackLowest(): number;
+  stackHigh(): number;
+  stackLow(): number;
+  stackFailed(): number;
+}
+
+/** Modes of `conv` and `rowProduct`. */
+export const ACCUMULATE = 1;
+export const RELU = 2;
+
+const PAGE = 65536;
+const ALIGNMENT = 16;
+
+let compiled: Promise<WebAssembly.Module> | undefined;
+
+function compile(): Promise<WebAssembly.Module> {
+  compiled ??= WebAssembly.compile(Uint8Array.from(atob(KERNELS_BASE64), (c) => c.charCodeAt(0)));
+  return compiled;
+}
+
+/** One instance of the kernels: their exports, and their memory as an arena that is released back to a mark. */
+export class Kernels {
+  #top: number;
+
+  private constructor(readonly run: KernelExports) {
+    this.#top = run.heapBase();
+  }
+
+  static async create(): Promise<Kernels> {
+    const instance = await WebAssembly.instantiate(await compile(), {
+      env: {
+        abort: () => {
+          throw new Error('kernel aborted');
+        },
+      },
+    });
+    return new Kernels(instance.exports as unknown as KernelExports);
+  }
+
+  /** Address of `bytes` zeroed bytes, aligned to 16. */
+  alloc(bytes: number): number {
+    const address = this.#top;
+    const end = address + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    const { memory } = this.run;
+    if (end > memory.buffer.byteLength) memory.grow(Math.ceil((end - memory.buffer.byteLength) / PAGE));
+    new Uint8Array(memory.buffer, address, end - address).fill(0);
+    this.#top = end;
+    return address;
+  }
+
+  /** The arena's present end, for `release`. */
+  mark(): number {
+    return this.#top;
+  }
+
+  /** Gives back everything allocated since `mark`. */
+  release(mark: number): void {
+    this.#top = mark;
+  }
+
+  /** `length` float32 values at an address. A view is void after the next `alloc`, which may move the memory. */
+  floats(address: number, length: number): Float32Array {
+    return new Float32Array(this.run.memory.buffer, address, length);
+  }
+
+  /** `length` uint32 values at an address; void after the next `alloc`. */
+  words(address: number, length: number): Uint32Array {
+    return new Uint32Array(this.run.memory.buffer, address, length);
+  }
+}
