@@ -1,0 +1,80 @@
+/**
+ * A trained model and its file. Layout of a `.cnfm` file: the 4 bytes `CNFM`, the header's length as a little-endian
+ * uint32, the header as UTF-8 JSON ({ version, name, definition }), zero bytes up to a multiple of 4, and the parameters as
+ * little-endian float32 in the order of `parameters` in `models/definition.ts`. The model's hash is the first 8 bytes of
+ * the file's SHA-256; a `.cnfz` file names its model by it.
+ */
+
+import { type ModelDefinition, parameterCount } from '../models/definition.js';
+import { CnfzipError } from './error.js';
+
+export interface Model {
+  readonly name: string;
+  /** 16 hexadecimal digits. */
+  readonly hash: string;
+  readonly definition: ModelDefinition;
+  readonly weights: Float32Array;
+}
+
+const MAGIC = [0x43, 0x4e, 0x46, 0x4d];
+const VERSION = 1;
+const MAX_HEADER = 65536;
+
+/** The bytes of a model file. */
+export function serializeModel(name: string, definition: ModelDefinition, weights: Float32Array): Uint8Array {
+  const header = new TextEncoder().encode(JSON.stringify({ version: VERSION, name, definition }));
+  const start = Math.ceil((8 + header.length) / 4) * 4;
+  const bytes = new Uint8Array(start + 4 * weights.length);
+  const view = new DataView(bytes.buffer);
+  bytes.set(MAGIC);
+  view.setUint32(4, header.length, true);
+  bytes.set(header, 8);
+  for (const [i, w] of weights.entries()) view.setFloat32(start + 4 * i, w, true);
+  return bytes;
+}
+
+/** Reads a model file. @throws {CnfzipError} `bad-model` if it is none, is damaged or of another version. */
+export async function parseModel(bytes: Uint8Array): Promise<Model> {
+  const bad = (why: string) => new CnfzipError('bad-model', `not a usable model file: ${why}`);
+  if (bytes.length < 8 || MAGIC.some((b, i) => bytes[i] !== b)) throw bad('it does not start with CNFM');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getUint32(4, true);
+  if (length > MAX_HEADER || 8 + length > bytes.length) throw bad('its header is cut short');
+  let header: { version: number; name: string; definition: ModelDefinition };
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+  } catch (cause) {
+    throw new CnfzipError('bad-model', 'not a usable model file: its header is not JSON', { cause });
+  }
+  if (header?.version !== VERSION) throw bad(`its version is ${header?.version}, this program reads ${VERSION}`);
+  const { definition } = header;
+  checkDefinition(definition, bad);
+  const start = Math.ceil((8 + length) / 4) * 4;
+  const count = parameterCount(definition);
+  if (bytes.length !== start + 4 * count) throw bad(`it holds ${bytes.length - start} bytes of weights, not ${4 * count}`);
+  const weights = new Float32Array(count);
+  for (let i = 0; i < count; i++) weights[i] = view.getFloat32(start + 4 * i, true);
+  if (!weights.every(Number.isFinite)) throw bad('a weight is not a finite number');
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes)));
+  const hash = Array.from(digest.subarray(0, 8), (b) => b.toString(16).padStart(2, '0')).join('');
+  return { name: String(header.name), hash, definition, weights };
+}
+
+function checkDefinition(definition: ModelDefinition, bad: (why: string) => CnfzipError): void {
+  const { channels, width, blocks, carry, levels, mixtures, hidden, sweeps, tied } = definition ?? {};
+  const within = (n: number, low: number, high: number, multiple = 1) =>
+    Number.isInteger(n) && n >= low && n <= high && n % multiple === 0;
+  const good =
+    (channels === 1 || channels === 3) &&
+    within(width, 8, 256, 8) &&
+    Array.isArray(blocks) &&
+    blocks.length === 3 &&
+    blocks.every((n) => within(n, 0, 16)) &&
+    within(carry, 8, 64, 8) &&
+    within(levels, 1, 32) &&
+    within(mixtures, 1, 4) &&
+    within(hidden, 4, 256, 4) &&
+    within(sweeps, 1, 16) &&
+    typeof tied === 'boolean';
+  if (!good) throw bad('its definition is out of range');
+}

@@ -1,0 +1,206 @@
+/**
+ * Codes one tile on one rANS stack. The encoder computes all contexts in decoding order, then pushes the sites in reverse;
+ * the decoder pops them level by level, computing each pass's context from what it has.
+ *
+ * Payload: one byte w, the words of the stack above the first w words of the seed (little-endian), and the 64-bit state.
+ */
+
+import { PASSES, type Pass } from '../models/definition.js';
+import { ContextNetwork, type LevelState } from './context.js';
+import { CnfzipError } from './error.js';
+import { Kernels } from './kernels/kernels.js';
+import type { Model } from './model.js';
+import { pyramid, sites } from './pyramid.js';
+
+/**
+ * The stack's first content: bits to borrow for the first site's dequantization. A decoder must end with just these words
+ * and this state. Any fixed numbers would do; these are digits of pi.
+ */
+const SEED_WORDS = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
+const SEED_HIGH = 0xa4093822;
+const SEED_LOW = 0x299f31d0;
+
+/** The single pixel at the pyramid's top is coded plainly: each sample as one of 512 values from -256 on. */
+const TOP_RANGE = 512;
+const TOP_OFFSET = 256;
+
+/** Room for the stack: more than any sample can cost (escape code, scales at their bounds, no dequantization gain). */
+const MAX_BYTES_PER_SAMPLE = 12;
+
+export interface EncodedTile {
+  readonly payload: Uint8Array;
+  /** Bits that the samples added to the stack. */
+  readonly netBits: number;
+}
+
+/** Dequantized u (0 .. 1) of every site as the encoder popped it: a float32 a coordinate, by level and pass. */
+export type Trace = Record<Pass, Float32Array>[];
+
+export class TileCodec {
+  readonly #kernels: Kernels;
+  readonly #network: ContextNetwork;
+  readonly #channels: number;
+
+  private constructor(kernels: Kernels, model: Model) {
+    this.#kernels = kernels;
+    this.#channels = model.definition.channels;
+    this.#network = new ContextNetwork(kernels, model.definition);
+    this.#network.load(model.weights);
+  }
+
+  static async create(model: Model): Promise<TileCodec> {
+    return new TileCodec(await Kernels.create(), model);
+  }
+
+  /**
+   * @param samples height * width * channels integers in -256 .. 255, channels of a pixel side by side
+   * @param trace if given, receives the dequantization of every site
+   */
+  encode(samples: Int16Array, width: number, height: number, trace?: Trace): EncodedTile {
+    const kernels = this.#kernels;
+    const { run } = kernels;
+    const d = this.#channels;
+    return this.#scoped(() => {
+      const tile = kernels.alloc(samples.length * 4);
+      kernels.floats(tile, samples.length).set(samples);
+      const capacity = samples.length * MAX_BYTES_PER_SAMPLE + 1024;
+      const stack = kernels.alloc(capacity);
+      const states = this.#contexts(tile, width, height);
+      const row = kernels.alloc(Math.ceil(width / 2) * this.#network.headSize * 4);
+      const traced = trace ? kernels.alloc(Math.ceil(width / 2) * d * 4) : 0;
+
+      kernels.words(stack, SEED_WORDS.length).set(SEED_WORDS);
+      run.stackOpen(stack, capacity, SEED_WORDS.length, SEED_HIGH, SEED_LOW);
+      for (const [index, state] of states.entries()) {
+        if (trace) trace[index] = { D: new Float32Array(0), H: new Float32Array(0), V: new Float32Array(0) };
+        for (const pass of [...PASSES].reverse()) {
+          const { rows, columns } = sites(state.level, pass);
+          const record = new Float32Array(trace ? rows * columns * d : 0);
+          for (let i = rows - 1; i >= 0; i--) {
+            this.#network.head(state, pass, i, row);
+            const predictions = this.#network.predictionRow(state, pass, i);
+            const x = this.#network.sampleRow(state, pass, i);
+            run.encodeRow(row, this.#network.headSize, x, predictions, columns, traced);
+            if (trace) record.set(kernels.floats(traced, columns * d), i * columns * d);
+          }
+          if (trace) trace[index][pass] = record;
+        }
+      }
+      for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + TOP_OFFSET, TOP_RANGE);
+      if (run.stackFailed()) throw new Error('the stack has overflown its bound');
+      return this.#payload(stack);
+    });
+  }
+
+  /** @throws {CnfzipError} `corrupt` if the payload is not what `encode` makes of a tile of this size */
+  decode(payload: Uint8Array, width: number, height: number): Int16Array {
+    const kernels = this.#kernels;
+    const { run } = kernels;
+    const network = this.#network;
+    const d = this.#channels;
+    return this.#scoped(() => {
+      const size = width * height * d;
+      const tile = kernels.alloc(size * 4);
+      const stack = this.#restore(payload);
+      const image = () => kernels.floats(tile, size);
+      for (let k = 0; k < d; k++) {
+        const value = run.popUniform(TOP_RANGE) - TOP_OFFSET;
+        image()[k] = value;
+      }
+      const levels = pyramid(height, width);
+      const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
+      let coarser: LevelState | undefined;
+      for (let index = levels.length - 1; index >= 0; index--) {
+        const state: LevelState = network.open(levels[index], index, tile, width, coarser);
+        for (const pass of PASSES) {
+          network.forward(state, pass, false);
+          const { rows, columns } = sites(state.level, pass);
+          for (let i = 0; i < rows; i++) {
+            network.head(state, pass, i, row);
+            const predictions = network.predictionRow(state, pass, i);
+            run.decodeRow(row, network.headSize, network.sampleRow(state, pass, i), predictions, columns);
+          }
+          if (run.stackFailed()) throw new CnfzipError('corrupt', 'corrupt tile: it ends too early');
+          network.extend(state, pass);
+          network.put(state, pass, tile, width);
+        }
+        coarser = state;
+      }
+      this.#checkSeed(stack);
+      return Int16Array.from(image());
+    });
+  }
+
+  /** Contexts of all levels of a known tile, in the order of `pyramid`: finest first. */
+  #contexts(tile: number, width: number, height: number): LevelState[] {
+    const levels = pyramid(height, width);
+    const states: LevelState[] = [];
+    for (let index = levels.length - 1; index >= 0; index--) {
+      const state = this.#network.open(levels[index], index, tile, width, states[index + 1]);
+      for (const pass of PASSES) {
+        this.#network.forward(state, pass, false);
+        this.#network.take(state, pass, tile, width);
+      }
+      states[index] = state;
+    }
+    return states;
+  }
+
+  #payload(stack: number): EncodedTile {
+    const { run } = this.#kernels;
+    const count = run.stackCount();
+    const lowest = Math.min(run.stackLowest(), SEED_WORDS.length);
+    const [high, low] = [run.stackHigh() >>> 0, run.stackLow() >>> 0];
+    const payload = new Uint8Array(1 + 4 * (count - lowest) + 8);
+    const view = new DataView(payload.buffer);
+    payload[0] = lowest;
+    const words = this.#kernels.words(stack, count);
+    for (let i = lowest; i < count; i++) view.setUint32(1 + 4 * (i - lowest), words[i], true);
+    view.setUint32(payload.length - 8, low, true);
+    view.setUint32(payload.length - 4, high, true);
+    const stateBits = Math.log2((high * 2 ** 32 + low) / (SEED_HIGH * 2 ** 32 + SEED_LOW));
+    return { payload, netBits: 32 * (count - SEED_WORDS.length) + stateBits };
+  }
+
+  /** Opens the stack on a payload's words; returns its address. */
+  #restore(payload: Uint8Array): number {
+    const lowest = payload[0];
+    const words = (payload.length - 9) / 4;
+    if (!(lowest <= SEED_WORDS.length && Number.isInteger(words) && words >= 0)) {
+      throw new CnfzipError('corrupt', 'corrupt tile: its length is impossible');
+    }
+    const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+    // Decoding pushes the dequantization back before it pops what comes next: the stack grows a little above its start.
+    const capacity = 4 * (lowest + words) + 1024;
+    const stack = this.#kernels.alloc(capacity);
+    const to = this.#kernels.words(stack, lowest + words);
+    to.set(SEED_WORDS.slice(0, lowest));
+    for (let i = 0; i < words; i++) to[lowest + i] = view.getUint32(1 + 4 * i, true);
+    const [low, high] = [view.getUint32(payload.length - 8, true), view.getUint32(payload.length - 4, true)];
+    if (high === 0) throw new CnfzipError('corrupt', 'corrupt tile: impossible stack state');
+    this.#kernels.run.stackOpen(stack, capacity, lowest + words, high, low);
+    return stack;
+  }
+
+  #checkSeed(stack: number): void {
+    const { run } = this.#kernels;
+    const words = this.#kernels.words(stack, SEED_WORDS.length);
+    const ended =
+      !run.stackFailed() &&
+      run.stackCount() === SEED_WORDS.length &&
+      SEED_WORDS.every((word, i) => words[i] === word) &&
+      run.stackHigh() >>> 0 === SEED_HIGH &&
+      run.stackLow() >>> 0 === SEED_LOW;
+    if (!ended) throw new CnfzipError('corrupt', 'corrupt tile: the stack does not end at its seed');
+  }
+
+  /** Runs with the arena released afterwards. */
+  #scoped<T>(work: () => T): T {
+    const mark = this.#kernels.mark();
+    try {
+      return work();
+    } finally {
+      this.#kernels.release(mark);
+    }
+  }
+}
