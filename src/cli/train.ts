@@ -1,0 +1,69 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_DEFINITIONS } from '../../models/shipped.js';
+
+interface TrainOptions {
+  data: string[];
+  valid?: string[];
+  out: string;
+  kind: 'rgb' | 'gray';
+  steps: number;
+  batch: number;
+  crop: number;
+  rate: number;
+  seed: number;
+  threads: number;
+  resume?: boolean;
+}
+
+export function addTrain(program: Command): void {
+  program
+    .command('train')
+    .description('Train a model on folders of images that hold no JPEG traces.')
+    .requiredOption('--data <folder...>', 'training images: PNG, WebP, TIFF')
+    .option('--valid <folder...>', 'held-out images')
+    .requiredOption('--out <model>', 'model file to write; the checkpoint goes beside it as <model>.ckpt')
+    .addOption(new Option('--kind <kind>', 'what the model codes').choices(['rgb', 'gray']).default('rgb'))
+    .option('--steps <n>', 'optimizer steps', integer(1, 1e9), 20000)
+    .option('--batch <n>', 'crops a step', integer(1, 4096), 16)
+    .option('--crop <pixels>', "a crop's side", integer(8, 512), 64)
+    .option('--rate <x>', 'peak learning rate', positive, 0.002)
+    .option('--seed <n>', 'seed of all random numbers', integer(0, 0xffffffff), 1)
+    .option('--threads <n>', 'worker threads', integer(1, 256), 2)
+    .option('--resume', 'go on from the checkpoint')
+    .action(run);
+}
+
+async function run({ kind, threads, valid = [], resume = false, ...options }: TrainOptions): Promise<void> {
+  const { KernelEngine } = await import('../train/kernel-engine.js');
+  const { train } = await import('../train/trainer.js');
+  const definition = DEFAULT_DEFINITIONS[kind];
+  const engine = new KernelEngine(definition, threads);
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  process.once('SIGTERM', () => stop.abort());
+  try {
+    const log = (line: string) => console.error(line);
+    await train({ ...options, definition, engine, valid, resume, log, signal: stop.signal });
+  } catch (error) {
+    console.error(`cnfzip: train: ${(error as Error).message}`);
+    process.exitCode = 1;
+  } finally {
+    await engine.close();
+  }
+}
+
+function integer(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < low || value > high) {
+      throw new InvalidArgumentError(`It must be an integer from ${low} to ${high}.`);
+    }
+    return value;
+  };
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('It must be a positive number.');
+  return value;
+}

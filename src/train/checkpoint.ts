@@ -1,0 +1,58 @@
+/**
+ * A training run's state on disk: the 4 bytes `CNFT`, the header's length (little-endian uint32), the header as JSON padded
+ * with spaces to a multiple of 4, then weights, both moments and the average as little-endian float32.
+ */
+
+import { isDeepStrictEqual } from 'node:util';
+import { CnfzipError } from '../../codec/error.js';
+import { type ModelDefinition, parameterCount } from '../../models/definition.js';
+import { readInput, writeFileAtomic } from '../io/files.js';
+import type { AdamState } from './adam.js';
+
+export interface Checkpoint {
+  readonly definition: ModelDefinition;
+  readonly adam: AdamState;
+  /** State of the run's random numbers. */
+  readonly random: number;
+  /** Pixels seen and seconds spent so far. */
+  readonly pixels: number;
+  readonly seconds: number;
+}
+
+const MAGIC = 'CNFT';
+
+export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+  const { definition, adam, random, pixels, seconds } = checkpoint;
+  const json = JSON.stringify({ definition, steps: adam.steps, random, pixels, seconds });
+  const header = Buffer.from(json.padEnd(Math.ceil(json.length / 4) * 4));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(header.length);
+  const arrays = [adam.weights, adam.first, adam.second, adam.average].map((a) =>
+    Buffer.from(a.buffer, a.byteOffset, a.byteLength),
+  );
+  await writeFileAtomic(path, Buffer.concat([Buffer.from(MAGIC), length, header, ...arrays]), { force: true });
+}
+
+/** @throws {CnfzipError} if it cannot be read, is damaged, or belongs to another model definition */
+export async function readCheckpoint(path: string, definition: ModelDefinition): Promise<Checkpoint> {
+  const bytes = await readInput(path);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const damaged = () => new CnfzipError('bad-input', `${path}: not a training checkpoint, or damaged`);
+  if (bytes.length < 8 || Buffer.from(bytes.subarray(0, 4)).toString('latin1') !== MAGIC) throw damaged();
+  const start = 8 + view.getUint32(4, true);
+  const count = parameterCount(definition);
+  if (start > bytes.length) throw damaged();
+  const header = JSON.parse(Buffer.from(bytes.subarray(8, start)).toString()) as Omit<Checkpoint, 'adam'> & {
+    steps: number;
+  };
+  if (!isDeepStrictEqual(header.definition, definition)) {
+    throw new CnfzipError('bad-input', `${path}: a checkpoint of another model definition`);
+  }
+  if (bytes.length !== start + 16 * count) throw damaged();
+  const arrays = [0, 1, 2, 3].map((n) =>
+    Float32Array.from({ length: count }, (_, i) => view.getFloat32(start + 4 * (n * count + i), true)),
+  );
+  const [weights, first, second, average] = arrays;
+  const { random, pixels, seconds, steps } = header;
+  return { definition, adam: { steps, weights, first, second, average }, random, pixels, seconds };
+}

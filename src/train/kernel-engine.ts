@@ -1,0 +1,73 @@
+/** The codec's own kernels as a training engine: data-parallel over worker threads, gradients added in a fixed order. */
+
+import { Worker } from 'node:worker_threads';
+import { type ModelDefinition, parameterCount } from '../../models/definition.js';
+import type { Crop } from './dataset.js';
+import type { Engine, Evaluation } from './engine.js';
+
+export interface KernelWorkerData {
+  readonly definition: ModelDefinition;
+  /** Shared: written by the engine before a task, read by the worker. */
+  readonly weights: Float32Array;
+  /** Shared: written by the worker before its answer. */
+  readonly gradient: Float32Array;
+}
+
+export interface KernelTask {
+  readonly crops: readonly Crop[];
+  /** One for each crop. */
+  readonly seeds: readonly number[];
+  readonly gradient: boolean;
+}
+
+export class KernelEngine implements Engine {
+  readonly name = 'kernel';
+  readonly #weights: Float32Array;
+  readonly #gradients: Float32Array[];
+  readonly #workers: Worker[];
+
+  constructor(definition: ModelDefinition, threads: number) {
+    const shared = () => new Float32Array(new SharedArrayBuffer(4 * parameterCount(definition)));
+    this.#weights = shared();
+    this.#gradients = Array.from({ length: threads }, shared);
+    this.#workers = this.#gradients.map((gradient) => {
+      const workerData: KernelWorkerData = { definition, weights: this.#weights, gradient };
+      return new Worker(new URL('./kernel-worker.js', import.meta.url), { workerData });
+    });
+  }
+
+  async evaluate(weights: Float32Array, crops: readonly Crop[], seed: number, gradient: boolean): Promise<Evaluation> {
+    this.#weights.set(weights);
+    const threads = this.#workers.length;
+    const sums = await Promise.all(
+      this.#workers.map((worker, t) => {
+        const own = crops.map((_, i) => i).filter((i) => i % threads === t);
+        const seeds = own.map((i) => Math.imul(seed + i, 0x85ebca6b) >>> 0);
+        return ask(worker, { crops: own.map((i) => crops[i]), seeds, gradient });
+      }),
+    );
+    const [total, ...others] = this.#gradients;
+    for (const other of others) for (let i = 0; i < total.length; i++) total[i] += other[i];
+    return { nats: sums.reduce((a, b) => a + b, 0), gradient: total };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+}
+
+/** Sends a task; the answer is its loss in nats. */
+function ask(worker: Worker, task: KernelTask): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const settle = (done: () => void) => {
+      worker.off('message', answered);
+      worker.off('error', failed);
+      done();
+    };
+    const answered = (nats: number) => settle(() => resolve(nats));
+    const failed = (error: Error) => settle(() => reject(error));
+    worker.on('message', answered);
+    worker.on('error', failed);
+    worker.postMessage(task);
+  });
+}

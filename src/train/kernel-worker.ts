@@ -1,0 +1,18 @@
+/** A thread of the kernel engine. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Likelihood } from '../../codec/likelihood.js';
+import type { KernelTask, KernelWorkerData } from './kernel-engine.js';
+
+const { definition, weights, gradient } = workerData as KernelWorkerData;
+const likelihood = Likelihood.create(definition);
+
+parentPort!.on('message', async (task: KernelTask) => {
+  const model = await likelihood;
+  model.load(weights);
+  let nats = 0;
+  for (const [i, { samples, side }] of task.crops.entries()) {
+    nats += model.evaluate(samples, side, side, task.seeds[i], task.gradient);
+  }
+  gradient.set(model.gradient());
+  parentPort!.postMessage(nats);
+});
