@@ -4,7 +4,7 @@
 // log-determinant.
 
 import { alpha, beta, channels, fieldAt, sweeps } from './field';
-import { exp, phi, sigmoid4, sum4 } from './math';
+import { bounded, exp, log, phi, sigmoid4, sum4 } from './math';
 import {
   binMirrored,
   binStart,
@@ -21,7 +21,6 @@ import {
   siteMean,
   siteMixture,
 } from './site';
-import { bounded } from './math';
 import { peek, pop, popBits, popUniform, push, pushBits, pushUniform } from './stack';
 
 const Y_BITS: u32 = 6;
@@ -43,23 +42,34 @@ const SYMBOL_BITS: u32 = 24;
 const SYMBOL_SLOTS: f32 = 16777216 - 8192 - 1;
 const ESCAPE: u32 = 16777215;
 
-/** The integer state of the site being coded, and the same as float32, cell centres in units of the scale. */
-const state: usize = memory.data(16);
-const centres: usize = memory.data(16);
-/** Location of each coordinate: integer part, and the scale R of its normalisation and shift. */
-const origins: usize = memory.data(16);
-const scales: usize = memory.data(16);
-const shifts: usize = memory.data(16);
+/** Sites are coded in groups that go through the flow step by step together: their fields are independent work. */
+const GROUP: i32 = 4;
+
+/** Of each site of the group, 16 bytes: the integer state, and the same as float32, cell centres in units of the scale. */
+const state: usize = memory.data(64);
+const centres: usize = memory.data(64);
+/** Normalisation of each coordinate: integer part of the location, scale R, shift. */
+const origins: usize = memory.data(64);
+const scales: usize = memory.data(64);
+const shifts: usize = memory.data(64);
+/** The sub-step at hand: each site's scale R and shift. */
+const stepScales: usize = memory.data(16);
+const stepShifts: usize = memory.data(16);
 
 @inline
-function setState(k: i32, z: i32): void {
-  store<i32>(state + (<usize>k << 2), z);
-  store<f32>(centres + (<usize>k << 2), (<f32>z + 0.5) / Z_UNIT);
+function slotOf(s: i32, k: i32): usize {
+  return <usize>(4 * s + k) << 2;
 }
 
 @inline
-function getState(k: i32): i32 {
-  return load<i32>(state + (<usize>k << 2));
+function setState(slot: usize, z: i32): void {
+  store<i32>(state + slot, z);
+  store<f32>(centres + slot, (<f32>z + 0.5) / Z_UNIT);
+}
+
+@inline
+function getState(slot: usize): i32 {
+  return load<i32>(state + slot);
 }
 
 @inline
@@ -111,16 +121,22 @@ function binOpen(): void {
 function popBin(): i32 {
   binOpen();
   const slot = peek(BIN_BITS);
-  let low: i32 = 0;
-  let high: i32 = BINS;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (binSlot(middle) <= slot) low = middle;
-    else high = middle;
+  // The quantile function finds the bin but for rounding: log(1 + c) - log(1 - c e^A), c = q / ((1 + e^(A+D)) / (e^D - 1)).
+  const c: f32 = <f32>slot / (65536 * binFactor);
+  const w = log(1 + c) - log(max<f32>(1 - c * binBase, 1e-30));
+  let j = min<i32>(max<i32>(<i32>((w / binWidth) * Y_UNIT), 0), BINS - 1);
+  let start = binSlot(j);
+  let end = binSlot(j + 1);
+  while (slot < start) {
+    end = start;
+    start = binSlot(--j);
   }
-  const start = binSlot(low);
-  pop(start, binSlot(low + 1) - start, BIN_BITS);
-  return binMirrored ? BINS - 1 - low : low;
+  while (slot >= end) {
+    start = end;
+    end = binSlot(++j + 1);
+  }
+  pop(start, end - start, BIN_BITS);
+  return binMirrored ? BINS - 1 - j : j;
 }
 
 function pushBin(u: i32): void {
@@ -177,49 +193,66 @@ function popSymbol(): i32 {
     pop(ESCAPE, 1, SYMBOL_BITS);
     return popEscaped();
   }
+  // Newton's method on the cumulative function, from where one logistic of the mixture's mean and scale would have it; the
+  // bracket (low, high) falls back to bisection where the density changes too fast.
   let low: i32 = 0;
   let high: i32 = SYMBOLS;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (symbolSlot(middle) <= slot) low = middle;
-    else high = middle;
+  let i = symbolGuess(slot);
+  while (true) {
+    const start = symbolSlot(i);
+    const end = symbolSlot(i + 1);
+    if (slot < start) {
+      high = i;
+    } else if (slot >= end) {
+      low = i + 1;
+    } else {
+      pop(start, end - start, SYMBOL_BITS);
+      return i - SYMBOLS / 2;
+    }
+    const next = i + <i32>floor<f32>(<f32>(<i32>slot - <i32>start) / <f32>(end - start));
+    i = next >= low && next < high ? next : (low + high) >> 1;
   }
-  const start = symbolSlot(low);
-  pop(start, symbolSlot(low + 1) - start, SYMBOL_BITS);
-  return low - SYMBOLS / 2;
 }
 
-/** Integer parts of the normalisation z = (y - m) / s of coordinate k. */
 @inline
-function normalisation(k: i32, mean: f32, logScale: f32): void {
-  const at = <usize>k << 2;
+function symbolGuess(slot: u32): i32 {
+  const mean = sum4(f32x4.mul(mixWeights, mixMeans));
+  const spread = f32x4.add(f32x4.div(f32x4.splat(1), mixInverseScales), f32x4.abs(f32x4.sub(mixMeans, f32x4.splat(mean))));
+  const share: f32 = (<f32>slot + 0.5) / 16777216;
+  const z = mean + sum4(f32x4.mul(mixWeights, spread)) * (log(share) - log(max<f32>(1 - share, 1e-8)));
+  return min<i32>(max<i32>(<i32>floor<f32>(z * Z_UNIT) + SYMBOLS / 2, 0), SYMBOLS - 1);
+}
+
+/** Integer parts of the normalisation z = (y - m) / s. */
+@inline
+function normalisation(slot: usize, mean: f32, logScale: f32): void {
   const whole = floor<f32>(mean);
   const range = nearest<f32>(SCALE_UNIT * (Z_UNIT / Y_UNIT) * exp(-logScale));
-  store<i32>(origins + at, <i32>whole);
-  store<i32>(scales + at, <i32>range);
-  store<i32>(shifts + at, toInteger(((mean - whole) * Y_UNIT * range) / SCALE_UNIT));
+  store<i32>(origins + slot, <i32>whole);
+  store<i32>(scales + slot, <i32>range);
+  store<i32>(shifts + slot, toInteger(((mean - whole) * Y_UNIT * range) / SCALE_UNIT));
 }
 
-/** Shift of coordinate k by the linear form of the coordinates before it. */
+/** Shift of site s's coordinate k by the linear form of the coordinates before it. */
 @inline
-function shear(row: usize, k: i32): i32 {
+function shear(row: usize, s: i32, k: i32): i32 {
   let sum: f32 = 0;
   for (let o: i32 = 0; o < k; o++) {
-    sum += bounded(raw(row, shearIndex(k, o)), SHEAR_BOUND) * load<f32>(centres + (<usize>o << 2));
+    sum += bounded(raw(row, shearIndex(k, o)), SHEAR_BOUND) * load<f32>(centres + slotOf(s, o));
   }
   return toInteger(sum * Z_UNIT);
 }
 
-/** Scale and shift of the exact flow of coordinate k's part of the field over sweep n. */
-let stepRange: u32 = 0;
-let stepShift: i32 = 0;
-
+/** Scale and shift of the exact flow of coordinate k's part of the field over sweep n, for each of the sites. */
 @inline
-function subStep(row: usize, n: i32, k: i32): void {
-  fieldAt(n, k, row + (<usize>projectionIndex() << 2), centres);
-  const e = exp(alpha);
-  stepRange = <u32>nearest<f32>(SCALE_UNIT * e);
-  stepShift = toInteger(beta * phi(alpha, e) * Z_UNIT);
+function subSteps(rows: usize, rowStride: usize, sites: i32, n: i32, k: i32): void {
+  const projection = rows + (<usize>projectionIndex() << 2);
+  for (let s: i32 = 0; s < sites; s++) {
+    fieldAt(n, k, projection + <usize>s * rowStride, centres + slotOf(s, 0));
+    const e = exp(alpha);
+    store<i32>(stepScales + (<usize>s << 2), <i32>nearest<f32>(SCALE_UNIT * e));
+    store<i32>(stepShifts + (<usize>s << 2), toInteger(beta * phi(alpha, e) * Z_UNIT));
+  }
 }
 
 /** Coordinate of sub-step i of sweep n: sweeps alternate in direction, so that two of them make a symmetric step. */
@@ -228,103 +261,140 @@ function coordinate(n: i32, i: i32): i32 {
   return n & 1 ? channels - 1 - i : i;
 }
 
-/** Flow from y (in `state`, relative to `origins`) to z(1). */
-function flowForward(row: usize): void {
+/** Flow of a group of sites from y (in `state`, relative to `origins`) to z(1). */
+function flowForward(rows: usize, rowStride: usize, sites: i32): void {
   for (let k: i32 = 0; k < channels; k++) {
-    const at = <usize>k << 2;
-    setState(k, scaleForward(getState(k), load<u32>(scales + at)) - load<i32>(shifts + at));
+    for (let s: i32 = sites - 1; s >= 0; s--) {
+      const slot = slotOf(s, k);
+      setState(slot, scaleForward(getState(slot), load<u32>(scales + slot)) - load<i32>(shifts + slot));
+    }
   }
-  for (let k: i32 = 1; k < channels; k++) setState(k, getState(k) + shear(row, k));
+  for (let s: i32 = 0; s < sites; s++) {
+    for (let k: i32 = 1; k < channels; k++) {
+      setState(slotOf(s, k), getState(slotOf(s, k)) + shear(rows + <usize>s * rowStride, s, k));
+    }
+  }
   for (let n: i32 = 0; n < sweeps; n++) {
     for (let i: i32 = 0; i < channels; i++) {
       const k = coordinate(n, i);
-      subStep(row, n, k);
-      setState(k, scaleForward(getState(k), stepRange) + stepShift);
+      subSteps(rows, rowStride, sites, n, k);
+      for (let s: i32 = sites - 1; s >= 0; s--) {
+        const range = load<u32>(stepScales + (<usize>s << 2));
+        const shift = load<i32>(stepShifts + (<usize>s << 2));
+        setState(slotOf(s, k), scaleForward(getState(slotOf(s, k)), range) + shift);
+      }
     }
   }
 }
 
-function flowBackward(row: usize): void {
+function flowBackward(rows: usize, rowStride: usize, sites: i32): void {
   for (let n: i32 = sweeps - 1; n >= 0; n--) {
     for (let i: i32 = channels - 1; i >= 0; i--) {
       const k = coordinate(n, i);
-      subStep(row, n, k);
-      setState(k, scaleBackward(getState(k) - stepShift, stepRange));
+      subSteps(rows, rowStride, sites, n, k);
+      for (let s: i32 = 0; s < sites; s++) {
+        const range = load<u32>(stepScales + (<usize>s << 2));
+        const shift = load<i32>(stepShifts + (<usize>s << 2));
+        setState(slotOf(s, k), scaleBackward(getState(slotOf(s, k)) - shift, range));
+      }
     }
   }
-  for (let k: i32 = channels - 1; k > 0; k--) setState(k, getState(k) - shear(row, k));
+  for (let s: i32 = 0; s < sites; s++) {
+    for (let k: i32 = channels - 1; k > 0; k--) {
+      setState(slotOf(s, k), getState(slotOf(s, k)) - shear(rows + <usize>s * rowStride, s, k));
+    }
+  }
   for (let k: i32 = channels - 1; k >= 0; k--) {
-    const at = <usize>k << 2;
-    setState(k, scaleBackward(getState(k) + load<i32>(shifts + at), load<u32>(scales + at)));
+    for (let s: i32 = 0; s < sites; s++) {
+      const slot = slotOf(s, k);
+      setState(slot, scaleBackward(getState(slot) + load<i32>(shifts + slot), load<u32>(scales + slot)));
+    }
   }
 }
 
-/** Encodes one site. `trace`, if not 0, receives the dequantized u of each coordinate, 0 .. 1, as float32. */
-function encodeSite(row: usize, x: usize, predictions: usize, trace: usize): void {
-  for (let k: i32 = 0; k < channels; k++) {
-    const at = <usize>k << 2;
-    const mean = siteMean(row, load<f32>(predictions + at), k);
-    const logScale = siteLogScale(row, k);
-    const sample = load<f32>(x + at);
-    siteBin(row, sample, mean, logScale, k);
-    const u = popBin();
-    if (trace) store<f32>(trace + at, (<f32>u + 0.5) / Y_UNIT);
-    normalisation(k, mean, logScale);
-    setState(k, ((<i32>sample - load<i32>(origins + at)) << Y_BITS) + u);
+/** Encodes a group of sites. `trace`, if not 0, receives the dequantized u of each coordinate, 0 .. 1, as float32. */
+function encodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize, sites: i32, trace: usize): void {
+  const stride = <usize>channels << 2;
+  for (let s: i32 = sites - 1; s >= 0; s--) {
+    const row = rows + <usize>s * rowStride;
+    for (let k: i32 = 0; k < channels; k++) {
+      const slot = slotOf(s, k);
+      const at = <usize>s * stride + (<usize>k << 2);
+      const mean = siteMean(row, load<f32>(predictions + at), k);
+      const logScale = siteLogScale(row, k);
+      const sample = load<f32>(x + at);
+      siteBin(row, sample, mean, logScale, k);
+      const u = popBin();
+      if (trace) store<f32>(trace + at, (<f32>u + 0.5) / Y_UNIT);
+      normalisation(slot, mean, logScale);
+      store<i32>(state + slot, ((<i32>sample - load<i32>(origins + slot)) << Y_BITS) + u);
+    }
   }
-  flowForward(row);
-  for (let k: i32 = 0; k < channels; k++) {
-    siteMixture(row, k);
-    pushSymbol(getState(k));
+  flowForward(rows, rowStride, sites);
+  for (let s: i32 = sites - 1; s >= 0; s--) {
+    for (let k: i32 = 0; k < channels; k++) {
+      siteMixture(rows + <usize>s * rowStride, k);
+      pushSymbol(getState(slotOf(s, k)));
+    }
   }
 }
 
-function decodeSite(row: usize, x: usize, predictions: usize): void {
-  for (let k: i32 = channels - 1; k >= 0; k--) {
-    siteMixture(row, k);
-    setState(k, popSymbol());
-    normalisation(k, siteMean(row, load<f32>(predictions + (<usize>k << 2)), k), siteLogScale(row, k));
+function decodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize, sites: i32): void {
+  const stride = <usize>channels << 2;
+  for (let s: i32 = 0; s < sites; s++) {
+    const row = rows + <usize>s * rowStride;
+    for (let k: i32 = channels - 1; k >= 0; k--) {
+      const prediction = load<f32>(predictions + <usize>s * stride + (<usize>k << 2));
+      normalisation(slotOf(s, k), siteMean(row, prediction, k), siteLogScale(row, k));
+      siteMixture(row, k);
+      setState(slotOf(s, k), popSymbol());
+    }
   }
-  flowBackward(row);
-  for (let k: i32 = channels - 1; k >= 0; k--) {
-    const at = <usize>k << 2;
-    const y = getState(k);
-    const sample = <f32>((y >> Y_BITS) + load<i32>(origins + at));
-    store<f32>(x + at, sample);
-    siteBin(row, sample, siteMean(row, load<f32>(predictions + at), k), siteLogScale(row, k), k);
-    pushBin(y & ((1 << Y_BITS) - 1));
+  flowBackward(rows, rowStride, sites);
+  for (let s: i32 = 0; s < sites; s++) {
+    const row = rows + <usize>s * rowStride;
+    for (let k: i32 = channels - 1; k >= 0; k--) {
+      const slot = slotOf(s, k);
+      const at = <usize>s * stride + (<usize>k << 2);
+      const y = getState(slot);
+      const sample = <f32>((y >> Y_BITS) + load<i32>(origins + slot));
+      store<f32>(x + at, sample);
+      siteBin(row, sample, siteMean(row, load<f32>(predictions + at), k), siteLogScale(row, k), k);
+      pushBin(y & ((1 << Y_BITS) - 1));
+    }
   }
 }
 
 /**
- * Pushes the samples of `columns` sites, last site first: `head` holds `headSize` floats a site, `x` and `predictions` one
+ * Pushes the samples of `columns` sites, last group first: `head` holds `headSize` floats a site, `x` and `predictions` one
  * float32 a coordinate. `trace` is 0 or receives the dequantized u.
  */
 export function encodeRow(head: usize, headSize: i32, x: usize, predictions: usize, columns: i32, trace: usize): void {
-  const stride = <usize>channels << 2;
-  for (let j: i32 = columns - 1; j >= 0; j--) {
-    const at = <usize>j * stride;
-    encodeSite(head + (<usize>(j * headSize) << 2), x + at, predictions + at, trace ? trace + at : 0);
+  const rowStride = <usize>headSize << 2;
+  for (let j: i32 = (columns - 1) & ~(GROUP - 1); j >= 0; j -= GROUP) {
+    const at = <usize>(j * channels) << 2;
+    const sites = min<i32>(GROUP, columns - j);
+    encodeGroup(head + <usize>j * rowStride, rowStride, x + at, predictions + at, sites, trace ? trace + at : 0);
   }
 }
 
-/** Pops what `encodeRow` pushed, first site first, into `x`. */
+/** Pops what `encodeRow` pushed, first group first, into `x`. */
 export function decodeRow(head: usize, headSize: i32, x: usize, predictions: usize, columns: i32): void {
-  const stride = <usize>channels << 2;
-  for (let j: i32 = 0; j < columns; j++) {
-    const at = <usize>j * stride;
-    decodeSite(head + (<usize>(j * headSize) << 2), x + at, predictions + at);
+  const rowStride = <usize>headSize << 2;
+  for (let j: i32 = 0; j < columns; j += GROUP) {
+    const at = <usize>(j * channels) << 2;
+    decodeGroup(head + <usize>j * rowStride, rowStride, x + at, predictions + at, min<i32>(GROUP, columns - j));
   }
 }
 
-/** The flow of one site alone, for measuring it: integer state y (d values) to z(1), with what it takes from the stack. */
+/** The flow of one site alone, for measuring it: integer state y (d values) to z(1) on the stack, or back. */
 export function flowSite(row: usize, y: usize, predictions: usize, forward: bool): void {
   for (let k: i32 = 0; k < channels; k++) {
     const at = <usize>k << 2;
-    normalisation(k, siteMean(row, load<f32>(predictions + at), k), siteLogScale(row, k));
-    setState(k, load<i32>(y + at));
+    normalisation(slotOf(0, k), siteMean(row, load<f32>(predictions + at), k), siteLogScale(row, k));
+    setState(slotOf(0, k), load<i32>(y + at));
   }
-  if (forward) flowForward(row);
-  else flowBackward(row);
-  for (let k: i32 = 0; k < channels; k++) store<i32>(y + (<usize>k << 2), getState(k));
+  if (forward) flowForward(row, 0, 1);
+  else flowBackward(row, 0, 1);
+  for (let k: i32 = 0; k < channels; k++) store<i32>(y + (<usize>k << 2), getState(slotOf(0, k)));
 }

@@ -54,16 +54,23 @@ function clamped(z: f32): f32 {
   return max<f32>(min<f32>(z, CLAMP), -CLAMP);
 }
 
-/** Hidden units' inputs at byte offset `at`, four at a time. */
+/** Indices of the other two coordinates of a colour site, in ascending order. */
 @inline
-function hiddenInput(p: usize, t: usize, w: usize, wStride: usize, z: usize, k: i32, at: usize): v128 {
-  let u = f32x4.add(v128.load(p + at), v128.load(t + at));
-  for (let o: i32 = 0; o < channels; o++) {
-    if (o == k) continue;
-    u = f32x4.add(u, f32x4.mul(f32x4.splat(clamped(load<f32>(z + (<usize>o << 2)))), v128.load(w + at)));
-    w += wStride;
-  }
-  return u;
+function firstOther(k: i32): usize {
+  return k == 0 ? 1 : 0;
+}
+
+@inline
+function secondOther(k: i32): usize {
+  return k == 2 ? 1 : 2;
+}
+
+/** Hidden units' inputs at byte offset `at`, four at a time, from the clamped others (of which a gray site has none). */
+@inline
+function hiddenInput(p: usize, t: usize, w: usize, row: usize, z0: v128, z1: v128, at: usize): v128 {
+  const u = f32x4.add(v128.load(p + at), v128.load(t + at));
+  if (channels == 1) return u;
+  return f32x4.add(f32x4.add(u, f32x4.mul(z0, v128.load(w + at))), f32x4.mul(z1, v128.load(w + row + at)));
 }
 
 @inline
@@ -81,10 +88,12 @@ export function fieldAt(n: i32, k: i32, projection: usize, z: usize): void {
   const w = others + set * <usize>(channels - 1) * row;
   const a = weightsA + set * row;
   const b = weightsB + set * row;
+  const z0 = f32x4.splat(clamped(load<f32>(z + (firstOther(k) << 2))));
+  const z1 = f32x4.splat(clamped(load<f32>(z + (secondOther(k) << 2))));
   let sumA = f32x4.splat(0);
   let sumB = f32x4.splat(0);
   for (let i: usize = 0; i < row; i += 16) {
-    const v = softsign(hiddenInput(p, t, w, row, z, k, i));
+    const v = softsign(hiddenInput(p, t, w, row, z0, z1, i));
     sumA = f32x4.add(sumA, f32x4.mul(v, v128.load(a + i)));
     sumB = f32x4.add(sumB, f32x4.mul(v, v128.load(b + i)));
   }
@@ -130,8 +139,16 @@ export function fieldGradient(
   const dA4 = f32x4.splat(dA);
   const dB4 = f32x4.splat(dB);
   const one = f32x4.splat(1);
+  const at0 = firstOther(k) << 2;
+  const at1 = secondOther(k) << 2;
+  const z0 = load<f32>(z + at0);
+  const z1 = load<f32>(z + at1);
+  const c0 = f32x4.splat(clamped(z0));
+  const c1 = f32x4.splat(clamped(z1));
+  let sum0 = f32x4.splat(0);
+  let sum1 = f32x4.splat(0);
   for (let i: usize = 0; i < row; i += 16) {
-    const u = hiddenInput(p, t, w, row, z, k, i);
+    const u = hiddenInput(p, t, w, row, c0, c1, i);
     const q = f32x4.div(one, f32x4.add(one, f32x4.abs(u)));
     const v = f32x4.mul(u, q);
     accumulate(a + i + toGradient, f32x4.mul(v, dA4));
@@ -140,14 +157,17 @@ export function fieldGradient(
     du = f32x4.mul(du, f32x4.mul(q, q));
     accumulate(t + i + toGradient, du);
     accumulate(dProjection + <usize>k * row + i, du);
-    let wo = w + i;
-    for (let o: i32 = 0; o < channels; o++) {
-      if (o == k) continue;
-      const zo = load<f32>(z + (<usize>o << 2));
-      if (abs(zo) < CLAMP) accumulateScalar(dz + (<usize>o << 2), sum4(f32x4.mul(du, v128.load(wo))));
-      accumulate(wo + toGradient, f32x4.mul(du, f32x4.splat(clamped(zo))));
-      wo += row;
-    }
+    if (channels == 1) continue;
+    const w0 = w + i;
+    const w1 = w0 + row;
+    sum0 = f32x4.add(sum0, f32x4.mul(du, v128.load(w0)));
+    sum1 = f32x4.add(sum1, f32x4.mul(du, v128.load(w1)));
+    accumulate(w0 + toGradient, f32x4.mul(du, c0));
+    accumulate(w1 + toGradient, f32x4.mul(du, c1));
+  }
+  if (channels == 3) {
+    if (abs(z0) < CLAMP) accumulateScalar(dz + at0, sum4(sum0));
+    if (abs(z1) < CLAMP) accumulateScalar(dz + at1, sum4(sum1));
   }
   accumulateScalar(biasA + (at << 2) + toGradient, dA);
   accumulateScalar(biasB + (at << 2) + toGradient, dB);

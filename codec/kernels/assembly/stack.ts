@@ -112,26 +112,31 @@ function uniformBits(range: u32): u32 {
   return min<u32>(32 - <u32>clz<u32>(range) + UNIFORM_MARGIN, 32);
 }
 
-/** First slot of value: ceil(value * 2^bits / range), the inverse of floor(slot * range / 2^bits). */
+/** Slots of every value but the last, which has the few that are left over too: at most one in 2^13 of all. */
 @inline
-function uniformStart(value: u32, range: u32, bits: u32): u64 {
-  return ((<u64>value << bits) + <u64>(range - 1)) / <u64>range;
+function uniformShare(range: u32, bits: u32): u32 {
+  return (bits == 32 ? 0xffffffff : <u32>1 << bits) / range;
+}
+
+@inline
+function uniformFrequency(value: u32, range: u32, share: u32, bits: u32): u32 {
+  return value + 1 < range ? share : <u32>((<u64>1 << bits) - <u64>value * <u64>share);
 }
 
 /** Pushes a value in [0, range); 1 <= range <= 2^24. */
 export function pushUniform(value: u32, range: u32): void {
   if (range < 2) return;
   const bits = uniformBits(range);
-  const start = uniformStart(value, range, bits);
-  push(<u32>start, <u32>(uniformStart(value + 1, range, bits) - start), bits);
+  const share = uniformShare(range, bits);
+  push(value * share, uniformFrequency(value, range, share, bits), bits);
 }
 
 /** Pops a value in [0, range); 1 <= range <= 2^24. */
 export function popUniform(range: u32): u32 {
   if (range < 2) return 0;
   const bits = uniformBits(range);
-  const value = <u32>((<u64>peek(bits) * <u64>range) >> bits);
-  const start = uniformStart(value, range, bits);
-  pop(<u32>start, <u32>(uniformStart(value + 1, range, bits) - start), bits);
+  const share = uniformShare(range, bits);
+  const value = min<u32>(peek(bits) / share, range - 1);
+  pop(value * share, uniformFrequency(value, range, share, bits), bits);
   return value;
 }
