@@ -132,6 +132,13 @@ export interface KernelExports {
     u: number,
     counter: number,
   ): number;
+  pushBin(row: number, x: number, prediction: number, k: number, u: number): void;
+  popBin(row: number, x: number, prediction: number, k: number): number;
+  pushSymbol(row: number, k: number, z: number): void;
+  popSymbol(row: number, k: number): number;
+  push(start: number, frequency: number, bits: number): void;
+  peek(bits: number): number;
+  pop(start: number, frequency: number, bits: number): void;
   pushUniform(value: number, range: number): void;
   popUniform(range: number): number;
   stackOpen(words: number, capacity: number, count: number, high: number, low: number): void;

@@ -4,9 +4,12 @@
 export { conv, convGradient, reluGradient, rowBiasGradient, rowProduct, rowProductWeightGradient, transposeWeights } from './conv';
 export { collectCarry, extendLattice, features, mergeLattice, spreadCarry, splitLattice } from './lattice';
 export { fieldOpen } from './field';
-export { decodeRow, encodeRow, flowSite } from './code';
+export { popSymbol, pushSymbol } from './base';
+export { popBin, pushBin } from './bins';
+export { decodeRow, encodeRow } from './code';
+export { flowSite } from './flow';
 export { lossRow } from './loss';
-export { popUniform, pushUniform, stackCount, stackFailed, stackHigh, stackLow, stackLowest, stackOpen } from './stack';
+export { pop, popUniform, push, pushUniform, peek, stackCount, stackFailed, stackHigh, stackLow, stackLowest, stackOpen } from './stack';
 
 /** First address that the module does not use itself. */
 export function heapBase(): usize {

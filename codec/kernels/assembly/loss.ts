@@ -28,9 +28,14 @@ import {
   siteMixture,
 } from './site';
 
-/** The coded base gives one of 2^24 slots to each of 8192 symbols of width 2^-8: this much density, everywhere. */
+/**
+ * Within the window |z| < 16 the coded base gives one of 2^24 slots to each symbol of width 2^-8: so much density everywhere.
+ * Outside it is the escape's: 4096 slots, a sign, one of 20 lengths and, by the mean of log2 over an octave, sqrt(2) / |z|.
+ */
+const WINDOW: f32 = 16;
 const FLOOR_DENSITY: f32 = 1.52587890625e-5;
-const BASE_SHARE: f32 = 0.99951171875;
+const BASE_SHARE: f32 = 0.999267578125;
+const TAIL_DENSITY: f32 = 8.631674575e-6;
 
 const z: usize = memory.data(16);
 const dz: usize = memory.data(16);
@@ -143,11 +148,15 @@ function dequantize(row: usize, k: i32, sample: f32, mean: f32, logScale: f32, e
 /** -log p of coordinate k's base density at its z; with `gradient`, adds to dz and writes the mixture's raw gradients. */
 @inline
 function base(row: usize, dRow: usize, k: i32, gradient: bool): f32 {
+  const zk = get(z, k);
+  if (abs(zk) >= WINDOW) {
+    if (gradient) add(dz, k, 1 / zk);
+    return log(abs(zk)) - log(TAIL_DENSITY);
+  }
   siteMixture(row, k);
   v128.store(weightLanes, mixWeights);
   v128.store(meanLanes, mixMeans);
   v128.store(inverseLanes, mixInverseScales);
-  const zk = get(z, k);
   let density: f32 = FLOOR_DENSITY;
   for (let i: i32 = 0; i < mixtures; i++) {
     const inverse = get(inverseLanes, i);
