@@ -14,9 +14,9 @@ const SYMBOL_BITS: u32 = 24;
 const ESCAPE_SLOTS: u32 = 4096;
 const ESCAPE: u32 = 16777216 - 4096;
 const SYMBOL_SLOTS: f32 = 16777216 - 4096 - 8192;
-/** Binary digits of the least |z| outside the window, and how many lengths there are up to 32 digits. */
+/** Binary digits of the least magnitude outside the window, and how many lengths there are up to 31 digits. */
 const ESCAPE_LENGTH: u32 = 13;
-const ESCAPE_LENGTHS: u32 = 20;
+const ESCAPE_LENGTHS: u32 = 19;
 
 /** First slot of base symbol i: every step is monotone in i, so the sum of the rounded parts is too. */
 @inline
@@ -31,7 +31,7 @@ function symbolSlot(i: i32): u32 {
 }
 
 function pushEscaped(z: i32): void {
-  const magnitude = <u32>abs(z);
+  const magnitude = <u32>(z < 0 ? ~z : z);
   const length = 32 - <u32>clz<u32>(magnitude);
   const first = <u32>1 << (length - 9);
   pushBits(magnitude & 0xff, 8);
@@ -46,7 +46,7 @@ function popEscaped(): i32 {
   const first = <u32>1 << (length - 9);
   const high = popUniform(first) + first;
   const magnitude = <i32>((high << 8) | popBits(8));
-  return negative ? -magnitude : magnitude;
+  return negative ? ~magnitude : magnitude;
 }
 
 /** Pushes z, in units of 2^-Z_BITS, of coordinate k. */

@@ -4,16 +4,16 @@
 import { popSymbol, pushSymbol } from './base';
 import { popBin, pushBin } from './bins';
 import { channels } from './field';
-import { flowBackward, flowForward, getState, GROUP, normalise, origin, setState, slotOf } from './flow';
+import { flowBackward, flowForward, GROUP, getState, normalise, origin, setState, slotOf } from './flow';
 import { Y_BITS, Y_UNIT } from './grids';
 
 /** Encodes a group of sites. `trace`, if not 0, receives the dequantized u of each coordinate, 0 .. 1, as float32. */
 function encodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize, sites: i32, trace: usize): void {
-  const stride = <usize>channels << 2;
+  const stride = (<usize>channels) << 2;
   for (let s: i32 = sites - 1; s >= 0; s--) {
     const row = rows + <usize>s * rowStride;
     for (let k: i32 = 0; k < channels; k++) {
-      const at = <usize>s * stride + (<usize>k << 2);
+      const at = <usize>s * stride + ((<usize>k) << 2);
       const prediction = load<f32>(predictions + at);
       const sample = load<f32>(x + at);
       const u = popBin(row, sample, prediction, k);
@@ -31,11 +31,11 @@ function encodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize
 }
 
 function decodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize, sites: i32): void {
-  const stride = <usize>channels << 2;
+  const stride = (<usize>channels) << 2;
   for (let s: i32 = 0; s < sites; s++) {
     const row = rows + <usize>s * rowStride;
     for (let k: i32 = channels - 1; k >= 0; k--) {
-      normalise(row, s, k, load<f32>(predictions + <usize>s * stride + (<usize>k << 2)));
+      normalise(row, s, k, load<f32>(predictions + <usize>s * stride + ((<usize>k) << 2)));
       setState(slotOf(s, k), popSymbol(row, k));
     }
   }
@@ -43,7 +43,7 @@ function decodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize
   for (let s: i32 = 0; s < sites; s++) {
     const row = rows + <usize>s * rowStride;
     for (let k: i32 = channels - 1; k >= 0; k--) {
-      const at = <usize>s * stride + (<usize>k << 2);
+      const at = <usize>s * stride + ((<usize>k) << 2);
       const y = getState(slotOf(s, k));
       const sample = <f32>((y >> Y_BITS) + origin(s, k));
       store<f32>(x + at, sample);
@@ -57,9 +57,9 @@ function decodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize
  * float32 a coordinate. `trace` is 0 or receives the dequantized u.
  */
 export function encodeRow(head: usize, headSize: i32, x: usize, predictions: usize, columns: i32, trace: usize): void {
-  const rowStride = <usize>headSize << 2;
+  const rowStride = (<usize>headSize) << 2;
   for (let j: i32 = (columns - 1) & ~(GROUP - 1); j >= 0; j -= GROUP) {
-    const at = <usize>(j * channels) << 2;
+    const at = (<usize>(j * channels)) << 2;
     const sites = min<i32>(GROUP, columns - j);
     encodeGroup(head + <usize>j * rowStride, rowStride, x + at, predictions + at, sites, trace ? trace + at : 0);
   }
@@ -67,10 +67,9 @@ export function encodeRow(head: usize, headSize: i32, x: usize, predictions: usi
 
 /** Pops what `encodeRow` pushed, first group first, into `x`. */
 export function decodeRow(head: usize, headSize: i32, x: usize, predictions: usize, columns: i32): void {
-  const rowStride = <usize>headSize << 2;
+  const rowStride = (<usize>headSize) << 2;
   for (let j: i32 = 0; j < columns; j += GROUP) {
-    const at = <usize>(j * channels) << 2;
+    const at = (<usize>(j * channels)) << 2;
     decodeGroup(head + <usize>j * rowStride, rowStride, x + at, predictions + at, min<i32>(GROUP, columns - j));
   }
 }
-

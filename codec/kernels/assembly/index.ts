@@ -1,15 +1,35 @@
 // The kernels' WebAssembly module: everything that decides a bit of a file. The caller owns the memory from `heapBase` on
 // and passes addresses in bytes; maps and rows must be aligned to 16.
 
-export { conv, convGradient, reluGradient, rowBiasGradient, rowProduct, rowProductWeightGradient, transposeWeights } from './conv';
-export { collectCarry, extendLattice, features, mergeLattice, spreadCarry, splitLattice } from './lattice';
-export { fieldOpen } from './field';
 export { popSymbol, pushSymbol } from './base';
 export { popBin, pushBin } from './bins';
 export { decodeRow, encodeRow } from './code';
+export {
+  conv,
+  convGradient,
+  reluGradient,
+  rowBiasGradient,
+  rowProduct,
+  rowProductWeightGradient,
+  transposeWeights,
+} from './conv';
+export { fieldOpen } from './field';
 export { flowSite } from './flow';
+export { collectCarry, extendLattice, features, mergeLattice, splitLattice, spreadCarry } from './lattice';
 export { lossRow } from './loss';
-export { pop, popUniform, push, pushUniform, peek, stackCount, stackFailed, stackHigh, stackLow, stackLowest, stackOpen } from './stack';
+export {
+  peek,
+  pop,
+  popUniform,
+  push,
+  pushUniform,
+  stackCount,
+  stackFailed,
+  stackHigh,
+  stackLow,
+  stackLowest,
+  stackOpen,
+} from './stack';
 
 /** First address that the module does not use itself. */
 export function heapBase(): usize {

@@ -30,12 +30,12 @@ import {
 
 /**
  * Within the window |z| < 16 the coded base gives one of 2^24 slots to each symbol of width 2^-8: so much density everywhere.
- * Outside it is the escape's: 4096 slots, a sign, one of 20 lengths and, by the mean of log2 over an octave, sqrt(2) / |z|.
+ * Outside it is the escape's: 4096 slots, a sign, one of 19 lengths and, by the mean of log2 over an octave, sqrt(2) / |z|.
  */
 const WINDOW: f32 = 16;
 const FLOOR_DENSITY: f32 = 1.52587890625e-5;
 const BASE_SHARE: f32 = 0.999267578125;
-const TAIL_DENSITY: f32 = 8.631674575e-6;
+const TAIL_DENSITY: f32 = 9.085973236e-6;
 
 const z: usize = memory.data(16);
 const dz: usize = memory.data(16);

@@ -3,8 +3,12 @@
 
 const LOW: u64 = 0x100000000;
 
-/** A uniform symbol is coded as one of 2^n slots with n = bits(range) + 14, at most 32. */
-const UNIFORM_MARGIN: u32 = 14;
+/**
+ * A uniform symbol is coded as one of 2^n slots, n = bits(range) + 10 but at most 30: enough for the values' shares to be
+ * equal to 2^-10 or 2^-6, and far enough below the state's 32 bits for the state's own rounding not to count.
+ */
+const UNIFORM_MARGIN: u32 = 10;
+const UNIFORM_MAX_BITS: u32 = 30;
 
 let state: u64 = LOW;
 let bottom: usize = 0;
@@ -109,34 +113,29 @@ export function popBits(bits: u32): u32 {
 
 @inline
 function uniformBits(range: u32): u32 {
-  return min<u32>(32 - <u32>clz<u32>(range) + UNIFORM_MARGIN, 32);
+  return min<u32>(32 - <u32>clz<u32>(range) + UNIFORM_MARGIN, UNIFORM_MAX_BITS);
 }
 
-/** Slots of every value but the last, which has the few that are left over too: at most one in 2^13 of all. */
+/** First slot of value: ceil(value * 2^bits / range), the inverse of floor(slot * range / 2^bits). */
 @inline
-function uniformShare(range: u32, bits: u32): u32 {
-  return (bits == 32 ? 0xffffffff : <u32>1 << bits) / range;
-}
-
-@inline
-function uniformFrequency(value: u32, range: u32, share: u32, bits: u32): u32 {
-  return value + 1 < range ? share : <u32>((<u64>1 << bits) - <u64>value * <u64>share);
+function uniformStart(value: u32, range: u32, bits: u32): u32 {
+  return <u32>(((<u64>value << bits) + <u64>(range - 1)) / <u64>range);
 }
 
 /** Pushes a value in [0, range); 1 <= range <= 2^24. */
 export function pushUniform(value: u32, range: u32): void {
   if (range < 2) return;
   const bits = uniformBits(range);
-  const share = uniformShare(range, bits);
-  push(value * share, uniformFrequency(value, range, share, bits), bits);
+  const start = uniformStart(value, range, bits);
+  push(start, uniformStart(value + 1, range, bits) - start, bits);
 }
 
 /** Pops a value in [0, range); 1 <= range <= 2^24. */
 export function popUniform(range: u32): u32 {
   if (range < 2) return 0;
   const bits = uniformBits(range);
-  const share = uniformShare(range, bits);
-  const value = min<u32>(peek(bits) / share, range - 1);
-  pop(value * share, uniformFrequency(value, range, share, bits), bits);
+  const value = <u32>((<u64>peek(bits) * <u64>range) >> bits);
+  const start = uniformStart(value, range, bits);
+  pop(start, uniformStart(value + 1, range, bits) - start, bits);
   return value;
 }
