@@ -76,7 +76,8 @@ export class Likelihood {
         network.forward(state, pass, gradient);
         network.take(state, pass, tile, width);
         const given = typeof dequantization === 'number' ? undefined : dequantization[index][pass];
-        const counter = typeof dequantization === 'number' ? dequantization + (3 * index + PASSES.indexOf(pass)) * 0x9e3779b1 : 0;
+        const counter =
+          typeof dequantization === 'number' ? dequantization + (3 * index + PASSES.indexOf(pass)) * 0x9e3779b1 : 0;
         const dState = gradient ? network.allocMap(state.level, this.#definition.width) : 0;
         gradients[index][pass] = dState;
         nats += this.#passLoss(state, pass, given, counter, dState);
@@ -84,7 +85,8 @@ export class Likelihood {
       states[index] = state;
     }
     if (gradient) {
-      for (const [index, state] of states.entries()) this.#backward(state, states[index + 1], gradients[index], gradients[index + 1]);
+      for (const [index, state] of states.entries())
+        this.#backward(state, states[index + 1], gradients[index], gradients[index + 1]);
     }
     kernels.release(mark);
     return nats;
@@ -126,7 +128,12 @@ export class Likelihood {
   }
 
   /** Carries a level's state gradients back through its passes, and to the coarser level's last state. */
-  #backward(state: LevelState, coarser: LevelState | undefined, own: StateGradients, coarse: StateGradients | undefined): void {
+  #backward(
+    state: LevelState,
+    coarser: LevelState | undefined,
+    own: StateGradients,
+    coarse: StateGradients | undefined,
+  ): void {
     const { run } = this.#kernels;
     const { width } = this.#definition;
     const { rows, columns } = state.level;
@@ -159,7 +166,17 @@ export class Likelihood {
       const { hidden } = blocks[b];
       const input = b > 0 ? blocks[b - 1].state : stem;
       const [conv3, conv1] = [`${name}.conv3.weight`, `${name}.conv1.weight`];
-      run.convGradient(this.#to(conv1), this.#to(`${name}.conv1.bias`), hidden, gradient, rows, columns, width, width, 1);
+      run.convGradient(
+        this.#to(conv1),
+        this.#to(`${name}.conv1.bias`),
+        hidden,
+        gradient,
+        rows,
+        columns,
+        width,
+        width,
+        1,
+      );
       run.conv(dHidden, gradient, this.#transposedOf(conv1), 0, rows, columns, width, width, 1, 0);
       run.reluGradient(dHidden, hidden, size);
       run.convGradient(this.#to(conv3), this.#to(`${name}.conv3.bias`), input, dHidden, rows, columns, width, width, 3);

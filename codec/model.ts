@@ -51,7 +51,8 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   checkDefinition(definition, bad);
   const start = Math.ceil((8 + length) / 4) * 4;
   const count = parameterCount(definition);
-  if (bytes.length !== start + 4 * count) throw bad(`it holds ${bytes.length - start} bytes of weights, not ${4 * count}`);
+  if (bytes.length !== start + 4 * count)
+    throw bad(`it holds ${bytes.length - start} bytes of weights, not ${4 * count}`);
   const weights = new Float32Array(count);
   for (let i = 0; i < count; i++) weights[i] = view.getFloat32(start + 4 * i, true);
   if (!weights.every(Number.isFinite)) throw bad('a weight is not a finite number');

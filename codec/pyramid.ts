@@ -17,7 +17,12 @@ export interface Level {
 }
 
 /** Row and column parity of each pass's lattice. */
-export const OFFSETS: Record<Pass | 'A', readonly [dy: 0 | 1, dx: 0 | 1]> = { A: [0, 0], D: [1, 1], H: [0, 1], V: [1, 0] };
+export const OFFSETS: Record<Pass | 'A', readonly [dy: 0 | 1, dx: 0 | 1]> = {
+  A: [0, 0],
+  D: [1, 1],
+  H: [0, 1],
+  V: [1, 0],
+};
 
 /** Levels of a height x width tile, finest first; none for a single pixel. */
 export function pyramid(height: number, width: number): Level[] {

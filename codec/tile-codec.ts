@@ -16,9 +16,7 @@ import { pyramid, sites } from './pyramid.js';
  * The stack's first content: bits to borrow for the first group's dequantization. A decoder must end with just these words
  * and this state. Any fixed numbers would do; these are digits of pi.
  */
-const SEED_WORDS = [
-  0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0x082efa98, 0xec4e6c89,
-];
+const SEED_WORDS = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0x082efa98, 0xec4e6c89];
 const SEED_HIGH = 0x452821e6;
 const SEED_LOW = 0x38d01377;
 

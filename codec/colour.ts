@@ -1,0 +1,51 @@
+/**
+ * Reversible colour: YCoCg-R lifting (Malvar, Sullivan 2003). Each step adds to one coordinate a function of the
+ * others, so the transform is exact in integers: Y stays in 0 .. 255, Co and Cg lie in -255 .. 255.
+ */
+
+/**
+ * Interleaved samples of an image to what the flow codes: (R, G, B) to (Y, Co, Cg), gray as it is.
+ *
+ * @param samples `pixels * channels` samples, 0 .. 255
+ * @param channels 1 or 3
+ * @returns as many integers, interleaved in the same way
+ */
+export function forwardColour(samples: Uint8Array, channels: 1 | 3): Int16Array {
+  const out = Int16Array.from(samples);
+  if (channels === 1) return out;
+  for (let i = 0; i < out.length; i += 3) {
+    const blue = out[i + 2];
+    const co = out[i] - blue;
+    const t = blue + (co >> 1);
+    const cg = out[i + 1] - t;
+    out[i] = t + (cg >> 1);
+    out[i + 1] = co;
+    out[i + 2] = cg;
+  }
+  return out;
+}
+
+/**
+ * Undoes `forwardColour`. Coordinates that no 8-bit image has wrap modulo 256: the checksum of the samples tells.
+ *
+ * @param coordinates `pixels * channels` integers: (Y, Co, Cg) or gray
+ * @param channels 1 or 3
+ * @returns as many samples, 0 .. 255: (R, G, B) or gray
+ */
+export function inverseColour(coordinates: Int16Array, channels: 1 | 3): Uint8Array {
+  const out = new Uint8Array(coordinates.length);
+  if (channels === 1) {
+    out.set(coordinates);
+    return out;
+  }
+  for (let i = 0; i < out.length; i += 3) {
+    const co = coordinates[i + 1];
+    const cg = coordinates[i + 2];
+    const t = coordinates[i] - (cg >> 1);
+    const blue = t - (co >> 1);
+    out[i] = blue + co;
+    out[i + 1] = cg + t;
+    out[i + 2] = blue;
+  }
+  return out;
+}

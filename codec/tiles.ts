@@ -1,0 +1,66 @@
+/**
+ * Tiles: rectangles of an image that are coded each on its own, which bounds memory and gives threads something to
+ * work on. The layout is part of the format: a function of width and height alone.
+ */
+
+/** Longest side of a tile, in pixels. */
+export const MAX_TILE_SIDE = 512;
+
+/** A tile's place in its image, in pixels. */
+export interface Tile {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Number of tiles of a `width` x `height` image. */
+export function tileCount(width: number, height: number): number {
+  return Math.ceil(width / MAX_TILE_SIDE) * Math.ceil(height / MAX_TILE_SIDE);
+}
+
+/** All tiles of an image, row by row. They differ by at most one pixel in each direction: none is a thin remainder. */
+export function tileLayout(width: number, height: number): Tile[] {
+  const columns = cuts(width);
+  const rows = cuts(height);
+  const tiles: Tile[] = [];
+  for (let r = 0; r + 1 < rows.length; r++) {
+    for (let c = 0; c + 1 < columns.length; c++) {
+      const x = columns[c];
+      const y = rows[r];
+      tiles.push({ x, y, width: columns[c + 1] - x, height: rows[r + 1] - y });
+    }
+  }
+  return tiles;
+}
+
+/** Copies a tile's samples out of an image: `tile.height * tile.width * channels`, interleaved. */
+export function extractTile(samples: Uint8Array, imageWidth: number, channels: number, tile: Tile): Uint8Array {
+  const row = tile.width * channels;
+  const out = new Uint8Array(tile.height * row);
+  for (let y = 0; y < tile.height; y++) {
+    const from = ((tile.y + y) * imageWidth + tile.x) * channels;
+    out.set(samples.subarray(from, from + row), y * row);
+  }
+  return out;
+}
+
+/** Copies a tile's samples into the image's `samples`. */
+export function insertTile(
+  samples: Uint8Array,
+  imageWidth: number,
+  channels: number,
+  tile: Tile,
+  tileSamples: Uint8Array,
+): void {
+  const row = tile.width * channels;
+  for (let y = 0; y < tile.height; y++) {
+    samples.set(tileSamples.subarray(y * row, (y + 1) * row), ((tile.y + y) * imageWidth + tile.x) * channels);
+  }
+}
+
+/** Where a side is cut: 0, then the end of each tile. */
+function cuts(side: number): number[] {
+  const count = Math.ceil(side / MAX_TILE_SIDE);
+  return Array.from({ length: count + 1 }, (_, i) => Math.floor((i * side) / count));
+}
