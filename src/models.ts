@@ -1,0 +1,96 @@
+/** The models that are shipped with cnfzip, and models in files of their own. */
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { CnfzipError } from '../codec/error.js';
+import { type Model, parseModel } from '../codec/model.js';
+import { readInput } from './io/files.js';
+
+/** The family of models that is used when none is named: one member for gray, one for RGB. */
+const DEFAULT_FAMILY = 'default';
+
+const SUFFIX = '.cnfm';
+const FOLDER = fileURLToPath(new URL('../models/', import.meta.url));
+
+const shipped = new Map<string, Promise<Model>>();
+
+/**
+ * Reads a model from its file.
+ *
+ * @throws CnfzipError `file` if it cannot be read, `bad-model` if it is no model or is damaged
+ */
+export async function loadModel(path: string): Promise<Model> {
+  try {
+    return await parseModel(await readInput(path));
+  } catch (error) {
+    if (error instanceof CnfzipError)
+      throw new CnfzipError(error.code, `model ${path}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * The model to encode an image with.
+ *
+ * @param channels of the image
+ * @param choice a model; the path of a model's file, recognised by its `.cnfm` or a slash; or the name of a shipped family
+ * @throws CnfzipError `unknown-model`, `file` or `bad-model`
+ */
+export async function modelForEncoding(channels: 1 | 3, choice: Model | string = DEFAULT_FAMILY): Promise<Model> {
+  if (typeof choice !== 'string') return choice;
+  if (isPath(choice)) return loadModel(choice);
+  const name = `${choice}-${channels === 1 ? 'gray' : 'rgb'}`;
+  const names = await shippedNames();
+  if (names.includes(name)) return shippedModel(name);
+  throw new CnfzipError('unknown-model', `there is no model ${name}; shipped are: ${names.join(', ') || 'none'}`);
+}
+
+/**
+ * The model that a file names by its hash.
+ *
+ * @param choice a model or the path of its file, looked at before the shipped ones
+ * @throws CnfzipError `unknown-model` if no model has this hash, `file` or `bad-model`
+ */
+export async function modelForDecoding(hash: string, choice?: Model | string): Promise<Model> {
+  if (choice !== undefined) {
+    const model = typeof choice === 'string' ? await loadModel(choice) : choice;
+    if (model.hash === hash) return model;
+  }
+  const found = await findShipped(hash);
+  if (found) return found;
+  throw new CnfzipError(
+    'unknown-model',
+    choice === undefined
+      ? `needs the model ${hash}, which is not shipped with this cnfzip: name its file (option model)`
+      : `needs the model ${hash}, which is neither the given one nor shipped with this cnfzip`,
+  );
+}
+
+/** The shipped model with this hash, if there is one. */
+export async function findShipped(hash: string): Promise<Model | undefined> {
+  for (const name of await shippedNames()) {
+    const model = await shippedModel(name);
+    if (model.hash === hash) return model;
+  }
+  return undefined;
+}
+
+function isPath(choice: string): boolean {
+  return choice.endsWith(SUFFIX) || /[/\\]/.test(choice);
+}
+
+async function shippedNames(): Promise<string[]> {
+  const files = await readdir(FOLDER);
+  return files
+    .filter((file) => file.endsWith(SUFFIX))
+    .map((file) => file.slice(0, -SUFFIX.length))
+    .sort();
+}
+
+function shippedModel(name: string): Promise<Model> {
+  let model = shipped.get(name);
+  if (!model) {
+    model = loadModel(FOLDER + name + SUFFIX);
+    shipped.set(name, model);
+  }
+  return model;
+}

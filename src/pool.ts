@@ -1,0 +1,93 @@
+/** Codes tiles in worker threads. The bits do not depend on their number: tiles know nothing of each other. */
+import { Worker } from 'node:worker_threads';
+import type { TileCoder } from '../codec/codec.js';
+import { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
+import type { Model } from '../codec/model.js';
+import type { EncodedTile } from '../codec/tile-codec.js';
+
+type Work =
+  | { kind: 'encode'; samples: Int16Array; width: number; height: number }
+  | { kind: 'decode'; payload: Uint8Array; width: number; height: number };
+
+export type TileTask = Work & { id: number };
+
+export type TileReply =
+  | { id: number; result: EncodedTile | Int16Array; failure?: undefined }
+  | { id: number; failure: { code?: CnfzipErrorCode; message: string } };
+
+interface Waiting {
+  resolve(result: EncodedTile | Int16Array): void;
+  reject(error: Error): void;
+}
+
+class PoolWorker {
+  readonly waiting = new Map<number, Waiting>();
+  private readonly worker: Worker;
+  private broken?: Error;
+
+  constructor(model: Model) {
+    this.worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: model });
+    this.worker.on('message', (reply: TileReply) => this.settle(reply));
+    this.worker.on('error', (error) => this.fail(error));
+    this.worker.on('exit', () => this.fail(new Error('a worker thread ended too early')));
+  }
+
+  run(task: TileTask, transfer: ArrayBuffer): Promise<EncodedTile | Int16Array> {
+    if (this.broken) return Promise.reject(this.broken);
+    return new Promise((resolve, reject) => {
+      this.waiting.set(task.id, { resolve, reject });
+      this.worker.postMessage(task, [transfer]);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.worker.terminate();
+  }
+
+  private settle(reply: TileReply): void {
+    const waiting = this.waiting.get(reply.id)!;
+    this.waiting.delete(reply.id);
+    if (!reply.failure) waiting.resolve(reply.result);
+    else if (reply.failure.code) waiting.reject(new CnfzipError(reply.failure.code, reply.failure.message));
+    else waiting.reject(new Error(reply.failure.message));
+  }
+
+  private fail(error: Error): void {
+    this.broken ??= error;
+    for (const { reject } of this.waiting.values()) reject(this.broken);
+    this.waiting.clear();
+  }
+}
+
+/** A `TileCoder` of several threads, to be closed after use. */
+export class WorkerPool implements TileCoder {
+  readonly concurrency: number;
+  private readonly workers: PoolWorker[];
+  private tasks = 0;
+
+  /** @param threads at least 1 */
+  constructor(model: Model, threads: number) {
+    this.concurrency = threads;
+    this.workers = Array.from({ length: threads }, () => new PoolWorker(model));
+  }
+
+  async encode(samples: Int16Array, width: number, height: number): Promise<EncodedTile> {
+    return (await this.run({ kind: 'encode', samples: samples.slice(), width, height })) as EncodedTile;
+  }
+
+  async decode(payload: Uint8Array, width: number, height: number): Promise<Int16Array> {
+    // A copy that owns its memory: `slice` of a Buffer would be a view of the whole file.
+    return (await this.run({ kind: 'decode', payload: new Uint8Array(payload), width, height })) as Int16Array;
+  }
+
+  /** Ends the threads; work under way fails. */
+  async close(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.close()));
+  }
+
+  private run(work: Work): Promise<EncodedTile | Int16Array> {
+    const idlest = this.workers.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
+    const { buffer } = work.kind === 'encode' ? work.samples : work.payload;
+    return idlest.run({ ...work, id: this.tasks++ }, buffer as ArrayBuffer);
+  }
+}

@@ -1,0 +1,35 @@
+/** A thread of the pool: codes the tiles that it is sent, one after the other. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { CnfzipError } from '../codec/error.js';
+import type { Model } from '../codec/model.js';
+import { TileCodec } from '../codec/tile-codec.js';
+import type { TileReply, TileTask } from './pool.js';
+
+const codec = TileCodec.create(workerData as Model);
+// A failure is reported with the task that meets it.
+codec.catch(() => {});
+
+parentPort!.on('message', async (task: TileTask) => {
+  try {
+    const { result, buffer } = run(await codec, task);
+    const reply: TileReply = { id: task.id, result };
+    parentPort!.postMessage(reply, [buffer]);
+  } catch (error) {
+    const reply: TileReply = {
+      id: task.id,
+      failure: { code: error instanceof CnfzipError ? error.code : undefined, message: (error as Error).message },
+    };
+    parentPort!.postMessage(reply);
+  }
+});
+
+/** Results are copied: the codec's may lie in the memory of its WebAssembly instance, which cannot be transferred. */
+function run(codec: TileCodec, task: TileTask) {
+  if (task.kind === 'encode') {
+    const encoded = codec.encode(task.samples, task.width, task.height);
+    const payload = encoded.payload.slice();
+    return { result: { ...encoded, payload }, buffer: payload.buffer as ArrayBuffer };
+  }
+  const samples = codec.decode(task.payload, task.width, task.height).slice();
+  return { result: samples, buffer: samples.buffer as ArrayBuffer };
+}
