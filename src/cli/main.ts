@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+/** The command line. Exit code 0: all went well; 1: a file failed; 2: the command line was wrong. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addCompress } from './compress.js';
+import { addDecompress } from './decompress.js';
+import { addInfo } from './info.js';
+import { addTrain } from './train.js';
+import { addVerify } from './verify.js';
+
+const manifest = new URL('../../../package.json', import.meta.url);
+const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+
+const program = new Command('cnfzip')
+  .description('Lossless image compression with a continuous normalizing flow.')
+  .version(version)
+  .showHelpAfterError('(--help shows the usage)')
+  .exitOverride();
+
+addCompress(program);
+addDecompress(program);
+addVerify(program);
+addInfo(program);
+addTrain(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

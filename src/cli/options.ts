@@ -1,0 +1,44 @@
+/** Options that several commands have. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Options } from '../index.js';
+
+export interface CommonOptions {
+  threads?: number;
+  model?: string;
+  quiet?: boolean;
+  verbose?: boolean;
+}
+
+export interface OutputOptions extends CommonOptions {
+  output?: string;
+  stdout?: boolean;
+  force?: boolean;
+}
+
+export function addCommonOptions(command: Command): Command {
+  return command
+    .option('-T, --threads <n>', 'threads, 1 to 256 (default: as many as the machine runs at once)', parseThreads)
+    .option('--model <model>', 'a model: the path of its .cnfm file or the name of a shipped family')
+    .addOption(new Option('-q, --quiet', 'print nothing but errors').conflicts('verbose'))
+    .option('-v, --verbose', 'print more');
+}
+
+export function addOutputOptions(command: Command): Command {
+  return command
+    .addOption(new Option('-o, --output <file>', 'write to this file; for one input only').conflicts('stdout'))
+    .option('-c, --stdout', 'write to standard output')
+    .option('-f, --force', 'replace existing files, write binary data to a terminal');
+}
+
+/** The library's options; those that were not given are left out. */
+export function codingOptions({ threads, model }: CommonOptions): Options {
+  return { ...(threads && { threads }), ...(model && { model }) };
+}
+
+function parseThreads(text: string): number {
+  const threads = Number(text);
+  if (!/^\d+$/.test(text) || threads < 1 || threads > 256) {
+    throw new InvalidArgumentError('It must be an integer from 1 to 256.');
+  }
+  return threads;
+}

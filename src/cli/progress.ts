@@ -1,0 +1,28 @@
+/** A progress bar on stderr, only where a person can see it. */
+
+const WIDTH = 30;
+
+export class Progress {
+  private readonly shown: boolean;
+
+  constructor(
+    private readonly label: string,
+    quiet: boolean | undefined,
+  ) {
+    this.shown = process.stderr.isTTY === true && !quiet;
+    this.update(0);
+  }
+
+  /** @param fraction of the work that is done, 0 .. 1 */
+  readonly update = (fraction: number): void => {
+    if (!this.shown) return;
+    const filled = Math.round(fraction * WIDTH);
+    const percent = Math.round(fraction * 100);
+    process.stderr.write(`\r${this.label} [${'='.repeat(filled)}${' '.repeat(WIDTH - filled)}] ${percent} %\x1b[K`);
+  };
+
+  /** Removes the bar. */
+  clear(): void {
+    if (this.shown) process.stderr.write('\r\x1b[K');
+  }
+}
