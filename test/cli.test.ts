@@ -1,0 +1,199 @@
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { decodePng, type FileInfo } from '../src/index.js';
+import { untrainedModelFile } from './untrained.js';
+
+const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
+  copyFileSync(fixture('water-32x32.png'), join(folder, 'a.png'));
+  copyFileSync(fixture('gray-tiny-3x5.png'), join(folder, 'b.png'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function cnfzip(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd: folder });
+  return { status, stdout, text: stdout.toString(), stderr: stderr.toString() };
+}
+
+const files = () => readdirSync(folder).sort();
+const read = (name: string) => readFileSync(join(folder, name));
+
+/** One clear line on stderr, exit code 1, and the folder as it was before. */
+function expectRefusal(args: string[], line: RegExp): void {
+  const before = files();
+  const { status, stderr, stdout } = cnfzip(...args);
+  expect(stderr).toMatch(/^cnfzip: [^\n]+\n$/);
+  expect(stderr).toMatch(line);
+  expect(status).toBe(1);
+  expect(stdout).toHaveLength(0);
+  expect(files()).toEqual(before);
+}
+
+test('compress, info, decompress: the same samples, inputs kept', () => {
+  const compressed = cnfzip('compress', 'a.png', 'b.png');
+  expect(compressed.stderr).toMatch(
+    /^a\.png -> a\.cnfz: [\d,]+ -> [\d,]+ bytes \([\d.]+ %\), [\d.]+ bits per sample, .*\n/,
+  );
+  expect(compressed.stderr.split('\n')).toHaveLength(3);
+  expect(compressed).toMatchObject({ status: 0, text: '' });
+  expect(files()).toEqual(['a.cnfz', 'a.png', 'b.cnfz', 'b.png']);
+
+  const lines = cnfzip('info', '--json', 'a.cnfz', 'b.cnfz').text.trim().split('\n');
+  const facts = lines.map((line) => JSON.parse(line) as FileInfo & { file: string; model: string });
+  expect(facts[0]).toMatchObject({ file: 'a.cnfz', model: 'default-rgb', width: 32, height: 32, channels: 3 });
+  expect(facts[1]).toMatchObject({ file: 'b.cnfz', model: 'default-gray', width: 3, height: 5, channels: 1 });
+  expect(facts[0].bytes).toBe(read('a.cnfz').length);
+  expect(facts[0].overheadBytes).toBeLessThan(36);
+  expect(cnfzip('info', 'a.cnfz').text).toMatch(/default-rgb/);
+
+  for (const name of ['a', 'b']) {
+    expect(cnfzip('decompress', `${name}.cnfz`, '-o', `${name}2.png`)).toMatchObject({ status: 0, text: '' });
+    expect(decodePng(read(`${name}2.png`))).toEqual(decodePng(read(`${name}.png`)));
+  }
+  expect(files()).toEqual(['a.cnfz', 'a.png', 'a2.png', 'b.cnfz', 'b.png', 'b2.png']);
+});
+
+test('-o, -c, -f and -q', () => {
+  expect(cnfzip('compress', '-q', '-o', 'x', 'a.png')).toMatchObject({ status: 0, stderr: '' });
+  const { stdout, status } = cnfzip('compress', '-q', '-c', 'a.png');
+  expect(status).toBe(0);
+  expect(Buffer.compare(stdout, read('x'))).toBe(0);
+  expect(files()).toEqual(['a.png', 'b.png', 'x']);
+  expect(cnfzip('decompress', '-qc', 'x').stdout.subarray(1, 4).toString()).toBe('PNG');
+  expect(cnfzip('compress', '-qf', '-o', 'x', 'b.png').status).toBe(0);
+  expect(Buffer.compare(stdout, read('x'))).not.toBe(0);
+});
+
+test('a reader that goes away is no crash', async () => {
+  const child = spawn(process.execPath, [MAIN, 'compress', '-c', fixture('kodim23.png')], { cwd: folder });
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  expect(stderr).toMatch(/^cnfzip: .*kodim23\.png: cannot write standard output[^\n]*\n$/);
+  expect(status).toBe(1);
+}, 30_000);
+
+test('the same bytes with one thread and with two, also with a model in a file', () => {
+  writeFileSync(join(folder, 'own.cnfm'), untrainedModelFile(1));
+  const gray = fixture('gray-boat-531x60.png');
+  const run = (threads: string) => cnfzip('compress', '-qc', '--model', 'own.cnfm', '-T', threads, gray).stdout;
+  const one = run('1');
+  expect(Buffer.compare(one, run('2'))).toBe(0);
+  writeFileSync(join(folder, 'own.cnfz'), one);
+  const original = decodePng(readFileSync(gray));
+  for (const threads of ['1', '2']) {
+    const { stdout } = cnfzip('decompress', '-qc', '--model', 'own.cnfm', '-T', threads, 'own.cnfz');
+    expect(Buffer.compare(decodePng(stdout).samples, original.samples)).toBe(0);
+  }
+  expectRefusal(['decompress', 'own.cnfz'], /own\.cnfz: needs the model [0-9a-f]{16}, which is not shipped/);
+  expectRefusal(['verify', 'own.cnfz'], /needs the model/);
+});
+
+test('verify: files and folders, with and without the PNG beside', () => {
+  cnfzip('compress', '-q', 'a.png', 'b.png');
+  rmSync(join(folder, 'b.png'));
+  const { status, text } = cnfzip('verify', '--exact', '.');
+  expect(text.split('\n')).toEqual([
+    expect.stringMatching(/^a\.cnfz: decodes to a\.png and is encoded byte for byte/),
+    expect.stringMatching(/^a\.png: round trip exact/),
+    expect.stringMatching(/^b\.cnfz: decodes, checksums match/),
+    '',
+  ]);
+  expect(status).toBe(0);
+  expect(cnfzip('verify', '-q', 'a.cnfz')).toMatchObject({ status: 0, text: '', stderr: '' });
+
+  copyFileSync(fixture('tiny-5x3.png'), join(folder, 'a.png'));
+  expectRefusal(['verify', 'a.cnfz'], /a\.cnfz: the decoded image differs from a\.png/);
+  mkdirSync(join(folder, 'empty'));
+  expectRefusal(['verify', 'empty'], /holds no \.png or \.cnfz files/);
+});
+
+test('one bad file costs a line and the exit code, not the others', () => {
+  const { status, stderr } = cnfzip('compress', 'none.png', 'b.png');
+  expect(stderr).toMatch(/^cnfzip: none\.png: no such file or folder\nb\.png -> b\.cnfz/);
+  expect(status).toBe(1);
+  expect(existsSync(join(folder, 'b.cnfz'))).toBe(true);
+});
+
+test('damaged files: one clear line, exit 1, nothing written', () => {
+  cnfzip('compress', '-q', 'a.png');
+  rmSync(join(folder, 'a.png'));
+  const good = read('a.cnfz');
+  writeFileSync(join(folder, 'cut.cnfz'), good.subarray(0, 500));
+  expectRefusal(['decompress', 'cut.cnfz'], /cut\.cnfz: cut short/);
+  expectRefusal(['verify', 'cut.cnfz'], /cut short/);
+  expectRefusal(['info', 'cut.cnfz'], /cut short/);
+  const flipped = Buffer.from(good);
+  flipped[300] ^= 4;
+  writeFileSync(join(folder, 'flipped.cnfz'), flipped);
+  expectRefusal(['decompress', 'flipped.cnfz'], /flipped\.cnfz: damaged: the checksum of the tile 1 of 1/);
+  const trailer = Buffer.from(good);
+  trailer[good.length - 1] ^= 4;
+  writeFileSync(join(folder, 'trailer.cnfz'), trailer);
+  expectRefusal(['decompress', 'trailer.cnfz'], /trailer\.cnfz: damaged: the checksum of the decoded samples/);
+  expectRefusal(['decompress', '-c', 'trailer.cnfz'], /damaged/);
+  writeFileSync(join(folder, 'text.cnfz'), 'hello');
+  expectRefusal(['decompress', 'text.cnfz'], /text\.cnfz: not a cnfz file/);
+  writeFileSync(join(folder, 'cut.png'), readFileSync(fixture('water-32x32.png')).subarray(0, 900));
+  expectRefusal(['compress', 'cut.png'], /cut\.png: PNG cut short/);
+});
+
+test('paths that cannot be used: one clear line, exit 1, nothing written', () => {
+  expectRefusal(['compress', 'none.png'], /none\.png: no such file/);
+  expectRefusal(['compress', '.'], /\.: is a folder/);
+  expectRefusal(
+    ['compress', 'a.png', '-o', 'none/a.cnfz'],
+    /a\.png: cannot write none\/a\.cnfz: there is no folder none/,
+  );
+  expectRefusal(['compress', 'a.png', '-o', 'b.png/a.cnfz'], /cannot write b\.png\/a\.cnfz/);
+  expectRefusal(['compress', 'a.png', '-o', '/proc/a.cnfz'], /cannot write \/proc\/a\.cnfz/);
+  expectRefusal(['compress', 'a.png', '-o', 'b.png'], /cannot write b\.png: it exists already/);
+  expectRefusal(['compress', 'a.png', '--model', 'none.cnfm'], /model none\.cnfm: no such file/);
+  expectRefusal(['compress', 'a.png', '--model', 'none'], /there is no model none-rgb/);
+  expectRefusal(['decompress', 'a.png'], /does not end in \.cnfz/);
+});
+
+test.each([
+  [[], /Usage: cnfzip/],
+  [['shrink'], /unknown command 'shrink'/],
+  [['compress'], /missing required argument/],
+  [['compress', '--fast', 'a.png'], /unknown option '--fast'/],
+  [['compress', '-T', '0', 'a.png'], /must be an integer from 1 to 256/],
+  [['compress', '-o', 'x', 'a.png', 'b.png'], /--output is for one input only/],
+  [['compress', '-c', '-o', 'x', 'a.png'], /cannot be used with/],
+])('a wrong command line: %j', (args, message) => {
+  const { status, stderr } = cnfzip(...args);
+  expect(stderr).toMatch(message);
+  expect(status).toBe(2);
+  expect(files()).toEqual(['a.png', 'b.png']);
+});
+
+test('metadata that is not kept is told only with -v', () => {
+  const png = read('a.png');
+  const text = Buffer.from('0000000974455874436f6d6d656e74004188f1fc00', 'hex');
+  writeFileSync(join(folder, 'm.png'), Buffer.concat([png.subarray(0, 33), text, png.subarray(33)]));
+  expect(cnfzip('compress', '-v', 'm.png').stderr).toMatch(/m\.png: warning: metadata is not kept yet: tEXt/);
+  expect(cnfzip('compress', '-f', 'm.png').stderr).not.toMatch(/warning/);
+});

@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { loadModel, modelForDecoding, modelForEncoding } from '../src/models.js';
+import { untrainedModel, untrainedModelFile } from './untrained.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
+const path = join(folder, 'model.cnfm');
+writeFileSync(path, untrainedModelFile(3));
+const model = await untrainedModel(3);
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test.each([1, 3] as const)('the shipped default for %i channels is found by name and by hash', async (channels) => {
+  const shipped = await modelForEncoding(channels);
+  expect(shipped.definition.channels).toBe(channels);
+  expect(await modelForEncoding(channels, 'default')).toBe(shipped);
+  expect(await modelForDecoding(shipped.hash)).toBe(shipped);
+  expect(await modelForDecoding(shipped.hash, model)).toBe(shipped);
+});
+
+test('a model in a file of its own is found by path', async () => {
+  expect(await modelForEncoding(3, path)).toEqual(model);
+  expect(await modelForEncoding(3, model)).toBe(model);
+  expect(await modelForDecoding(model.hash, path)).toEqual(model);
+});
+
+test('what cannot be found or used is named', async () => {
+  const hash = '0011223344556677';
+  await expect(modelForEncoding(3, 'none')).rejects.toMatchObject({
+    code: 'unknown-model',
+    message: expect.stringMatching(/no model none-rgb; shipped are: default-gray, default-rgb/),
+  });
+  await expect(modelForDecoding(hash)).rejects.toMatchObject({
+    code: 'unknown-model',
+    message: expect.stringContaining(hash),
+  });
+  await expect(modelForDecoding(hash, path)).rejects.toMatchObject({ code: 'unknown-model' });
+  await expect(loadModel(join(folder, 'none.cnfm'))).rejects.toMatchObject({
+    code: 'file',
+    message: expect.stringMatching(/^model .*none\.cnfm: no such file/),
+  });
+  writeFileSync(join(folder, 'cut.cnfm'), untrainedModelFile(3).subarray(0, 500));
+  await expect(loadModel(join(folder, 'cut.cnfm'))).rejects.toMatchObject({ code: 'bad-model' });
+});

@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import { deflateSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { crc32 } from '../codec/crc32.js';
+import type { Image } from '../codec/image.js';
+import { decodePng, encodePng, listPngMetadata } from '../src/io/png.js';
+import { randomBytes } from './random-bytes.js';
+
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+function chunk(type: string, data: Uint8Array): Buffer {
+  const out = Buffer.alloc(data.length + 12);
+  out.writeUInt32BE(data.length, 0);
+  out.write(type, 4, 'latin1');
+  out.set(data, 8);
+  out.writeUInt32BE(crc32(out.subarray(4, -4)), data.length + 8);
+  return out;
+}
+
+function header(width: number, height: number, depth: number, colourType: number, interlace = 0): Buffer {
+  const data = Buffer.alloc(13);
+  data.writeUInt32BE(width, 0);
+  data.writeUInt32BE(height, 4);
+  data.set([depth, colourType, 0, 0, interlace], 8);
+  return chunk('IHDR', data);
+}
+
+const END = chunk('IEND', new Uint8Array(0));
+
+function png(...chunks: Uint8Array[]): Buffer {
+  return Buffer.concat([Uint8Array.from(SIGNATURE), ...chunks]);
+}
+
+/** Rows of a 2 x 2 RGB image, unfiltered. */
+const ROWS = [0, 1, 2, 3, 4, 5, 6, 0, 7, 8, 9, 10, 11, 12];
+const DATA = chunk('IDAT', deflateSync(Uint8Array.from(ROWS)));
+const SMALL: Image = {
+  width: 2,
+  height: 2,
+  channels: 3,
+  samples: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+};
+
+function refusal(bytes: Uint8Array): { code: string; message: string } {
+  try {
+    decodePng(bytes);
+  } catch (error) {
+    const { code, message } = error as { code: string; message: string };
+    expect(message).not.toContain('\n');
+    return { code, message };
+  }
+  throw new Error('it was read without an error');
+}
+
+test.each([1, 3] as const)('random images of %i channels come back', (channels) => {
+  for (const [width, height] of [
+    [1, 1],
+    [1, 17],
+    [40, 1],
+    [61, 47],
+  ]) {
+    const image: Image = { width, height, channels, samples: randomBytes(width * height * channels, width) };
+    expect(decodePng(encodePng(image))).toEqual(image);
+  }
+});
+
+test('a file of plain rows, with pieces of image data and a view into a larger buffer', () => {
+  expect(decodePng(png(header(2, 2, 8, 2), DATA, END))).toEqual(SMALL);
+  const compressed = deflateSync(Uint8Array.from(ROWS));
+  const pieces = [compressed.subarray(0, 5), compressed.subarray(5, 5), compressed.subarray(5)];
+  const cut = png(header(2, 2, 8, 2), ...pieces.map((piece) => chunk('IDAT', piece)), END);
+  expect(decodePng(Buffer.concat([Buffer.alloc(3), cut]).subarray(3))).toEqual(SMALL);
+});
+
+test('every filter type is undone, with samples that wrap', () => {
+  const rows = [0, 250, 10, 1, 10, 10, 2, 10, 250, 3, 100, 100, 4, 200, 200];
+  const { samples } = decodePng(png(header(2, 5, 8, 0), chunk('IDAT', deflateSync(Uint8Array.from(rows))), END));
+  expect([...samples]).toEqual([250, 10, 10, 20, 20, 14, 110, 162, 54, 54]);
+});
+
+test('an interlaced file gives the same samples', () => {
+  // Passes of a 2 x 2 image: (0, 0), then (1, 0), then row 1.
+  const rows = [0, 1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 10, 11, 12];
+  const interlaced = png(header(2, 2, 8, 2, 1), chunk('IDAT', deflateSync(Uint8Array.from(rows))), END);
+  expect(decodePng(interlaced)).toEqual(SMALL);
+});
+
+test('gamma and other metadata change no sample, and are listed', () => {
+  const gamma = chunk('gAMA', Uint8Array.of(0, 0, 0xb1, 0x8f));
+  const text = chunk('tEXt', Buffer.from('Comment\0hello'));
+  const file = png(header(2, 2, 8, 2), gamma, text, DATA, text, END);
+  expect(decodePng(file)).toEqual(SMALL);
+  expect(listPngMetadata(file)).toEqual(['gAMA', 'tEXt']);
+});
+
+test('what follows the end of the PNG is no part of it, but is told', () => {
+  const file = Buffer.concat([png(header(2, 2, 8, 2), DATA, END), Buffer.from('more')]);
+  expect(decodePng(file)).toEqual(SMALL);
+  expect(listPngMetadata(file)).toEqual(['data after the end of the PNG']);
+});
+
+test.each([
+  [16, 2, '16-bit RGB'],
+  [16, 0, '16-bit gray'],
+  [4, 0, '4-bit gray'],
+  [8, 3, '8-bit palette'],
+  [8, 4, '8-bit gray with alpha'],
+  [8, 6, '8-bit RGB with alpha'],
+])('%i bits of colour type %i are not supported yet', (depth, colourType, kind) => {
+  const { code, message } = refusal(png(header(2, 2, depth, colourType), DATA, END));
+  expect(code).toBe('unsupported');
+  expect(message).toBe(`${kind} PNG: only 8-bit gray and RGB without transparency are supported yet`);
+});
+
+test('transparency and animation are not supported yet', () => {
+  const transparent = chunk('tRNS', Uint8Array.of(0, 1, 0, 2, 0, 3));
+  expect(refusal(png(header(2, 2, 8, 2), transparent, DATA, END))).toMatchObject({
+    code: 'unsupported',
+    message: expect.stringContaining('with transparency'),
+  });
+  expect(refusal(png(header(2, 2, 8, 2), chunk('acTL', new Uint8Array(8)), DATA, END))).toMatchObject({
+    code: 'unsupported',
+    message: expect.stringContaining('animated'),
+  });
+});
+
+test.each([
+  ['an empty file', Buffer.alloc(0), /it is empty/],
+  ['text', Buffer.from('hello, world'), /^not a PNG file$/],
+  ['a JPEG', Buffer.from('ffd8ffe000104a464946', 'hex'), /it is a JPEG file/],
+  ['a WebP', Buffer.from('RIFF\x04\0\0\0WEBPVP8L', 'latin1'), /it is a WebP file/],
+  ['a cnfz file', Buffer.from('cf5a0d0a0101', 'hex'), /it is a cnfz file/],
+  ['no header', png(DATA, END), /does not begin with a header/],
+  ['a colour type that no PNG has', png(header(2, 2, 8, 5), DATA, END), /which no PNG has/],
+  ['a depth that no PNG has', png(header(2, 2, 0, 2), DATA, END), /which no PNG has/],
+  ['no pixels', png(header(0, 2, 8, 2), DATA, END), /0 x 2 pixels/],
+  ['no image data', png(header(2, 2, 8, 2), END), /no image data/],
+  ['an unknown critical chunk', png(header(2, 2, 8, 2), chunk('ABCD', new Uint8Array(1)), DATA, END), /damaged PNG/],
+  ['too few rows', png(header(2, 3, 8, 2), DATA, END), /ends too early/],
+  ['too few rows, interlaced', png(header(9, 9, 8, 2, 1), DATA, END), /damaged PNG/],
+  ['far too little data', png(header(16000, 16000, 8, 2), DATA, END), /too little image data/],
+  ['rubbish as data', png(header(2, 2, 8, 2), chunk('IDAT', Uint8Array.of(1, 2, 3)), END), /cannot be decoded/],
+  [
+    'an unknown filter',
+    png(header(1, 1, 8, 0), chunk('IDAT', deflateSync(Uint8Array.of(9, 9))), END),
+    /cannot be decoded/,
+  ],
+])('%s is refused', (_, bytes, message) => {
+  expect(refusal(bytes)).toMatchObject({ code: 'bad-input', message: expect.stringMatching(message) });
+});
+
+test('too many pixels are refused before memory is taken', () => {
+  expect(refusal(png(header(2 ** 31 - 1, 2 ** 31 - 1, 8, 2), DATA, END))).toMatchObject({ code: 'unsupported' });
+  expect(refusal(png(header(2 ** 14, 2 ** 14 + 1, 8, 2), DATA, END))).toMatchObject({ code: 'unsupported' });
+});
+
+test('an interlaced file cannot inflate to more than its size', () => {
+  const bomb = chunk('IDAT', deflateSync(new Uint8Array(50_000_000)));
+  expect(refusal(png(header(2, 2, 8, 2, 1), bomb, END))).toMatchObject({ code: 'bad-input' });
+});
+
+test('every truncation and every flipped bit of a real file is refused', () => {
+  const file = readFileSync(new URL('../fixtures/tiny-5x3.png', import.meta.url));
+  decodePng(file);
+  for (let length = 0; length < file.length; length++) {
+    expect(refusal(file.subarray(0, length)).code, `${length} bytes`).toBe('bad-input');
+  }
+  for (let bit = 0; bit < 8 * file.length; bit++) {
+    const flipped = Buffer.from(file);
+    flipped[bit >> 3] ^= 1 << (bit & 7);
+    expect(refusal(flipped).code, `bit ${bit}`).toBe('bad-input');
+  }
+});

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { extractTile, insertTile, MAX_TILE_SIDE, tileCount, tileLayout } from '../codec/tiles.js';
+import { randomBytes } from './random-bytes.js';
+
+test.each([
+  [1, 1],
+  [1, 2000],
+  [512, 512],
+  [513, 512],
+  [768, 512],
+  [1025, 1537],
+  [4096, 3],
+])('%i x %i: the tiles cover every pixel once, are balanced and small enough', (width, height) => {
+  const tiles = tileLayout(width, height);
+  expect(tiles).toHaveLength(tileCount(width, height));
+  const cover = new Uint8Array(width * height);
+  for (const tile of tiles) {
+    expect(tile.width).toBeLessThanOrEqual(MAX_TILE_SIDE);
+    expect(tile.height).toBeLessThanOrEqual(MAX_TILE_SIDE);
+    for (let y = tile.y; y < tile.y + tile.height; y++) {
+      for (let x = tile.x; x < tile.x + tile.width; x++) cover[y * width + x]++;
+    }
+  }
+  expect(cover.every((times) => times === 1)).toBe(true);
+  const widths = tiles.map((tile) => tile.width);
+  const heights = tiles.map((tile) => tile.height);
+  expect(Math.max(...widths) - Math.min(...widths)).toBeLessThanOrEqual(1);
+  expect(Math.max(...heights) - Math.min(...heights)).toBeLessThanOrEqual(1);
+});
+
+test('a photograph of 768 x 512 makes two halves', () => {
+  expect(tileLayout(768, 512)).toEqual([
+    { x: 0, y: 0, width: 384, height: 512 },
+    { x: 384, y: 0, width: 384, height: 512 },
+  ]);
+});
+
+test.each([1, 3])('tiles that are cut out and put back restore an image of %i channels', (channels) => {
+  const [width, height] = [701, 530];
+  const samples = randomBytes(width * height * channels, channels);
+  const restored = new Uint8Array(samples.length);
+  for (const tile of tileLayout(width, height)) {
+    const cut = extractTile(samples, width, channels, tile);
+    expect(cut).toHaveLength(tile.width * tile.height * channels);
+    insertTile(restored, width, channels, tile, cut);
+  }
+  expect(Buffer.compare(restored, samples)).toBe(0);
+});

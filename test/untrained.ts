@@ -1,0 +1,22 @@
+import { type Model, parseModel, serializeModel } from '../codec/model.js';
+import { initialize } from '../src/train/initialize.js';
+
+/** The file of a small model with random parameters: it codes badly, but exactly. */
+export function untrainedModelFile(channels: 1 | 3, seed = 1): Uint8Array {
+  const definition = {
+    channels,
+    width: 8,
+    blocks: [1, 1, 1],
+    carry: 8,
+    levels: 3,
+    mixtures: 2,
+    hidden: 8,
+    sweeps: 2,
+    tied: false,
+  } as const;
+  return serializeModel(`untrained-${channels}`, definition, initialize(definition, seed));
+}
+
+export function untrainedModel(channels: 1 | 3, seed = 1): Promise<Model> {
+  return parseModel(untrainedModelFile(channels, seed));
+}
