@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { crc32 } from '../codec/crc32.js';
+import { Kernels } from '../codec/kernels/kernels.js';
+import { Likelihood } from '../codec/likelihood.js';
+import { TileCodec } from '../codec/tile-codec.js';
+import { type ModelDefinition, parameterCount } from '../models/definition.js';
+import { randomIntegers } from './random-bytes.js';
+
+/**
+ * Golden vectors of the kernels' arithmetic, as checksums of their outputs. They change only together with KERNEL_VERSION.
+ * All inputs are multiples of powers of two, so that no host arithmetic takes part.
+ */
+const golden: Record<string, unknown> = JSON.parse(
+  readFileSync(new URL('./golden/kernels.json', import.meta.url), 'utf8'),
+);
+
+const definitions: Record<string, ModelDefinition> = {
+  colour: { channels: 3, width: 16, blocks: [1, 1, 1], carry: 8, levels: 3, mixtures: 3, hidden: 8, sweeps: 3, tied: true },
+  gray: { channels: 1, width: 8, blocks: [1, 0, 1], carry: 8, levels: 2, mixtures: 4, hidden: 4, sweeps: 2, tied: false },
+};
+
+function dyadic(length: number, seed: number, scale: number): Float32Array {
+  const random = randomIntegers(seed);
+  return Float32Array.from({ length }, () => ((random(1 << 20) - (1 << 19)) / (1 << 19)) * scale);
+}
+
+function checksum(array: ArrayBufferView): string {
+  return crc32(new Uint8Array(array.buffer, array.byteOffset, array.byteLength)).toString(16).padStart(8, '0');
+}
+
+const WIDTH = 37;
+const HEIGHT = 26;
+
+function samplesOf(channels: number): Int16Array {
+  const random = randomIntegers(3);
+  return Int16Array.from({ length: WIDTH * HEIGHT * channels }, (_, i) => {
+    const x = Math.floor(i / channels) % WIDTH;
+    return i % channels === 0 ? 3 * x + random(20) : random(15) - 40;
+  });
+}
+
+test.each(Object.entries(definitions))('a %s tile: payload, likelihood and gradient', async (name, definition) => {
+  const weights = dyadic(parameterCount(definition), 5, 0.25);
+  const samples = samplesOf(definition.channels);
+  const codec = await TileCodec.create({ name, hash: '', definition, weights });
+  const { payload } = codec.encode(samples, WIDTH, HEIGHT);
+  expect(codec.decode(payload, WIDTH, HEIGHT)).toEqual(samples);
+  const likelihood = await Likelihood.create(definition);
+  likelihood.load(weights);
+  const nats = likelihood.evaluate(samples, WIDTH, HEIGHT, 9, true);
+  const results = {
+    payload: checksum(payload),
+    nats: checksum(Float64Array.of(nats)),
+    gradient: checksum(likelihood.gradient()),
+  };
+  expect(results).toEqual(golden[name]);
+});
+
+test('a convolution', async () => {
+  const kernels = await Kernels.create();
+  const put = (values: Float32Array) => {
+    const address = kernels.alloc(4 * values.length);
+    kernels.floats(address, values.length).set(values);
+    return address;
+  };
+  const [height, width, cin, cout] = [5, 7, 16, 24];
+  const src = put(dyadic((height + 2) * (width + 2) * cin, 1, 1));
+  const weights = put(dyadic(9 * cin * cout, 2, 1));
+  const bias = put(dyadic(cout, 3, 1));
+  const size = (height + 2) * (width + 2) * cout;
+  const dst = kernels.alloc(4 * size);
+  kernels.run.conv(dst, src, weights, bias, height, width, cin, cout, 3, 0);
+  expect(checksum(kernels.floats(dst, size))).toBe(golden.convolution);
+});

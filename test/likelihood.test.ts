@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { forwardColour } from '../codec/colour.js';
+import { Likelihood } from '../codec/likelihood.js';
+import { TileCodec, type Trace } from '../codec/tile-codec.js';
+import { type ModelDefinition, parameters } from '../models/definition.js';
+import { decodePng } from '../src/index.js';
+import { modelForEncoding } from '../src/models.js';
+import { initialize } from '../src/train/initialize.js';
+import { randomIntegers } from './random-bytes.js';
+
+/** What the one pixel at the pyramid's top costs. */
+const TOP_BITS = 9;
+
+test.each(['house-253x191.png', 'red-door-128x96.png', 'hair-127x163.png', 'gray-paint-121x121.png', 'gray-boat-531x60.png'])(
+  "%s: a tile's bits are the trainer's ELBO with the same dequantization, to 0.1 %",
+  async (name) => {
+    const { width, height, channels, samples } = decodePng(readFileSync(new URL(`../fixtures/${name}`, import.meta.url)));
+    // One tile, at most 512 wide.
+    const columns = Math.min(width, 512);
+    const rows = Array.from({ length: height }, (_, y) => samples.subarray(y * width * channels, (y * width + columns) * channels));
+    const tile = forwardColour(Uint8Array.from(rows.flatMap((row) => [...row])), channels);
+    const model = await modelForEncoding(channels);
+    const codec = await TileCodec.create(model);
+    const trace: Trace = [];
+    const { netBits } = codec.encode(tile, columns, height, trace);
+    const likelihood = await Likelihood.create(model.definition);
+    likelihood.load(model.weights);
+    const bits = (dequantization: number | Trace) =>
+      likelihood.evaluate(tile, columns, height, dequantization, false) / Math.LN2 + TOP_BITS * channels;
+    expect(Math.abs(netBits / bits(trace) - 1)).toBeLessThan(1e-3);
+    // With other random numbers it is the same bound, up to the noise of sampling u.
+    expect(Math.abs(netBits / bits(1) - 1)).toBeLessThan(5e-3);
+  },
+);
+
+test.each([1, 3] as const)('%i channels: the gradient is that of finite differences', async (channels) => {
+  const definition: ModelDefinition = {
+    channels,
+    width: 8,
+    blocks: [1, 1, 1],
+    carry: 8,
+    levels: 2,
+    mixtures: 3,
+    hidden: 8,
+    sweeps: 2,
+    tied: channels === 3,
+  };
+  const random = randomIntegers(1);
+  const weights = initialize(definition, 2).map((w) => w + (random(2001) / 1000 - 1) * 0.05);
+  const samples = Int16Array.from({ length: 9 * 11 * channels }, (_, i) => 60 + ((i / channels) % 11) + random(4));
+  const likelihood = await Likelihood.create(definition);
+  const loss = (values: Float32Array) => {
+    likelihood.load(values);
+    return likelihood.evaluate(samples, 11, 9, 5, false);
+  };
+  likelihood.load(weights);
+  likelihood.evaluate(samples, 11, 9, 5, true);
+  const gradient = likelihood.gradient().slice();
+  for (const { name, offset, size } of parameters(definition)) {
+    if (size === 0) continue;
+    // Along the parameter's own gradient, where float32's rounding of the loss matters least.
+    const own = gradient.slice(offset, offset + size);
+    const norm = Math.hypot(...own);
+    const step = 2e-4;
+    const moved = (by: number) => {
+      const values = weights.slice();
+      for (let i = 0; i < size; i++) values[offset + i] += (by * own[i]) / norm;
+      return loss(values);
+    };
+    const slope = (moved(step) - moved(-step)) / (2 * step);
+    expect(Math.abs(slope / norm - 1), name).toBeLessThan(0.03);
+  }
+});
+
+test('gradients add up over the tiles since the weights were loaded', async () => {
+  const { definition, weights } = await modelForEncoding(1);
+  const random = randomIntegers(8);
+  const samples = Int16Array.from({ length: 16 * 16 }, () => 100 + random(9));
+  const likelihood = await Likelihood.create(definition);
+  likelihood.load(weights);
+  likelihood.evaluate(samples, 16, 16, 1, true);
+  const once = likelihood.gradient().slice();
+  likelihood.evaluate(samples, 16, 16, 1, true);
+  const twice = likelihood.gradient();
+  const difference = Math.hypot(...once.map((g, i) => twice[i] - 2 * g)) / Math.hypot(...twice);
+  expect(difference).toBeLessThan(1e-5);
+});
