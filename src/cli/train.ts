@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ModelDefinition } from '../../models/definition.js';
 import { DEFAULT_DEFINITIONS } from '../../models/shipped.js';
+import type { Engine } from '../train/engine.js';
 
 interface TrainOptions {
   data: string[];
@@ -12,6 +14,7 @@ interface TrainOptions {
   rate: number;
   seed: number;
   threads: number;
+  engine: 'auto' | 'kernel' | 'tfjs';
   resume?: boolean;
 }
 
@@ -28,28 +31,52 @@ export function addTrain(program: Command): void {
     .option('--crop <pixels>', "a crop's side", integer(8, 512), 64)
     .option('--rate <x>', 'peak learning rate', positive, 0.002)
     .option('--seed <n>', 'seed of all random numbers', integer(0, 0xffffffff), 1)
-    .option('--threads <n>', 'worker threads', integer(1, 256), 2)
+    .option('--threads <n>', 'worker threads of the kernel engine', integer(1, 256), 2)
+    .addOption(
+      new Option('--engine <engine>', 'what computes; auto: tfjs where tfjs-node-gpu finds a GPU, else the kernels')
+        .choices(['auto', 'kernel', 'tfjs'])
+        .default('auto'),
+    )
     .option('--resume', 'go on from the checkpoint')
     .action(run);
 }
 
 async function run({ kind, threads, valid = [], resume = false, ...options }: TrainOptions): Promise<void> {
-  const { KernelEngine } = await import('../train/kernel-engine.js');
   const { train } = await import('../train/trainer.js');
   const definition = DEFAULT_DEFINITIONS[kind];
-  const engine = new KernelEngine(definition, threads);
+  const log = (line: string) => console.error(line);
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());
+  let engine: Engine | undefined;
   try {
-    const log = (line: string) => console.error(line);
+    engine = await openEngine(options.engine, definition, threads, log);
     await train({ ...options, definition, engine, valid, resume, log, signal: stop.signal });
   } catch (error) {
     console.error(`cnfzip: train: ${(error as Error).message}`);
     process.exitCode = 1;
   } finally {
-    await engine.close();
+    await engine?.close();
   }
+}
+
+async function openEngine(
+  name: TrainOptions['engine'],
+  definition: ModelDefinition,
+  threads: number,
+  log: (line: string) => void,
+): Promise<Engine> {
+  if (name !== 'kernel') {
+    const { loadGpuBackend, selectBackend } = await import('../train/backend.js');
+    const tf = await (name === 'tfjs' ? selectBackend : loadGpuBackend)(log);
+    if (tf) {
+      const { TfjsEngine } = await import('../train/tfjs-engine.js');
+      log(`training with TensorFlow.js, backend ${tf.getBackend()}`);
+      return new TfjsEngine(tf, definition);
+    }
+  }
+  const { KernelEngine } = await import('../train/kernel-engine.js');
+  return new KernelEngine(definition, threads);
 }
 
 function integer(low: number, high: number): (text: string) => number {

@@ -1,0 +1,93 @@
+/** Tiles of one size, gathered into the arrays that the TensorFlow.js engine computes on. */
+
+import { type Level, pyramid, sites } from '../../../codec/pyramid.js';
+import { type ModelDefinition, PASSES, type Pass, stemInputs } from '../../../models/definition.js';
+import { counterRandom } from './counter-random.js';
+import { cell, cellInputs, type LatticeMaps, latticeMaps } from './lattices.js';
+
+/** A tile as the flow codes it: height * width * channels integers after the colour transform. */
+export interface Tile {
+  readonly samples: Int16Array;
+  /** Seed of the dequantization's random numbers, an unsigned 32-bit integer. */
+  readonly seed: number;
+}
+
+export interface PassBatch {
+  /** Stem inputs without carried features: tiles * rows * columns cells of `depth` values. */
+  readonly inputs: Float32Array;
+  readonly depth: number;
+  /** Rows and columns of the cell grid with a site. */
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export interface LevelBatch {
+  readonly level: Level;
+  /** 0 is the finest. */
+  readonly index: number;
+  readonly passes: Record<Pass, PassBatch>;
+}
+
+/** Values of all sites, `channels` each; ordered by level (coarsest first), pass, tile, row, column. */
+export interface SiteBatch {
+  readonly samples: Float32Array;
+  readonly predictions: Float32Array;
+  /** Uniform random numbers in (0, 1), from which u is drawn. */
+  readonly uniforms: Float32Array;
+}
+
+export interface Batch {
+  readonly tiles: number;
+  /** Coarsest first. */
+  readonly levels: readonly LevelBatch[];
+  readonly sites: SiteBatch;
+}
+
+/** Distance between the counters of two passes' random numbers, as in the codec's likelihood. */
+const PASS_COUNTERS = 0x9e3779b1;
+
+export function gatherBatch(definition: ModelDefinition, tiles: readonly Tile[], height: number, width: number): Batch {
+  const { channels } = definition;
+  // A tile's top pixel is no site.
+  const values = tiles.length * (height * width - 1) * channels;
+  const all = {
+    samples: new Float32Array(values),
+    predictions: new Float32Array(values),
+    uniforms: new Float32Array(values),
+  };
+  const mean = new Float32Array(channels);
+  let site = 0;
+  const gatherPass = (maps: readonly LatticeMaps[], level: Level, index: number, pass: Pass): PassBatch => {
+    const depth = stemInputs(pass, { ...definition, carry: 0 });
+    const grid = sites(level, pass);
+    const inputs = new Float32Array(tiles.length * level.rows * level.columns * depth);
+    let at = 0;
+    for (const [tile, { seed }] of tiles.entries()) {
+      const counter = seed + (3 * index + PASSES.indexOf(pass)) * PASS_COUNTERS;
+      for (let i = 0; i < level.rows; i++) {
+        for (let j = 0; j < level.columns; j++) {
+          cellInputs(maps[tile], pass, level, i, j, inputs, at, mean);
+          at += depth;
+          if (i >= grid.rows || j >= grid.columns) continue;
+          const from = cell(level, channels, i, j);
+          for (let c = 0; c < channels; c++) {
+            all.samples[site] = maps[tile][pass][from + c];
+            all.predictions[site] = mean[c];
+            all.uniforms[site++] = counterRandom((counter + (i * grid.columns + j) * channels + c) >>> 0);
+          }
+        }
+      }
+    }
+    return { inputs, depth, ...grid };
+  };
+  const levels = pyramid(height, width).map((level, index) => ({ level, index }));
+  return {
+    tiles: tiles.length,
+    levels: levels.reverse().map(({ level, index }) => {
+      const maps = tiles.map(({ samples }) => latticeMaps(samples, width, level, index, channels));
+      const [D, H, V] = PASSES.map((pass) => gatherPass(maps, level, index, pass));
+      return { level, index, passes: { D, H, V } };
+    }),
+    sites: all,
+  };
+}

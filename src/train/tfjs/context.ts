@@ -1,0 +1,85 @@
+/** The context network (`codec/context.ts`) in TensorFlow.js ops. */
+
+import type { Rank, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Level } from '../../../codec/pyramid.js';
+import { type ModelDefinition, PASSES } from '../../../models/definition.js';
+import type { Batch } from './batch.js';
+import type { Parameters } from './parameters.js';
+import type { TensorFlow } from './tensorflow.js';
+
+/** The head's raw outputs at all sites, in the order of the batch's sites: sites x head size. */
+export function headRows(tf: TensorFlow, definition: ModelDefinition, parameter: Parameters, batch: Batch): Tensor2D {
+  const { width, carry, levels, blocks } = definition;
+  const affine = (x: Tensor2D, name: string): Tensor2D =>
+    tf.add(tf.matMul(x, parameter(`${name}.weight`)), parameter(`${name}.bias`));
+
+  const rows: Tensor2D[] = [];
+  let state: Tensor2D | undefined;
+  let coarser: Level | undefined;
+  for (const { level, index, passes } of batch.levels) {
+    const grid: [number, number, number] = [batch.tiles, level.rows, level.columns];
+    const cells = batch.tiles * level.rows * level.columns;
+    const carried =
+      state && coarser
+        ? spread(tf, affine(state, 'carry'), batch.tiles, coarser, level, carry)
+        : tf.zeros<Rank.R2>([cells, carry]);
+    state = undefined;
+    for (const [number, pass] of PASSES.entries()) {
+      const known = tf.tensor2d(passes[pass].inputs, [cells, passes[pass].depth]);
+      const inputs = pass === 'D' ? tf.concat([known, carried], 1) : known;
+      const embedding = tf.slice(parameter(`${pass}.stem.bias`), [Math.min(index, levels - 1), 0], [1, width]);
+      const stem: Tensor2D = tf.add(tf.matMul(inputs, parameter(`${pass}.stem.weight`)), embedding);
+      let current: Tensor2D = tf.relu(state ? tf.add(stem, affine(state, `${pass}.state`)) : stem);
+      for (let b = 0; b < blocks[number]; b++) {
+        const name = `${pass}.block${b}`;
+        const around = neighbourhoods(tf, tf.reshape(current, [...grid, width]));
+        const hidden = tf.relu(affine(around, `${name}.conv3`));
+        current = tf.add(current, affine(hidden, `${name}.conv1`));
+      }
+      state = current;
+      const extent: [number, number, number, number] = [batch.tiles, passes[pass].rows, passes[pass].columns, width];
+      if (extent.includes(0)) continue;
+      const map: Tensor4D = tf.reshape(current, [...grid, width]);
+      rows.push(affine(tf.reshape(tf.slice(map, [0, 0, 0, 0], extent), [-1, width]), `${pass}.head`));
+    }
+    coarser = level;
+  }
+  return tf.concat(rows, 0);
+}
+
+/**
+ * Each cell's 3x3 neighbourhood in a row (outside the map are zeros): a 3x3 convolution is then a matrix product, in either
+ * direction, for backends that have no gradient of a convolution in its weights.
+ */
+function neighbourhoods(tf: TensorFlow, map: Tensor4D): Tensor2D {
+  const [tiles, rows, columns, width] = map.shape;
+  const padded = tf.pad(map, [
+    [0, 0],
+    [1, 1],
+    [1, 1],
+    [0, 0],
+  ]);
+  const shifted: Tensor2D[] = [];
+  for (let dy = 0; dy < 3; dy++) {
+    for (let dx = 0; dx < 3; dx++) {
+      const part = tf.slice(padded, [0, dy, dx, 0], [tiles, rows, columns, width]);
+      shifted.push(tf.reshape(part, [-1, width]));
+    }
+  }
+  return tf.concat(shifted, 1);
+}
+
+/** Gives the fine cell (i, j) the features number 2 * (i & 1) + (j & 1) of coarse cell (i >> 1, j >> 1). */
+function spread(
+  tf: TensorFlow,
+  projected: Tensor2D,
+  tiles: number,
+  coarser: Level,
+  level: Level,
+  carry: number,
+): Tensor2D {
+  const { rows, columns } = coarser;
+  const parts = tf.transpose(tf.reshape(projected, [tiles, rows, columns, 2, 2, carry]), [0, 1, 3, 2, 4, 5]);
+  const fine: Tensor4D = tf.reshape(parts, [tiles, 2 * rows, 2 * columns, carry]);
+  return tf.reshape(tf.slice(fine, [0, 0, 0, 0], [tiles, level.rows, level.columns, carry]), [-1, carry]);
+}
