@@ -24,6 +24,9 @@ const SEED_LOW = 0x38d01377;
 const TOP_RANGE = 512;
 const TOP_OFFSET = 256;
 
+/** Bits that each of its samples takes. */
+export const TOP_BITS = 9;
+
 /** Room for the stack: more than any sample can cost (escape code, scales at their bounds, no dequantization gain). */
 const MAX_BYTES_PER_SAMPLE = 12;
 

@@ -16,8 +16,28 @@ const golden: Record<string, unknown> = JSON.parse(
 );
 
 const definitions: Record<string, ModelDefinition> = {
-  colour: { channels: 3, width: 16, blocks: [1, 1, 1], carry: 8, levels: 3, mixtures: 3, hidden: 8, sweeps: 3, tied: true },
-  gray: { channels: 1, width: 8, blocks: [1, 0, 1], carry: 8, levels: 2, mixtures: 4, hidden: 4, sweeps: 2, tied: false },
+  colour: {
+    channels: 3,
+    width: 16,
+    blocks: [1, 1, 1],
+    carry: 8,
+    levels: 3,
+    mixtures: 3,
+    hidden: 8,
+    sweeps: 3,
+    tied: true,
+  },
+  gray: {
+    channels: 1,
+    width: 8,
+    blocks: [1, 0, 1],
+    carry: 8,
+    levels: 2,
+    mixtures: 4,
+    hidden: 4,
+    sweeps: 2,
+    tied: false,
+  },
 };
 
 function dyadic(length: number, seed: number, scale: number): Float32Array {
@@ -26,7 +46,9 @@ function dyadic(length: number, seed: number, scale: number): Float32Array {
 }
 
 function checksum(array: ArrayBufferView): string {
-  return crc32(new Uint8Array(array.buffer, array.byteOffset, array.byteLength)).toString(16).padStart(8, '0');
+  return crc32(new Uint8Array(array.buffer, array.byteOffset, array.byteLength))
+    .toString(16)
+    .padStart(8, '0');
 }
 
 const WIDTH = 37;

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { addCompress } from './compress.js';
 import { addDecompress } from './decompress.js';
 import { addInfo } from './info.js';
+import { addLikelihood } from './likelihood.js';
 import { addTrain } from './train.js';
 import { addVerify } from './verify.js';
 
@@ -21,6 +22,7 @@ addCompress(program);
 addDecompress(program);
 addVerify(program);
 addInfo(program);
+addLikelihood(program);
 addTrain(program);
 
 try {

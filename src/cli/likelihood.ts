@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { decodePng } from '../index.js';
+import { readInput } from '../io/files.js';
+import { type CodeLength, codeLength } from '../likelihood.js';
+import { modelForEncoding } from '../models.js';
+import { forEachFile } from './report.js';
+
+export function addLikelihood(program: Command): void {
+  program
+    .command('likelihood')
+    .description("hold real code length against the model's evidence lower bound")
+    .argument('<file...>', '.png files')
+    .option('--model <model>', 'a model: the path of its .cnfm file or the name of a shipped family')
+    .action(async (files: string[], { model }: { model?: string }) => {
+      await forEachFile(files, false, async (file) => {
+        const image = decodePng(await readInput(file));
+        const lengths = await codeLength(image, await modelForEncoding(image.channels, model));
+        process.stdout.write(`${file}: ${format(lengths, image.samples.length)}\n`);
+      });
+    });
+}
+
+function format({ file, container, net, elbo, tiles }: CodeLength, samples: number): string {
+  const rate = (bits: number) => (bits / samples).toFixed(4);
+  const stacks = (file - container - net) / 8 / tiles;
+  return [
+    `file ${rate(file)}, net ${rate(net)}, ELBO ${rate(elbo)} bits per sample`,
+    `net / ELBO ${(100 * (net / elbo - 1)).toFixed(3)} %`,
+    `container ${container / 8} bytes`,
+    `each of ${tiles} tiles ${stacks.toFixed(1)} bytes over its net bits`,
+  ].join('; ');
+}
