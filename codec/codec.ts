@@ -157,10 +157,12 @@ function checkImage({ width, height, channels, samples }: Image): void {
 
 async function localCoder(model: Model): Promise<TileCoder> {
   const codec = await TileCodec.create(model);
+  // Between tiles the event loop gets a turn, so that a page can show progress.
+  const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
   return {
     concurrency: 1,
-    encode: async (samples, width, height) => codec.encode(samples, width, height),
-    decode: async (payload, width, height) => codec.decode(payload, width, height),
+    encode: (samples, width, height) => turn().then(() => codec.encode(samples, width, height)),
+    decode: (payload, width, height) => turn().then(() => codec.decode(payload, width, height)),
   };
 }
 

@@ -33,7 +33,11 @@ export function serializeModel(name: string, definition: ModelDefinition, weight
   return bytes;
 }
 
-/** Reads a model file. @throws {CnfzipError} `bad-model` if it is none, is damaged or of another version. */
+/**
+ * Reads a model file.
+ *
+ * @throws {CnfzipError} `bad-model` if it is none, is damaged or of another version; `unsupported` without Web Crypto
+ */
 export async function parseModel(bytes: Uint8Array): Promise<Model> {
   const bad = (why: string) => new CnfzipError('bad-model', `not a usable model file: ${why}`);
   if (bytes.length < 8 || MAGIC.some((b, i) => bytes[i] !== b)) throw bad('it does not start with CNFM');
@@ -56,6 +60,9 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   const weights = new Float32Array(count);
   for (let i = 0; i < count; i++) weights[i] = view.getFloat32(start + 4 * i, true);
   if (!weights.every(Number.isFinite)) throw bad('a weight is not a finite number');
+  if (!globalThis.crypto?.subtle) {
+    throw new CnfzipError('unsupported', 'models need Web Crypto: in a browser, a page served by https or localhost');
+  }
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes)));
   const hash = Array.from(digest.subarray(0, 8), (b) => b.toString(16).padStart(2, '0')).join('');
   return { name: String(header.name), hash, definition, weights };

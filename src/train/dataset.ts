@@ -109,7 +109,7 @@ export class ImagePool {
         if (image.width >= this.side && image.height >= this.side) return image;
         this.warn(`${path}: ${image.width} x ${image.height}, smaller than a crop; left out`);
       } catch (error) {
-        this.warn(`${path}: ${(error as Error).message.split('\n')[0]}; left out`);
+        this.warn(leftOut(path, error));
       }
       this.paths.splice(index, 1);
     }
@@ -132,18 +132,33 @@ function addNoise(samples: Uint8Array, channels: number, random: Random): void {
 }
 
 /** The central crop of each image, side 128 or what the image has, for held-out measurement. */
-export async function validationCrops(paths: readonly string[], channels: 1 | 3): Promise<Crop[]> {
+export async function validationCrops(
+  paths: readonly string[],
+  channels: 1 | 3,
+  warn: (line: string) => void,
+): Promise<Crop[]> {
   const crops: Crop[] = [];
   for (const path of paths) {
-    const image = await readTrainingImage(path, channels);
-    const side = Math.min(128, image.width, image.height);
-    const [left, top] = [(image.width - side) >> 1, (image.height - side) >> 1];
-    const samples = new Uint8Array(side * side * channels);
-    for (let y = 0; y < side; y++) {
-      const from = ((top + y) * image.width + left) * channels;
-      samples.set(image.samples.subarray(from, from + side * channels), y * side * channels);
+    try {
+      crops.push(centralCrop(await readTrainingImage(path, channels)));
+    } catch (error) {
+      warn(leftOut(path, error));
     }
-    crops.push({ side, samples: forwardColour(samples, channels) });
   }
   return crops;
+}
+
+function centralCrop({ width, height, channels, samples: image }: Image): Crop {
+  const side = Math.min(128, width, height);
+  const [left, top] = [(width - side) >> 1, (height - side) >> 1];
+  const samples = new Uint8Array(side * side * channels);
+  for (let y = 0; y < side; y++) {
+    const from = ((top + y) * width + left) * channels;
+    samples.set(image.subarray(from, from + side * channels), y * side * channels);
+  }
+  return { side, samples: forwardColour(samples, channels) };
+}
+
+function leftOut(path: string, error: unknown): string {
+  return `${path}: ${(error as Error).message.split('\n')[0]}; left out`;
 }

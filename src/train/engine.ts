@@ -12,9 +12,14 @@ export interface Evaluation {
 export interface Engine {
   readonly name: string;
   /**
-   * @param seed of the dequantization's random numbers; crop i uses seed + i
+   * @param seed of the dequantization's random numbers; crop i uses `cropSeed(seed, i)`
    * @param gradient false: the gradient is not computed, and what is returned for it means nothing
    */
   evaluate(weights: Float32Array, crops: readonly Crop[], seed: number, gradient: boolean): Promise<Evaluation>;
   close(): Promise<void>;
+}
+
+/** Seed of crop i's random numbers: an unsigned 32-bit integer, the same in every engine. */
+export function cropSeed(seed: number, i: number): number {
+  return Math.imul(seed + i, 0x85ebca6b) >>> 0;
 }

@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { type ModelDefinition, parameterCount } from '../../models/definition.js';
 import type { Crop } from './dataset.js';
-import type { Engine, Evaluation } from './engine.js';
+import { cropSeed, type Engine, type Evaluation } from './engine.js';
 
 export interface KernelWorkerData {
   readonly definition: ModelDefinition;
@@ -42,7 +42,7 @@ export class KernelEngine implements Engine {
     const sums = await Promise.all(
       this.#workers.map((worker, t) => {
         const own = crops.map((_, i) => i).filter((i) => i % threads === t);
-        const seeds = own.map((i) => Math.imul(seed + i, 0x85ebca6b) >>> 0);
+        const seeds = own.map((i) => cropSeed(seed, i));
         return ask(worker, { crops: own.map((i) => crops[i]), seeds, gradient });
       }),
     );

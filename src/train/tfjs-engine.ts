@@ -3,7 +3,7 @@
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import { type ModelDefinition, parameterCount } from '../../models/definition.js';
 import type { Crop } from './dataset.js';
-import type { Engine, Evaluation } from './engine.js';
+import { cropSeed, type Engine, type Evaluation } from './engine.js';
 import { gatherBatch, type Tile } from './tfjs/batch.js';
 import { headRows } from './tfjs/context.js';
 import { siteLosses } from './tfjs/flow.js';
@@ -31,8 +31,7 @@ export class TfjsEngine implements Engine {
     let nats = 0;
     const bySide = new Map<number, Tile[]>();
     for (const [i, { side, samples }] of crops.entries()) {
-      // The kernel engine's seeds.
-      const tile = { samples, seed: Math.imul(seed + i, 0x85ebca6b) >>> 0 };
+      const tile = { samples, seed: cropSeed(seed, i) };
       bySide.set(side, [...(bySide.get(side) ?? []), tile]);
     }
     for (const [side, tiles] of bySide) {

@@ -69,7 +69,7 @@ export async function train(options: TrainingOptions): Promise<void> {
   let { pixels } = start;
   const { channels } = definition;
   const paths = await listImages(options.data);
-  const held = options.valid.length > 0 ? await validationCrops(await listImages(options.valid), channels) : [];
+  const held = options.valid.length > 0 ? await validationCrops(await listImages(options.valid), channels, log) : [];
   log(`${paths.length} training images, ${held.length} held-out crops, ${adam.weights.length} parameters`);
   const pool = await ImagePool.open(paths, channels, POOL_IMAGES, options.crop, random, log);
 

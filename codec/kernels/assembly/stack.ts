@@ -50,18 +50,22 @@ export function stackFailed(): bool {
   return failed;
 }
 
+/** Moves the state's low word to memory. */
+@inline
+function spill(): void {
+  if (top < limit) {
+    store<u32>(top, <u32>state);
+    top += 4;
+  } else {
+    failed = true;
+  }
+  state >>= 32;
+}
+
 /** Pushes the symbol that owns the slots [start, start + frequency) of 2^bits; 1 <= frequency < 2^bits, bits <= 32. */
 @inline
 export function push(start: u32, frequency: u32, bits: u32): void {
-  if (state >> (64 - bits) >= <u64>frequency) {
-    if (top < limit) {
-      store<u32>(top, <u32>state);
-      top += 4;
-    } else {
-      failed = true;
-    }
-    state >>= 32;
-  }
+  if (state >> (64 - bits) >= <u64>frequency) spill();
   const quotient = state / <u64>frequency;
   state = (quotient << bits) + (state - quotient * <u64>frequency) + <u64>start;
 }
@@ -91,15 +95,7 @@ export function pop(start: u32, frequency: u32, bits: u32): void {
 /** Pushes `bits` plain bits (1 to 16). */
 @inline
 export function pushBits(value: u32, bits: u32): void {
-  if (state >> (64 - bits)) {
-    if (top < limit) {
-      store<u32>(top, <u32>state);
-      top += 4;
-    } else {
-      failed = true;
-    }
-    state >>= 32;
-  }
+  if (state >> (64 - bits)) spill();
   state = (state << bits) | <u64>value;
 }
 

@@ -1,0 +1,70 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cnfzip-train-'));
+  mkdirSync(join(folder, 'photos'));
+  for (const name of ['house-253x191.png', 'river-160x120.png', 'tiny-5x3.png']) {
+    cpSync(fixture(name), join(folder, 'photos', name));
+  }
+  writeFileSync(join(folder, 'photos', 'broken.png'), 'no image');
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const common = ['--data', 'photos', '--out', 'mine.cnfm', '--crop', '32', '--batch', '2', '--kind', 'gray'];
+
+function cnfzip(...args: string[]) {
+  const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd: folder });
+  return { status, stderr: stderr.toString() };
+}
+
+test('trains, leaves out what it cannot use, resumes, and its model codes', () => {
+  const first = cnfzip('train', ...common, '--valid', 'photos', '--steps', '3');
+  expect(first).toMatchObject({ status: 0 });
+  for (const name of ['tiny-5x3.png', 'broken.png']) {
+    expect(
+      first.stderr.split('\n').filter((line) => line.includes(name) && line.includes('left out')),
+    ).not.toHaveLength(0);
+  }
+  expect(first.stderr).toMatch(/step 3: held-out [\d.]+ bits per sample/);
+  const resumed = cnfzip('train', ...common, '--steps', '5', '--resume');
+  expect(resumed.stderr).toMatch(/^5 steps/m);
+  expect(resumed.status).toBe(0);
+
+  const image = fixture('gray-paint-121x121.png');
+  expect(cnfzip('compress', '-q', '--model', './mine.cnfm', image, '-o', 'x.cnfz')).toEqual({ status: 0, stderr: '' });
+  expect(cnfzip('verify', '-q', '--model', './mine.cnfm', 'x.cnfz')).toEqual({ status: 0, stderr: '' });
+  expect(cnfzip('verify', 'x.cnfz').stderr).toMatch(/^cnfzip: x\.cnfz: needs the model [\da-f]{16}.*\n$/);
+});
+
+test('a checkpoint of another model, and a folder that is none: one line, exit 1', () => {
+  const other = common.map((word) => (word === 'gray' ? 'rgb' : word));
+  const mismatch = cnfzip('train', ...other, '--steps', '9', '--resume');
+  expect(mismatch).toEqual({
+    status: 1,
+    stderr: expect.stringMatching(/^cnfzip: train: [^\n]*another model[^\n]*\n$/),
+  });
+  const missing = cnfzip('train', '--data', 'nowhere', '--out', 'n.cnfm');
+  expect(missing).toEqual({ status: 1, stderr: 'cnfzip: train: nowhere: not a folder\n' });
+  expect(readdirSync(folder).filter((name) => name.startsWith('n.'))).toEqual([]);
+});
+
+test('an interrupt ends the run with a checkpoint', async () => {
+  const out = ['--out', 'interrupted.cnfm'];
+  const child = spawn(process.execPath, [MAIN, 'train', ...common, ...out, '--steps', '1000000'], { cwd: folder });
+  await new Promise<void>((resolve) => child.stderr.once('data', () => resolve()));
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  child.kill('SIGINT');
+  expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0);
+  expect(readdirSync(folder)).toEqual(expect.arrayContaining(['interrupted.cnfm', 'interrupted.cnfm.ckpt']));
+});
