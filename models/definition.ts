@@ -24,7 +24,7 @@ export interface ModelDefinition {
   readonly hidden: number;
   /** Lie-Trotter sweeps of the splitting integrator: N of them, each over h = 1/N. */
   readonly sweeps: number;
-  /** True: one field for all times, with t as an input. False: weights of its own for every sweep. */
+  /** True: one field for all times, where t enters as a bias of each sweep. False: weights of its own for every sweep. */
   readonly tied: boolean;
 }
 
@@ -39,7 +39,8 @@ export interface Parameter {
   readonly gain: number;
 }
 
-/** Where a site's raw flow parameters lie in a row of the head's output; `size` is padded to a multiple of 8. */
+/** Where a site's raw flow parameters lie in a row of the head's output (`site.ts` among the kernels reads them); `size` is padded
+ * to a multiple of 8. */
 export interface HeadLayout {
   readonly mean: number;
   readonly logScale: number;
@@ -74,7 +75,7 @@ export function headLayout({ channels: d, mixtures, hidden }: ModelDefinition): 
   };
 }
 
-/** Rows of the 4-wide neighbourhood windows that each pass sees of the lattices known to it (`codec/context.ts`). */
+/** Rows of the 4-wide neighbourhood windows that each pass sees of the lattices known to it (`features` among the kernels). */
 const WINDOW_ROWS: Record<Pass, number> = { D: 4, H: 3 + 4, V: 2 + 3 + 4 };
 
 /** Inputs of a pass's stem: window differences, the local mean, and for D the features carried up. */

@@ -47,13 +47,13 @@ export async function modelForEncoding(channels: 1 | 3, choice: Model | string =
 /**
  * The model that a file names by its hash.
  *
- * @param choice a model or the path of its file, looked at before the shipped ones
+ * @param choice a model or the path of its file, looked at before the shipped ones, which need no naming
  * @throws CnfzipError `unknown-model` if no model has this hash, `file` or `bad-model`
  */
 export async function modelForDecoding(hash: string, choice?: Model | string): Promise<Model> {
   if (choice !== undefined) {
-    const model = typeof choice === 'string' ? await loadModel(choice) : choice;
-    if (model.hash === hash) return model;
+    const model = typeof choice !== 'string' ? choice : isPath(choice) ? await loadModel(choice) : undefined;
+    if (model?.hash === hash) return model;
   }
   const found = await findShipped(hash);
   if (found) return found;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { decodePng, encode } from '../index.js';
 import { readInput } from '../io/files.js';
 import { listPngMetadata } from '../io/png.js';
-import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
+import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions, requireOneInput } from './options.js';
 import { openTarget } from './output.js';
 import { Progress } from './progress.js';
 import { count, forEachFile, say } from './report.js';
@@ -14,7 +14,7 @@ export function addCompress(program: Command): void {
     .argument('<file...>', 'PNG files of 8-bit gray or RGB samples');
   addOutputOptions(command);
   addCommonOptions(command).action(async (files: string[], options: OutputOptions) => {
-    if (options.output && files.length > 1) command.error('error: --output is for one input only');
+    requireOneInput(command, files, options);
     await forEachFile(files, options.verbose, (file) => compress(file, options));
   });
 }

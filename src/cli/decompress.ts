@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { CnfzipError, decode, encodePng, type Image } from '../index.js';
 import { readInput } from '../io/files.js';
-import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
+import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions, requireOneInput } from './options.js';
 import { openTarget } from './output.js';
 import { Progress } from './progress.js';
 import { count, forEachFile, say } from './report.js';
@@ -13,7 +13,7 @@ export function addDecompress(program: Command): void {
     .argument('<file...>', '.cnfz files');
   addOutputOptions(command);
   addCommonOptions(command).action(async (files: string[], options: OutputOptions) => {
-    if (options.output && files.length > 1) command.error('error: --output is for one input only');
+    requireOneInput(command, files, options);
     await forEachFile(files, options.verbose, (file) => decompress(file, options));
   });
 }

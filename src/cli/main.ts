@@ -25,6 +25,11 @@ addInfo(program);
 addLikelihood(program);
 addTrain(program);
 
+// A reader that goes away (`| head`) is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -26,8 +26,15 @@ export function addCommonOptions(command: Command): Command {
 export function addOutputOptions(command: Command): Command {
   return command
     .addOption(new Option('-o, --output <file>', 'write to this file; for one input only').conflicts('stdout'))
-    .option('-c, --stdout', 'write to standard output')
+    .option('-c, --stdout', 'write to standard output; for one input only')
     .option('-f, --force', 'replace existing files, write binary data to a terminal');
+}
+
+/** Several results cannot go to one place: a file holds one image. */
+export function requireOneInput(command: Command, files: readonly string[], { output, stdout }: OutputOptions): void {
+  if (files.length < 2) return;
+  if (output) command.error('error: --output is for one input only');
+  if (stdout) command.error('error: --stdout is for one input only');
 }
 
 /** The library's options; those that were not given are left out. */

@@ -67,7 +67,7 @@ export async function checkTarget(path: string, force: boolean): Promise<void> {
 
 /**
  * Writes a file under a temporary name in the target's folder, flushes it to the disk and renames it. After a failure,
- * SIGINT, SIGTERM or SIGHUP neither the temporary file nor a part of the target is left.
+ * SIGINT, SIGTERM or SIGHUP that ends the process, neither the temporary file nor a part of the target is left.
  *
  * @param options.force replace an existing file
  * @throws CnfzipError `file`
@@ -130,6 +130,9 @@ function unwatchSignals(temporary: string): void {
 }
 
 function removePending(signal: NodeJS.Signals): void {
+  for (const each of SIGNALS) process.off(each, removePending);
+  // Other listeners decide what the signal means, and the write goes on; without any it ends the process.
+  if (process.listenerCount(signal) > 0) return;
   for (const temporary of pending) {
     try {
       unlinkSync(temporary);
@@ -137,7 +140,5 @@ function removePending(signal: NodeJS.Signals): void {
       // Not yet created, or renamed already.
     }
   }
-  for (const each of SIGNALS) process.off(each, removePending);
-  // Other listeners decide what the signal means; without any it ends the process, as it would have before.
-  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  process.kill(process.pid, signal);
 }

@@ -21,8 +21,8 @@ export function adamState(weights: Float32Array): AdamState {
   return { steps: 0, weights, first: zeros(), second: zeros(), average: weights.slice() };
 }
 
-/** One step down `gradient` times `scale`, which makes it that of the mean loss; returns the norm before clipping. */
-export function adamStep(state: AdamState, gradient: Float32Array, scale: number, rate: number): number {
+/** One step down `gradient` times `scale`, which makes it that of the mean loss. */
+export function adamStep(state: AdamState, gradient: Float32Array, scale: number, rate: number): void {
   const { weights, first, second, average } = state;
   state.steps++;
   let squares = 0;
@@ -39,5 +39,4 @@ export function adamStep(state: AdamState, gradient: Float32Array, scale: number
     weights[i] -= (rate * first[i] * firstCorrection) / (Math.sqrt(second[i] * secondCorrection) + EPSILON);
     average[i] += (1 - kept) * (weights[i] - average[i]);
   }
-  return norm;
 }

@@ -42,10 +42,13 @@ export async function readCheckpoint(path: string, definition: ModelDefinition):
   const start = 8 + view.getUint32(4, true);
   const count = parameterCount(definition);
   if (start > bytes.length) throw damaged();
-  const header = JSON.parse(Buffer.from(bytes.subarray(8, start)).toString()) as Omit<Checkpoint, 'adam'> & {
-    steps: number;
-  };
-  if (!isDeepStrictEqual(header.definition, definition)) {
+  let header: Omit<Checkpoint, 'adam'> & { steps: number };
+  try {
+    header = JSON.parse(Buffer.from(bytes.subarray(8, start)).toString());
+  } catch {
+    throw damaged();
+  }
+  if (!isDeepStrictEqual(header?.definition, definition)) {
     throw new CnfzipError('bad-input', `${path}: a checkpoint of another model definition`);
   }
   if (bytes.length !== start + 16 * count) throw damaged();

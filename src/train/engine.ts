@@ -10,7 +10,6 @@ export interface Evaluation {
 
 /** Computes the loss and its gradient: all that training asks of the arithmetic. */
 export interface Engine {
-  readonly name: string;
   /**
    * @param seed of the dequantization's random numbers; crop i uses `cropSeed(seed, i)`
    * @param gradient false: the gradient is not computed, and what is returned for it means nothing

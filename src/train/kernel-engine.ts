@@ -21,10 +21,11 @@ export interface KernelTask {
 }
 
 export class KernelEngine implements Engine {
-  readonly name = 'kernel';
   readonly #weights: Float32Array;
   readonly #gradients: Float32Array[];
   readonly #workers: Worker[];
+  /** Rejects when a worker fails or ends. */
+  readonly #broken: Promise<never>;
 
   constructor(definition: ModelDefinition, threads: number) {
     const shared = () => new Float32Array(new SharedArrayBuffer(4 * parameterCount(definition)));
@@ -34,6 +35,14 @@ export class KernelEngine implements Engine {
       const workerData: KernelWorkerData = { definition, weights: this.#weights, gradient };
       return new Worker(new URL('./kernel-worker.js', import.meta.url), { workerData });
     });
+    this.#broken = new Promise((_, reject) => {
+      for (const worker of this.#workers) {
+        worker.on('error', reject);
+        worker.on('exit', () => reject(new Error('a training thread ended too early')));
+      }
+    });
+    // Reported by the evaluation that meets it.
+    this.#broken.catch(() => {});
   }
 
   async evaluate(weights: Float32Array, crops: readonly Crop[], seed: number, gradient: boolean): Promise<Evaluation> {
@@ -43,7 +52,8 @@ export class KernelEngine implements Engine {
       this.#workers.map((worker, t) => {
         const own = crops.map((_, i) => i).filter((i) => i % threads === t);
         const seeds = own.map((i) => cropSeed(seed, i));
-        return ask(worker, { crops: own.map((i) => crops[i]), seeds, gradient });
+        const answer = ask(worker, { crops: own.map((i) => crops[i]), seeds, gradient });
+        return Promise.race([answer, this.#broken]);
       }),
     );
     const [total, ...others] = this.#gradients;
@@ -58,16 +68,8 @@ export class KernelEngine implements Engine {
 
 /** Sends a task; the answer is its loss in nats. */
 function ask(worker: Worker, task: KernelTask): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const settle = (done: () => void) => {
-      worker.off('message', answered);
-      worker.off('error', failed);
-      done();
-    };
-    const answered = (nats: number) => settle(() => resolve(nats));
-    const failed = (error: Error) => settle(() => reject(error));
-    worker.on('message', answered);
-    worker.on('error', failed);
+  return new Promise((resolve) => {
+    worker.once('message', resolve);
     worker.postMessage(task);
   });
 }

@@ -1,4 +1,4 @@
-/** Seeded random numbers for training: the same sequence on every machine. */
+/** Seeded random numbers for training: the same integers on every machine. */
 export class Random {
   #state: number;
 

@@ -15,7 +15,6 @@ import type { TensorFlow } from './tfjs/tensorflow.js';
 const CHUNK_PIXELS = 32768;
 
 export class TfjsEngine implements Engine {
-  readonly name = 'tfjs';
   readonly #tf: TensorFlow;
   readonly #definition: ModelDefinition;
 

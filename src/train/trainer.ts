@@ -1,9 +1,11 @@
 /** The training loop: minimizes the negative ELBO of exactly the map that is coded, on random crops. */
 
 import { basename } from 'node:path';
+import { CnfzipError } from '../../codec/error.js';
 import { serializeModel } from '../../codec/model.js';
+import { TOP_BITS } from '../../codec/tile-codec.js';
 import type { ModelDefinition } from '../../models/definition.js';
-import { writeFileAtomic } from '../io/files.js';
+import { checkTarget, exists, writeFileAtomic } from '../io/files.js';
 import { type AdamState, adamState, adamStep } from './adam.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { type Crop, ImagePool, listImages, validationCrops } from './dataset.js';
@@ -47,10 +49,11 @@ function learningRate(step: number, { rate, steps }: TrainingOptions): number {
   return rate * (FLOOR_RATE + ((1 - FLOOR_RATE) * (1 + Math.cos(Math.PI * progress))) / 2);
 }
 
-/** Mean bits per sample of crops under a model, their dequantization drawn with a fixed seed. */
+/** Mean bits per sample of crops under a model, the pyramid's top included, their dequantization drawn with a fixed seed. */
 export async function bitsPerSample(engine: Engine, weights: Float32Array, crops: readonly Crop[]): Promise<number> {
   const { nats } = await engine.evaluate(weights, crops, 1, false);
-  return nats / Math.LN2 / samplesOf(crops);
+  const top = TOP_BITS * crops.reduce((sum, { samples, side }) => sum + samples.length / side ** 2, 0);
+  return (nats / Math.LN2 + top) / samplesOf(crops);
 }
 
 function samplesOf(crops: readonly Crop[]): number {
@@ -61,6 +64,12 @@ function samplesOf(crops: readonly Crop[]): number {
 export async function train(options: TrainingOptions): Promise<void> {
   const { definition, engine, out, log, signal } = options;
   const checkpointFile = `${out}.ckpt`;
+  for (const file of [out, checkpointFile]) {
+    if (!options.resume && (await exists(file))) {
+      throw new CnfzipError('file', `${file} exists already: name another, or go on from its checkpoint with --resume`);
+    }
+    await checkTarget(file, true);
+  }
   const start = options.resume
     ? await readCheckpoint(checkpointFile, definition)
     : { adam: adamState(initialize(definition, options.seed)), random: options.seed, pixels: 0, seconds: 0 };
@@ -110,6 +119,7 @@ export async function train(options: TrainingOptions): Promise<void> {
       saved = performance.now();
     }
   }
+  if (adam.steps === 0) return;
   await save();
   log(`${adam.steps} steps, ${(pixels / 1e9).toFixed(3)} gigapixels, ${Math.round(seconds())} s: ${out}`);
 }

@@ -75,7 +75,8 @@ export function normalise(row: usize, s: i32, k: i32, prediction: f32): void {
   const whole = floor<f32>(mean);
   const range = nearest<f32>(SCALE_UNIT * (Z_UNIT / Y_UNIT) * exp(-logScale));
   store<i32>(origins + slot, <i32>whole);
-  store<i32>(scales + slot, <i32>range);
+  // At least 1 even where a model's outputs are no numbers: the map stays a bijection.
+  store<i32>(scales + slot, max<i32>(<i32>range, 1));
   store<i32>(shifts + slot, toInteger(((mean - whole) * Y_UNIT * range) / SCALE_UNIT));
 }
 
@@ -96,7 +97,7 @@ function subSteps(rows: usize, rowStride: usize, sites: i32, n: i32, k: i32): vo
   for (let s: i32 = 0; s < sites; s++) {
     fieldAt(n, k, projection + <usize>s * rowStride, centres + slotOf(s, 0));
     const e = exp(alpha);
-    store<i32>(stepScales + (<usize>s << 2), <i32>nearest<f32>(SCALE_UNIT * e));
+    store<i32>(stepScales + (<usize>s << 2), max<i32>(<i32>nearest<f32>(SCALE_UNIT * e), 1));
     store<i32>(stepShifts + (<usize>s << 2), toInteger(beta * phi(alpha, e) * Z_UNIT));
   }
 }

@@ -2,15 +2,15 @@
 // level's cell grid with a ring of two cells around it: (rows + 4) * (columns + 4) * channels values. Cells that the image
 // does not have, and the ring, repeat their nearest neighbour.
 
-export const PASS_D: i32 = 0;
-export const PASS_H: i32 = 1;
-export const PASS_V: i32 = 2;
+const PASS_D: i32 = 0;
+const PASS_H: i32 = 1;
+const PASS_V: i32 = 2;
 
 const RING: i32 = 2;
 
-/** Differences to the local mean enter the network divided by 8, the mean itself (and half the range less) by 256. */
+/** Differences to the local mean enter the network divided by 8, the mean itself by 256. */
 const DIFFERENCE_GAIN: f32 = 0.125;
-const MEAN_GAIN: f32 = 0.00390625;
+const PREDICTION_GAIN: f32 = 0.00390625;
 
 @inline
 function cell(map: usize, columns: i32, channels: i32, i: i32, j: i32): usize {
@@ -173,7 +173,7 @@ export function features(
       out = windows(out, h, columns, channels, i - 1, j - 2, 4, mean);
     }
     for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
-      store<f32>(out + c, load<f32>(mean + c) * MEAN_GAIN);
+      store<f32>(out + c, load<f32>(mean + c) * PREDICTION_GAIN);
     }
     out += <usize>channels << 2;
     if (pass == PASS_D) {

@@ -1,4 +1,5 @@
-// What the head's raw outputs at a site mean: one set of formulas for the coded map and for the trained one.
+// What the head's raw outputs at a site mean: one set of formulas for the coded map and for the trained one. The order of
+// the outputs is that of `headLayout` in the model definition.
 // A row holds, for d coordinates and K logistics: mean, logScale, binCentre, binLogScale (d each), the shear's lower
 // triangle, mixture logits, means and log-scales (d x K each), and the field's projection (d x hidden).
 
