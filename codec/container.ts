@@ -21,6 +21,7 @@
  */
 import { crc32 } from './crc32.js';
 import { CnfzipError } from './error.js';
+import { bytesToHex, hexToBytes } from './hex.js';
 import { tileCount } from './tiles.js';
 
 export const FORMAT_VERSION = 1;
@@ -193,12 +194,4 @@ function varint(value: number): number[] {
   for (; value >= 128; value = Math.floor(value / 128)) bytes.push((value % 128) | 128);
   bytes.push(value);
   return bytes;
-}
-
-function hexToBytes(hex: string): number[] {
-  return hex.match(/../g)!.map((digits) => Number.parseInt(digits, 16));
-}
-
-function bytesToHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

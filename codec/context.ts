@@ -5,7 +5,15 @@
  * level, projected to `carry` features for each of the four cells it becomes, enters the next finer level's first pass.
  */
 
-import { headLayout, type ModelDefinition, PASSES, type Pass, parameters, stemInputs } from '../models/definition.js';
+import {
+  headLayout,
+  type ModelDefinition,
+  PASSES,
+  type Pass,
+  parameterCount,
+  parameters,
+  stemInputs,
+} from '../models/definition.js';
 import { ACCUMULATE, type Kernels, RELU } from './kernels/kernels.js';
 import type { Level } from './pyramid.js';
 import { OFFSETS, sites } from './pyramid.js';
@@ -50,12 +58,10 @@ export class ContextNetwork {
     readonly kernels: Kernels,
     readonly definition: ModelDefinition,
   ) {
-    const list = parameters(definition);
-    const last = list[list.length - 1];
-    this.#count = last.offset + last.size;
+    this.#count = parameterCount(definition);
     this.headSize = headLayout(definition).size;
     this.parameters = kernels.alloc(this.#count * BYTES);
-    for (const p of list) this.#addresses.set(p.name, this.parameters + p.offset * BYTES);
+    for (const p of parameters(definition)) this.#addresses.set(p.name, this.parameters + p.offset * BYTES);
   }
 
   /** Sets the parameters; the kernels' flow uses them from now on, and adds its gradients to those at `gradients`. */

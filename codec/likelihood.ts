@@ -62,34 +62,34 @@ export class Likelihood {
   ): number {
     const kernels = this.#kernels;
     const network = this.#network;
-    const mark = kernels.mark();
-    const tile = kernels.alloc(samples.length * BYTES);
-    kernels.floats(tile, samples.length).set(samples);
-    const levels = pyramid(height, width);
-    const states: LevelState[] = [];
-    const gradients: StateGradients[] = [];
-    let nats = 0;
-    for (let index = levels.length - 1; index >= 0; index--) {
-      const state = network.open(levels[index], index, tile, width, states[index + 1]);
-      gradients[index] = { D: 0, H: 0, V: 0 };
-      for (const pass of PASSES) {
-        network.forward(state, pass, gradient);
-        network.take(state, pass, tile, width);
-        const given = typeof dequantization === 'number' ? undefined : dequantization[index][pass];
-        const counter =
-          typeof dequantization === 'number' ? dequantization + (3 * index + PASSES.indexOf(pass)) * 0x9e3779b1 : 0;
-        const dState = gradient ? network.allocMap(state.level, this.#definition.width) : 0;
-        gradients[index][pass] = dState;
-        nats += this.#passLoss(state, pass, given, counter, dState);
+    return kernels.scoped(() => {
+      const tile = kernels.alloc(samples.length * BYTES);
+      kernels.floats(tile, samples.length).set(samples);
+      const levels = pyramid(height, width);
+      const states: LevelState[] = [];
+      const gradients: StateGradients[] = [];
+      let nats = 0;
+      for (let index = levels.length - 1; index >= 0; index--) {
+        const state = network.open(levels[index], index, tile, width, states[index + 1]);
+        gradients[index] = { D: 0, H: 0, V: 0 };
+        for (const pass of PASSES) {
+          network.forward(state, pass, gradient);
+          network.take(state, pass, tile, width);
+          const given = typeof dequantization === 'number' ? undefined : dequantization[index][pass];
+          const counter =
+            typeof dequantization === 'number' ? dequantization + (3 * index + PASSES.indexOf(pass)) * 0x9e3779b1 : 0;
+          const dState = gradient ? network.allocMap(state.level, this.#definition.width) : 0;
+          gradients[index][pass] = dState;
+          nats += this.#passLoss(state, pass, given, counter, dState);
+        }
+        states[index] = state;
       }
-      states[index] = state;
-    }
-    if (gradient) {
-      for (const [index, state] of states.entries())
-        this.#backward(state, states[index + 1], gradients[index], gradients[index + 1]);
-    }
-    kernels.release(mark);
-    return nats;
+      if (gradient) {
+        for (const [index, state] of states.entries())
+          this.#backward(state, states[index + 1], gradients[index], gradients[index + 1]);
+      }
+      return nats;
+    });
   }
 
   /** Loss of a pass's sites; with `dState`, the gradient through the head goes there and to the head's parameters. */
@@ -101,30 +101,30 @@ export class Likelihood {
     const size = network.headSize;
     const { level } = state;
     const { rows, columns } = sites(level, pass);
-    const mark = kernels.mark();
-    const head = kernels.alloc(level.columns * size * BYTES);
-    const dHead = dState ? kernels.alloc(level.columns * size * BYTES) : 0;
-    const u = given ? kernels.alloc(given.length * BYTES) : 0;
-    if (given) kernels.floats(u, given.length).set(given);
-    let nats = 0;
-    for (let i = 0; i < rows; i++) {
-      network.head(state, pass, i, head);
-      const x = network.sampleRow(state, pass, i);
-      const predictions = network.predictionRow(state, pass, i);
-      const rowU = u ? u + i * columns * channels * BYTES : 0;
-      const rowCounter = (counter + i * columns * channels) >>> 0;
-      nats += run.lossRow(head, dHead, size, x, predictions, columns, rowU, rowCounter);
-      if (!dHead) continue;
-      const from = network.rowAddress(state.passes[pass]!.state, i, level, width);
-      const to = network.rowAddress(dState, i, level, width);
-      const weight = `${pass}.head.weight`;
-      const [stride, headStride] = [width * BYTES, size * BYTES];
-      run.rowProductWeightGradient(this.#to(weight), from, stride, 0, 1, width, dHead, headStride, size, columns);
-      run.rowBiasGradient(this.#to(`${pass}.head.bias`), dHead, headStride, size, columns);
-      run.rowProduct(to, stride, dHead, headStride, 0, 1, size, this.#transposedOf(weight), 0, width, columns, 0);
-    }
-    kernels.release(mark);
-    return nats;
+    return kernels.scoped(() => {
+      const head = kernels.alloc(level.columns * size * BYTES);
+      const dHead = dState ? kernels.alloc(level.columns * size * BYTES) : 0;
+      const u = given ? kernels.alloc(given.length * BYTES) : 0;
+      if (given) kernels.floats(u, given.length).set(given);
+      let nats = 0;
+      for (let i = 0; i < rows; i++) {
+        network.head(state, pass, i, head);
+        const x = network.sampleRow(state, pass, i);
+        const predictions = network.predictionRow(state, pass, i);
+        const rowU = u ? u + i * columns * channels * BYTES : 0;
+        const rowCounter = (counter + i * columns * channels) >>> 0;
+        nats += run.lossRow(head, dHead, size, x, predictions, columns, rowU, rowCounter);
+        if (!dHead) continue;
+        const from = network.rowAddress(state.passes[pass]!.state, i, level, width);
+        const to = network.rowAddress(dState, i, level, width);
+        const weight = `${pass}.head.weight`;
+        const [stride, headStride] = [width * BYTES, size * BYTES];
+        run.rowProductWeightGradient(this.#to(weight), from, stride, 0, 1, width, dHead, headStride, size, columns);
+        run.rowBiasGradient(this.#to(`${pass}.head.bias`), dHead, headStride, size, columns);
+        run.rowProduct(to, stride, dHead, headStride, 0, 1, size, this.#transposedOf(weight), 0, width, columns, 0);
+      }
+      return nats;
+    });
   }
 
   /** Carries a level's state gradients back through its passes, and to the coarser level's last state. */
@@ -159,32 +159,42 @@ export class Likelihood {
     const { width } = this.#definition;
     const { rows, columns } = level;
     const size = (rows + 2) * (columns + 2) * width;
-    const mark = kernels.mark();
-    const dHidden = this.#network.allocMap(level, width);
-    for (let b = blocks.length - 1; b >= 0; b--) {
-      const name = `${pass}.block${b}`;
-      const { hidden } = blocks[b];
-      const input = b > 0 ? blocks[b - 1].state : stem;
-      const [conv3, conv1] = [`${name}.conv3.weight`, `${name}.conv1.weight`];
-      run.convGradient(
-        this.#to(conv1),
-        this.#to(`${name}.conv1.bias`),
-        hidden,
-        gradient,
-        rows,
-        columns,
-        width,
-        width,
-        1,
-      );
-      run.conv(dHidden, gradient, this.#transposedOf(conv1), 0, rows, columns, width, width, 1, 0);
-      run.reluGradient(dHidden, hidden, size);
-      run.convGradient(this.#to(conv3), this.#to(`${name}.conv3.bias`), input, dHidden, rows, columns, width, width, 3);
-      run.conv(gradient, dHidden, this.#transposedOf(conv3), 0, rows, columns, width, width, 3, ACCUMULATE);
-    }
-    run.reluGradient(gradient, stem, size);
-    kernels.release(mark);
-    return gradient;
+    return kernels.scoped(() => {
+      const dHidden = this.#network.allocMap(level, width);
+      for (let b = blocks.length - 1; b >= 0; b--) {
+        const name = `${pass}.block${b}`;
+        const { hidden } = blocks[b];
+        const input = b > 0 ? blocks[b - 1].state : stem;
+        const [conv3, conv1] = [`${name}.conv3.weight`, `${name}.conv1.weight`];
+        run.convGradient(
+          this.#to(conv1),
+          this.#to(`${name}.conv1.bias`),
+          hidden,
+          gradient,
+          rows,
+          columns,
+          width,
+          width,
+          1,
+        );
+        run.conv(dHidden, gradient, this.#transposedOf(conv1), 0, rows, columns, width, width, 1, 0);
+        run.reluGradient(dHidden, hidden, size);
+        run.convGradient(
+          this.#to(conv3),
+          this.#to(`${name}.conv3.bias`),
+          input,
+          dHidden,
+          rows,
+          columns,
+          width,
+          width,
+          3,
+        );
+        run.conv(gradient, dHidden, this.#transposedOf(conv3), 0, rows, columns, width, width, 3, ACCUMULATE);
+      }
+      run.reluGradient(gradient, stem, size);
+      return gradient;
+    });
   }
 
   /** Gradients of a stem's parameters; its inputs are gathered again, row by row. */
@@ -212,18 +222,28 @@ export class Likelihood {
     const { width, carry } = this.#definition;
     const { level } = state;
     const from = coarser.level;
-    const mark = kernels.mark();
-    const dCarried = this.#network.allocMap(level, carry);
-    const transposed = this.#transposedOf('D.stem.weight');
-    run.conv(dCarried, dStem, transposed, 0, level.rows, level.columns, width, carry, 1, 0);
-    const dProjected = this.#network.allocMap(from, 4 * carry);
-    run.collectCarry(dProjected, from.columns, dCarried, level.rows, level.columns, carry);
-    const source = coarser.passes.V!.state;
-    const bias = this.#to('carry.bias');
-    run.convGradient(this.#to('carry.weight'), bias, source, dProjected, from.rows, from.columns, width, 4 * carry, 1);
-    const back = this.#transposedOf('carry.weight');
-    run.conv(dCoarse, dProjected, back, 0, from.rows, from.columns, 4 * carry, width, 1, ACCUMULATE);
-    kernels.release(mark);
+    kernels.scoped(() => {
+      const dCarried = this.#network.allocMap(level, carry);
+      const transposed = this.#transposedOf('D.stem.weight');
+      run.conv(dCarried, dStem, transposed, 0, level.rows, level.columns, width, carry, 1, 0);
+      const dProjected = this.#network.allocMap(from, 4 * carry);
+      run.collectCarry(dProjected, from.columns, dCarried, level.rows, level.columns, carry);
+      const source = coarser.passes.V!.state;
+      const bias = this.#to('carry.bias');
+      run.convGradient(
+        this.#to('carry.weight'),
+        bias,
+        source,
+        dProjected,
+        from.rows,
+        from.columns,
+        width,
+        4 * carry,
+        1,
+      );
+      const back = this.#transposedOf('carry.weight');
+      run.conv(dCoarse, dProjected, back, 0, from.rows, from.columns, 4 * carry, width, 1, ACCUMULATE);
+    });
   }
 
   /** Address of a parameter's gradient. */

@@ -7,6 +7,7 @@
 
 import { type ModelDefinition, parameterCount } from '../models/definition.js';
 import { CnfzipError } from './error.js';
+import { bytesToHex } from './hex.js';
 
 export interface Model {
   readonly name: string;
@@ -64,7 +65,7 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
     throw new CnfzipError('unsupported', 'models need Web Crypto: in a browser, a page served by https or localhost');
   }
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes)));
-  const hash = Array.from(digest.subarray(0, 8), (b) => b.toString(16).padStart(2, '0')).join('');
+  const hash = bytesToHex(digest.subarray(0, 8));
   return { name: String(header.name), hash, definition, weights };
 }
 

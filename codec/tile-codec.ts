@@ -64,7 +64,7 @@ export class TileCodec {
     const kernels = this.#kernels;
     const { run } = kernels;
     const d = this.#channels;
-    return this.#scoped(() => {
+    return kernels.scoped(() => {
       const tile = kernels.alloc(samples.length * 4);
       kernels.floats(tile, samples.length).set(samples);
       const capacity = samples.length * MAX_BYTES_PER_SAMPLE + 1024;
@@ -102,7 +102,7 @@ export class TileCodec {
     const { run } = kernels;
     const network = this.#network;
     const d = this.#channels;
-    return this.#scoped(() => {
+    return kernels.scoped(() => {
       const size = width * height * d;
       const tile = kernels.alloc(size * 4);
       const stack = this.#restore(payload);
@@ -197,15 +197,5 @@ export class TileCodec {
       run.stackHigh() >>> 0 === SEED_HIGH &&
       run.stackLow() >>> 0 === SEED_LOW;
     if (!ended) throw new CnfzipError('corrupt', 'corrupt tile: the stack does not end at its seed');
-  }
-
-  /** Runs with the arena released afterwards. */
-  #scoped<T>(work: () => T): T {
-    const mark = this.#kernels.mark();
-    try {
-      return work();
-    } finally {
-      this.#kernels.release(mark);
-    }
   }
 }

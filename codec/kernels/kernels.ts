@@ -163,7 +163,7 @@ function compile(): Promise<WebAssembly.Module> {
   return compiled;
 }
 
-/** One instance of the kernels: their exports, and their memory as an arena that is released back to a mark. */
+/** One instance of the kernels: their exports, and their memory as an arena. */
 export class Kernels {
   #top: number;
 
@@ -193,14 +193,14 @@ export class Kernels {
     return address;
   }
 
-  /** The arena's present end, for `release`. */
-  mark(): number {
-    return this.#top;
-  }
-
-  /** Gives back everything allocated since `mark`. */
-  release(mark: number): void {
-    this.#top = mark;
+  /** Does `work`, then gives back everything that it allocated. */
+  scoped<T>(work: () => T): T {
+    const top = this.#top;
+    try {
+      return work();
+    } finally {
+      this.#top = top;
+    }
   }
 
   /** `length` float32 values at an address. A view is void after the next `alloc`, which may move the memory. */

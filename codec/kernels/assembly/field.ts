@@ -49,6 +49,12 @@ export function fieldOpen(d: i32, h: i32, k: i32, n: i32, isTied: bool, paramete
   toGradient = gradients - parameters;
 }
 
+/** Coordinate of sub-step i of sweep n: sweeps alternate in direction, so that two of them make a symmetric step. */
+@inline
+export function coordinate(n: i32, i: i32): i32 {
+  return n & 1 ? channels - 1 - i : i;
+}
+
 @inline
 function clamped(z: f32): f32 {
   return max<f32>(min<f32>(z, CLAMP), -CLAMP);

@@ -1,7 +1,7 @@
 // The flow on integers. Scaling by R / 2^SCALE_BITS is exactly invertible because what it loses or gains goes to or comes
 // from the stack (modular scale: Zhang et al., iFlow, 2021); it costs SCALE_BITS - log2 R bits, minus its log-determinant.
 
-import { alpha, beta, channels, fieldAt, sweeps } from './field';
+import { alpha, beta, channels, coordinate, fieldAt, sweeps } from './field';
 import { Y_UNIT, Z_UNIT } from './grids';
 import { bounded, exp, phi } from './math';
 import { projectionIndex, raw, SHEAR_BOUND, shearIndex, siteLogScale, siteMean } from './site';
@@ -100,12 +100,6 @@ function subSteps(rows: usize, rowStride: usize, sites: i32, n: i32, k: i32): vo
     store<i32>(stepScales + (<usize>s << 2), max<i32>(<i32>nearest<f32>(SCALE_UNIT * e), 1));
     store<i32>(stepShifts + (<usize>s << 2), toInteger(beta * phi(alpha, e) * Z_UNIT));
   }
-}
-
-/** Coordinate of sub-step i of sweep n: sweeps alternate in direction, so that two of them make a symmetric step. */
-@inline
-function coordinate(n: i32, i: i32): i32 {
-  return n & 1 ? channels - 1 - i : i;
 }
 
 /** Flow of a group of sites from y (the state, relative to `origin`) to z(1). */

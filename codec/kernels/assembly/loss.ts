@@ -1,7 +1,7 @@
 // The negative evidence lower bound of the map that `code.ts` codes, in continuous arithmetic, and its gradient:
 // -log p(z(1) | c) - log |dz(1)/dy| + log q(u | x, c), in nats.
 
-import { alpha, beta, channels, fieldAt, fieldGradient, hidden, mixtures, sweeps } from './field';
+import { alpha, beta, channels, coordinate, fieldAt, fieldGradient, mixtures, sweeps } from './field';
 import { bounded, boundedSlope, exp, log, phi, phiSlope, sigmoid, softplus } from './math';
 import {
   BIN_CENTRE_BOUND,
@@ -223,7 +223,7 @@ function siteLoss(
   const projection = row + (<usize>projectionIndex() << 2);
   for (let n: i32 = 0; n < sweeps; n++) {
     for (let i: i32 = 0; i < channels; i++) {
-      const k = n & 1 ? channels - 1 - i : i;
+      const k = coordinate(n, i);
       fieldAt(n, k, projection, z);
       set(before, n * channels + i, get(z, k));
       const eA = exp(alpha);
@@ -237,7 +237,7 @@ function siteLoss(
   const dProjection = dRow + (<usize>projectionIndex() << 2);
   for (let n: i32 = sweeps - 1; n >= 0; n--) {
     for (let i: i32 = channels - 1; i >= 0; i--) {
-      const k = n & 1 ? channels - 1 - i : i;
+      const k = coordinate(n, i);
       const zk = get(before, n * channels + i);
       set(z, k, zk);
       fieldAt(n, k, projection, z);
