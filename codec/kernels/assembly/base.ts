@@ -18,6 +18,13 @@ const SYMBOL_SLOTS: f32 = 16777216 - 4096 - 8192;
 const ESCAPE_LENGTH: u32 = 13;
 const ESCAPE_LENGTHS: u32 = 19;
 
+/** The density of z that this coding amounts to: within the window a share of the mixture's, over a floor; */
+export const WINDOW: f32 = <f32>(SYMBOLS / 2) / Z_UNIT;
+export const BASE_SHARE: f32 = SYMBOL_SLOTS / 16777216;
+export const FLOOR_DENSITY: f32 = Z_UNIT / 16777216;
+/** outside, by the mean of log2 over an octave of lengths, this much over |z|: sqrt(2) / 2 for digits and sign. */
+export const TAIL_DENSITY: f32 = ((<f32>ESCAPE_SLOTS / 16777216) * 0.7071067811865476) / <f32>ESCAPE_LENGTHS;
+
 /** First slot of base symbol i: every step is monotone in i, so the sum of the rounded parts is too. */
 @inline
 function symbolSlot(i: i32): u32 {

@@ -1,6 +1,7 @@
 // The negative evidence lower bound of the map that `code.ts` codes, in continuous arithmetic, and its gradient:
 // -log p(z(1) | c) - log |dz(1)/dy| + log q(u | x, c), in nats.
 
+import { BASE_SHARE, FLOOR_DENSITY, TAIL_DENSITY, WINDOW } from './base';
 import { alpha, beta, channels, coordinate, fieldAt, fieldGradient, mixtures, sweeps } from './field';
 import { bounded, boundedSlope, exp, log, phi, phiSlope, sigmoid, softplus } from './math';
 import {
@@ -27,15 +28,6 @@ import {
   siteMean,
   siteMixture,
 } from './site';
-
-/**
- * Within the window |z| < 16 the coded base gives one of 2^24 slots to each symbol of width 2^-8: so much density everywhere.
- * Outside it is the escape's: 4096 slots, a sign, one of 19 lengths and, by the mean of log2 over an octave, sqrt(2) / |z|.
- */
-const WINDOW: f32 = 16;
-const FLOOR_DENSITY: f32 = 1.52587890625e-5;
-const BASE_SHARE: f32 = 0.999267578125;
-const TAIL_DENSITY: f32 = 9.085973236e-6;
 
 const z: usize = memory.data(16);
 const dz: usize = memory.data(16);
