@@ -7,6 +7,7 @@
 
 import {
   headLayout,
+  levelParameter,
   type ModelDefinition,
   PASSES,
   type Pass,
@@ -24,8 +25,8 @@ const BYTES = 4;
 export interface PassState {
   /** State after the stem. */
   readonly stem: number;
-  /** Of each block the hidden map and the state after it. */
-  readonly blocks: { readonly hidden: number; readonly state: number }[];
+  /** Of each block the depthwise filtered state, the hidden map and the state after it. */
+  readonly blocks: { readonly mixed: number; readonly hidden: number; readonly state: number }[];
   /** State after the last block. */
   readonly state: number;
   /** Local predictions: rows x columns x channels float32, no ring. */
@@ -42,8 +43,9 @@ export interface LevelState {
   /** Features carried up from the coarser level. */
   readonly carried: number;
   readonly passes: Partial<Record<Pass, PassState>>;
-  /** Scratch for one row of stem inputs, and for hidden maps that are not kept. */
+  /** Scratch for one row of stem inputs, and for the blocks' maps that are not kept. */
   readonly inputs: number;
+  readonly mixed: number;
   readonly hidden: number;
 }
 
@@ -80,10 +82,15 @@ export class ContextNetwork {
     return address;
   }
 
+  /** Address of a parameter of the context network at a level. */
+  levelAddress(name: string, index: number): number {
+    return this.address(levelParameter(name, index, this.definition));
+  }
+
   /** Address of a pass's stem bias at a level: the level embedding. */
   stemBias(pass: Pass, index: number): number {
     const { levels, width } = this.definition;
-    return this.address(`${pass}.stem.bias`) + Math.min(index, levels - 1) * width * BYTES;
+    return this.levelAddress(`${pass}.stem.bias`, index) + Math.min(index, levels - 1) * width * BYTES;
   }
 
   /** Address of cell (row, 0) of a map with a ring of one. */
@@ -99,12 +106,12 @@ export class ContextNetwork {
   open(level: Level, index: number, tile: number, tileWidth: number, coarser: LevelState | undefined): LevelState {
     const { kernels, definition } = this;
     const { rows, columns } = level;
-    const { channels, width, carry } = definition;
+    const { channels, width, carry, expand } = definition;
     const widest = Math.max(...PASSES.map((pass) => stemInputs(pass, definition)));
     const carried = this.allocMap(level, carry);
     if (coarser) {
       const projected = this.allocMap(coarser.level, 4 * carry);
-      const [weight, bias] = [this.address('carry.weight'), this.address('carry.bias')];
+      const [weight, bias] = [this.levelAddress('carry.weight', index), this.levelAddress('carry.bias', index)];
       const { level: from, passes } = coarser;
       kernels.run.conv(projected, passes.V!.state, weight, bias, from.rows, from.columns, width, 4 * carry, 1, 0);
       kernels.run.spreadCarry(carried, rows, columns, projected, from.columns, carry);
@@ -117,7 +124,8 @@ export class ContextNetwork {
       carried,
       passes: {},
       inputs: kernels.alloc(columns * widest * BYTES),
-      hidden: this.allocMap(level, width),
+      mixed: this.allocMap(level, width),
+      hidden: this.allocMap(level, expand * width),
     };
     this.take(state, 'A', tile, tileWidth);
     return state;
@@ -176,18 +184,22 @@ export class ContextNetwork {
     const { kernels, definition } = this;
     const { level, index, passes } = state;
     const { rows, columns } = level;
-    const { width, channels } = definition;
+    const { width, channels, expand } = definition;
+    const inner = expand * width;
     const { run } = kernels;
     const depth = stemInputs(pass, definition);
     const stem = this.allocMap(level, width);
     const predictions = kernels.alloc(rows * columns * channels * BYTES);
     const previous = pass === 'D' ? undefined : passes[pass === 'H' ? 'D' : 'H']!.state;
     if (previous !== undefined) {
-      const [weight, bias] = [this.address(`${pass}.state.weight`), this.address(`${pass}.state.bias`)];
+      const [weight, bias] = [
+        this.levelAddress(`${pass}.state.weight`, index),
+        this.levelAddress(`${pass}.state.bias`, index),
+      ];
       run.conv(stem, previous, weight, bias, rows, columns, width, width, 1, 0);
     }
     const mode = RELU | (previous === undefined ? 0 : ACCUMULATE);
-    const [weight, bias] = [this.address(`${pass}.stem.weight`), this.stemBias(pass, index)];
+    const [weight, bias] = [this.levelAddress(`${pass}.stem.weight`, index), this.stemBias(pass, index)];
     for (let i = 0; i < rows; i++) {
       this.inputs(state, pass, i, predictions + i * columns * channels * BYTES);
       const out = this.rowAddress(stem, i, level, width);
@@ -197,28 +209,33 @@ export class ContextNetwork {
     const blocks: PassState['blocks'] = [];
     let current = stem;
     for (let b = 0; b < definition.blocks[PASSES.indexOf(pass)]; b++) {
-      const [w3, b3] = [this.address(`${pass}.block${b}.conv3.weight`), this.address(`${pass}.block${b}.conv3.bias`)];
-      const [w1, b1] = [this.address(`${pass}.block${b}.conv1.weight`), this.address(`${pass}.block${b}.conv1.bias`)];
-      const hidden = keep ? this.allocMap(level, width) : state.hidden;
-      run.conv(hidden, current, w3, b3, rows, columns, width, width, 3, RELU);
+      const at = (name: string) => this.levelAddress(`${pass}.block${b}.${name}`, index);
+      const mixed = keep ? this.allocMap(level, width) : state.mixed;
+      const hidden = keep ? this.allocMap(level, inner) : state.hidden;
+      run.depthwise(mixed, current, at('depthwise.weight'), at('depthwise.bias'), rows, columns, width, 0);
+      run.conv(hidden, mixed, at('expand.weight'), at('expand.bias'), rows, columns, width, inner, 1, RELU);
       if (keep) {
         const next = this.allocMap(level, width);
         const size = (rows + 2) * (columns + 2) * width;
         kernels.floats(next, size).set(kernels.floats(current, size));
         current = next;
       }
-      run.conv(current, hidden, w1, b1, rows, columns, width, width, 1, ACCUMULATE);
-      blocks.push({ hidden, state: current });
+      const [weight, bias] = [at('project.weight'), at('project.bias')];
+      run.conv(current, hidden, weight, bias, rows, columns, inner, width, 1, ACCUMULATE);
+      blocks.push({ mixed, hidden, state: current });
     }
     passes[pass] = { stem, blocks, state: current, predictions };
     return passes[pass];
   }
 
   /** Raw flow parameters of the sites of row i: columns x headSize float32 to `dst`. */
-  head({ level, passes }: LevelState, pass: Pass, i: number, dst: number): void {
+  head({ level, index, passes }: LevelState, pass: Pass, i: number, dst: number): void {
     const { width } = this.definition;
     const { headSize } = this;
-    const [weight, bias] = [this.address(`${pass}.head.weight`), this.address(`${pass}.head.bias`)];
+    const [weight, bias] = [
+      this.levelAddress(`${pass}.head.weight`, index),
+      this.levelAddress(`${pass}.head.bias`, index),
+    ];
     const src = this.rowAddress(passes[pass]!.state, i, level, width);
     const [stride, inputStride] = [headSize * BYTES, width * BYTES];
     this.kernels.run.rowProduct(dst, stride, src, inputStride, 0, 1, width, weight, bias, headSize, level.columns, 0);

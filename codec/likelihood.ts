@@ -118,10 +118,35 @@ export class Likelihood {
         const from = network.rowAddress(state.passes[pass]!.state, i, level, width);
         const to = network.rowAddress(dState, i, level, width);
         const weight = `${pass}.head.weight`;
+        const { index } = state;
         const [stride, headStride] = [width * BYTES, size * BYTES];
-        run.rowProductWeightGradient(this.#to(weight), from, stride, 0, 1, width, dHead, headStride, size, columns);
-        run.rowBiasGradient(this.#to(`${pass}.head.bias`), dHead, headStride, size, columns);
-        run.rowProduct(to, stride, dHead, headStride, 0, 1, size, this.#transposedOf(weight), 0, width, columns, 0);
+        run.rowProductWeightGradient(
+          this.#to(weight, index),
+          from,
+          stride,
+          0,
+          1,
+          width,
+          dHead,
+          headStride,
+          size,
+          columns,
+        );
+        run.rowBiasGradient(this.#to(`${pass}.head.bias`, index), dHead, headStride, size, columns);
+        run.rowProduct(
+          to,
+          stride,
+          dHead,
+          headStride,
+          0,
+          1,
+          size,
+          this.#transposedOf(weight, index),
+          0,
+          width,
+          columns,
+          0,
+        );
       }
       return nats;
     });
@@ -138,7 +163,7 @@ export class Likelihood {
     const { width } = this.#definition;
     const { rows, columns } = state.level;
     for (const pass of [...PASSES].reverse()) {
-      const dStem = this.#blocksBackward(state.level, pass, state.passes[pass]!, own[pass]);
+      const dStem = this.#blocksBackward(state.level, state.index, pass, state.passes[pass]!, own[pass]);
       this.#stemBackward(state, pass, dStem);
       if (pass === 'D') {
         if (coarser) this.#carryBackward(state, coarser, dStem, coarse!.V);
@@ -146,51 +171,57 @@ export class Likelihood {
       }
       const previous: Pass = pass === 'H' ? 'D' : 'H';
       const name = `${pass}.state.weight`;
-      const bias = this.#to(`${pass}.state.bias`);
-      run.convGradient(this.#to(name), bias, state.passes[previous]!.state, dStem, rows, columns, width, width, 1);
-      run.conv(own[previous], dStem, this.#transposedOf(name), 0, rows, columns, width, width, 1, ACCUMULATE);
+      const bias = this.#to(`${pass}.state.bias`, state.index);
+      run.convGradient(
+        this.#to(name, state.index),
+        bias,
+        state.passes[previous]!.state,
+        dStem,
+        rows,
+        columns,
+        width,
+        width,
+        1,
+      );
+      run.conv(
+        own[previous],
+        dStem,
+        this.#transposedOf(name, state.index),
+        0,
+        rows,
+        columns,
+        width,
+        width,
+        1,
+        ACCUMULATE,
+      );
     }
   }
 
   /** Back through a pass's residual blocks, in place, and through the stem's ReLU; returns the gradient before it. */
-  #blocksBackward(level: Level, pass: Pass, { stem, blocks }: PassState, gradient: number): number {
+  #blocksBackward(level: Level, index: number, pass: Pass, { stem, blocks }: PassState, gradient: number): number {
     const kernels = this.#kernels;
     const { run } = kernels;
-    const { width } = this.#definition;
+    const { width, expand } = this.#definition;
     const { rows, columns } = level;
     const size = (rows + 2) * (columns + 2) * width;
     return kernels.scoped(() => {
-      const dHidden = this.#network.allocMap(level, width);
+      const inner = expand * width;
+      const dHidden = this.#network.allocMap(level, inner);
+      const dMixed = this.#network.allocMap(level, width);
       for (let b = blocks.length - 1; b >= 0; b--) {
-        const name = `${pass}.block${b}`;
-        const { hidden } = blocks[b];
+        const { hidden, mixed } = blocks[b];
         const input = b > 0 ? blocks[b - 1].state : stem;
-        const [conv3, conv1] = [`${name}.conv3.weight`, `${name}.conv1.weight`];
-        run.convGradient(
-          this.#to(conv1),
-          this.#to(`${name}.conv1.bias`),
-          hidden,
-          gradient,
-          rows,
-          columns,
-          width,
-          width,
-          1,
-        );
-        run.conv(dHidden, gradient, this.#transposedOf(conv1), 0, rows, columns, width, width, 1, 0);
-        run.reluGradient(dHidden, hidden, size);
-        run.convGradient(
-          this.#to(conv3),
-          this.#to(`${name}.conv3.bias`),
-          input,
-          dHidden,
-          rows,
-          columns,
-          width,
-          width,
-          3,
-        );
-        run.conv(gradient, dHidden, this.#transposedOf(conv3), 0, rows, columns, width, width, 3, ACCUMULATE);
+        const to = (part: string) => this.#to(`${pass}.block${b}.${part}`, index);
+        const transposed = (part: string) => this.#transposedOf(`${pass}.block${b}.${part}`, index);
+        const [project, expansion] = [transposed('project.weight'), transposed('expand.weight')];
+        run.convGradient(to('project.weight'), to('project.bias'), hidden, gradient, rows, columns, inner, width, 1);
+        run.conv(dHidden, gradient, project, 0, rows, columns, width, inner, 1, 0);
+        run.reluGradient(dHidden, hidden, (rows + 2) * (columns + 2) * inner);
+        run.convGradient(to('expand.weight'), to('expand.bias'), mixed, dHidden, rows, columns, width, inner, 1);
+        run.conv(dMixed, dHidden, expansion, 0, rows, columns, inner, width, 1, 0);
+        run.depthwiseGradient(to('depthwise.weight'), to('depthwise.bias'), input, dMixed, rows, columns, width);
+        run.depthwise(gradient, dMixed, transposed('depthwise.weight'), 0, rows, columns, width, ACCUMULATE);
       }
       run.reluGradient(gradient, stem, size);
       return gradient;
@@ -203,7 +234,7 @@ export class Likelihood {
     const network = this.#network;
     const { width } = this.#definition;
     const depth = stemInputs(pass, this.#definition);
-    const weight = this.#to(`${pass}.stem.weight`);
+    const weight = this.#to(`${pass}.stem.weight`, state.index);
     const bias = network.stemBias(pass, state.index) + this.#gradients - network.parameters;
     for (let i = 0; i < state.level.rows; i++) {
       network.inputs(state, pass, i, network.predictionRow(state, pass, i));
@@ -224,14 +255,14 @@ export class Likelihood {
     const from = coarser.level;
     kernels.scoped(() => {
       const dCarried = this.#network.allocMap(level, carry);
-      const transposed = this.#transposedOf('D.stem.weight');
+      const transposed = this.#transposedOf('D.stem.weight', state.index);
       run.conv(dCarried, dStem, transposed, 0, level.rows, level.columns, width, carry, 1, 0);
       const dProjected = this.#network.allocMap(from, 4 * carry);
       run.collectCarry(dProjected, from.columns, dCarried, level.rows, level.columns, carry);
       const source = coarser.passes.V!.state;
-      const bias = this.#to('carry.bias');
+      const bias = this.#to('carry.bias', state.index);
       run.convGradient(
-        this.#to('carry.weight'),
+        this.#to('carry.weight', state.index),
         bias,
         source,
         dProjected,
@@ -241,39 +272,42 @@ export class Likelihood {
         4 * carry,
         1,
       );
-      const back = this.#transposedOf('carry.weight');
+      const back = this.#transposedOf('carry.weight', state.index);
       run.conv(dCoarse, dProjected, back, 0, from.rows, from.columns, 4 * carry, width, 1, ACCUMULATE);
     });
   }
 
   /** Address of a parameter's gradient. */
-  #to(name: string): number {
-    return this.#network.address(name) + this.#gradients - this.#network.parameters;
+  #to(name: string, index: number): number {
+    return this.#network.levelAddress(name, index) + this.#gradients - this.#network.parameters;
   }
 
   /** Address of a weight's transpose. */
-  #transposedOf(name: string): number {
-    return this.#network.address(name) + this.#transposed - this.#network.parameters;
+  #transposedOf(name: string, index: number): number {
+    return this.#network.levelAddress(name, index) + this.#transposed - this.#network.parameters;
   }
 
   #transpose(): void {
     const { run } = this.#kernels;
-    const { width, carry, blocks } = this.#definition;
+    const { width, carry, blocks, expand, separate } = this.#definition;
     const network = this.#network;
-    const one = (name: string, taps: number, cin: number, cout: number) =>
-      run.transposeWeights(this.#transposedOf(name), network.address(name), taps, cin, cout);
-    for (const [i, pass] of PASSES.entries()) {
-      one(`${pass}.head.weight`, 1, width, network.headSize);
-      if (pass !== 'D') one(`${pass}.state.weight`, 1, width, width);
-      for (let b = 0; b < blocks[i]; b++) {
-        one(`${pass}.block${b}.conv3.weight`, 3, width, width);
-        one(`${pass}.block${b}.conv1.weight`, 1, width, width);
+    for (let set = 0; set <= separate; set++) {
+      const one = (name: string, taps: number, cin: number, cout: number) =>
+        run.transposeWeights(this.#transposedOf(name, set), network.levelAddress(name, set), taps, cin, cout);
+      for (const [i, pass] of PASSES.entries()) {
+        one(`${pass}.head.weight`, 1, width, network.headSize);
+        if (pass !== 'D') one(`${pass}.state.weight`, 1, width, width);
+        for (let b = 0; b < blocks[i]; b++) {
+          one(`${pass}.block${b}.depthwise.weight`, 3, 1, width);
+          one(`${pass}.block${b}.expand.weight`, 1, width, expand * width);
+          one(`${pass}.block${b}.project.weight`, 1, expand * width, width);
+        }
       }
+      one('carry.weight', 1, width, 4 * carry);
+      // Of pass D's stem only the carried features have a gradient: its last `carry` input rows.
+      const first = stemInputs('D', this.#definition) - carry;
+      const rows = network.levelAddress('D.stem.weight', set) + first * width * BYTES;
+      run.transposeWeights(this.#transposedOf('D.stem.weight', set), rows, 1, carry, width);
     }
-    one('carry.weight', 1, width, 4 * carry);
-    // Of pass D's stem only the carried features have a gradient: its last `carry` input rows.
-    const first = stemInputs('D', this.#definition) - carry;
-    const rows = network.address('D.stem.weight') + first * width * BYTES;
-    run.transposeWeights(this.#transposedOf('D.stem.weight'), rows, 1, carry, width);
   }
 }

@@ -18,7 +18,7 @@ export interface Model {
 }
 
 const MAGIC = [0x43, 0x4e, 0x46, 0x4d];
-const VERSION = 1;
+const VERSION = 2;
 const MAX_HEADER = 65536;
 
 /** The bytes of a model file. */
@@ -69,8 +69,10 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   return { name: String(header.name), hash, definition, weights };
 }
 
-function checkDefinition(definition: ModelDefinition, bad: (why: string) => CnfzipError): void {
-  const { channels, width, blocks, carry, levels, mixtures, hidden, sweeps, tied } = definition ?? {};
+/** Throws `bad(why)` unless the value is a model definition within the codec's limits. */
+export function checkDefinition(value: unknown, bad: (why: string) => CnfzipError): asserts value is ModelDefinition {
+  const definition = value as ModelDefinition;
+  const { channels, width, blocks, expand, separate, carry, levels, mixtures, hidden, sweeps, tied } = definition ?? {};
   const within = (n: number, low: number, high: number, multiple = 1) =>
     Number.isInteger(n) && n >= low && n <= high && n % multiple === 0;
   const good =
@@ -79,6 +81,8 @@ function checkDefinition(definition: ModelDefinition, bad: (why: string) => Cnfz
     Array.isArray(blocks) &&
     blocks.length === 3 &&
     blocks.every((n) => within(n, 0, 16)) &&
+    within(expand, 1, 8) &&
+    within(separate, 0, 8) &&
     within(carry, 8, 64, 8) &&
     within(levels, 1, 32) &&
     within(mixtures, 1, 4) &&

@@ -14,6 +14,10 @@ export interface ModelDefinition {
   readonly width: number;
   /** Residual blocks of each pass, in the order of `PASSES`. */
   readonly blocks: readonly [number, number, number];
+  /** Hidden channels of a block, in multiples of the width. */
+  readonly expand: number;
+  /** Finest levels whose context network has weights of its own; all coarser levels share one set more. */
+  readonly separate: number;
   /** Features that a level's network hands up to each cell of the next finer level; a multiple of 8. */
   readonly carry: number;
   /** Pyramid levels with a stem bias of their own; coarser ones share the last. */
@@ -94,25 +98,32 @@ export function parameters(def: ModelDefinition): Parameter[] {
   };
   const { width, channels: d, hidden, sweeps, carry } = def;
   const head = headLayout(def).size;
-  for (const [i, pass] of PASSES.entries()) {
-    const inputs = stemInputs(pass, def);
-    add(`${pass}.stem.weight`, [inputs, width], inputs, 1);
-    add(`${pass}.stem.bias`, [def.levels, width], 1, 0);
-    if (pass !== 'D') {
-      add(`${pass}.state.weight`, [width, width], width, 1);
-      add(`${pass}.state.bias`, [width], 1, 0);
+  const inner = def.expand * width;
+  for (let set = 0; set <= def.separate; set++) {
+    for (const [i, pass] of PASSES.entries()) {
+      const inputs = stemInputs(pass, def);
+      const name = `${set}.${pass}`;
+      add(`${name}.stem.weight`, [inputs, width], inputs, 1);
+      add(`${name}.stem.bias`, [def.levels, width], 1, 0);
+      if (pass !== 'D') {
+        add(`${name}.state.weight`, [width, width], width, 1);
+        add(`${name}.state.bias`, [width], 1, 0);
+      }
+      for (let b = 0; b < def.blocks[i]; b++) {
+        const block = `${name}.block${b}`;
+        add(`${block}.depthwise.weight`, [3, 3, width], 9, 1);
+        add(`${block}.depthwise.bias`, [width], 1, 0);
+        add(`${block}.expand.weight`, [width, inner], width, 2);
+        add(`${block}.expand.bias`, [inner], 1, 0);
+        add(`${block}.project.weight`, [inner, width], inner, 0.1);
+        add(`${block}.project.bias`, [width], 1, 0);
+      }
+      add(`${name}.head.weight`, [width, head], width, 0.05);
+      add(`${name}.head.bias`, [head], 1, 0);
     }
-    for (let b = 0; b < def.blocks[i]; b++) {
-      add(`${pass}.block${b}.conv3.weight`, [3, 3, width, width], 9 * width, 2);
-      add(`${pass}.block${b}.conv3.bias`, [width], 1, 0);
-      add(`${pass}.block${b}.conv1.weight`, [width, width], width, 0.1);
-      add(`${pass}.block${b}.conv1.bias`, [width], 1, 0);
-    }
-    add(`${pass}.head.weight`, [width, head], width, 0.05);
-    add(`${pass}.head.bias`, [head], 1, 0);
+    add(`${set}.carry.weight`, [width, 4 * carry], width, 1);
+    add(`${set}.carry.bias`, [4 * carry], 1, 0);
   }
-  add('carry.weight', [width, 4 * carry], width, 1);
-  add('carry.bias', [4 * carry], 1, 0);
   const sets = def.tied ? 1 : sweeps;
   add('field.others', [sets, d, Math.max(d - 1, 0), hidden], d, 1);
   add('field.a', [sets, d, hidden], hidden, 0.1);
@@ -121,6 +132,24 @@ export function parameters(def: ModelDefinition): Parameter[] {
   add('field.aBias', [sweeps, d], 1, 0);
   add('field.bBias', [sweeps, d], 1, 0);
   return list;
+}
+
+/**
+ * Name of a context network's parameter at a level (0 is the finest), from its name within a set of weights.
+ */
+export function levelParameter(name: string, level: number, { separate }: ModelDefinition): string {
+  return `${Math.min(level, separate)}.${name}`;
+}
+
+/** Multiply-adds for each pixel of a large image: context network of all levels, heads, and the flow's vector field. */
+export function multiplyAdds(def: ModelDefinition): number {
+  const { width, expand, blocks, carry, channels, hidden, sweeps } = def;
+  const block = 9 * width + 2 * expand * width * width;
+  let cell = 2 * width * width;
+  for (const [i, pass] of PASSES.entries()) cell += stemInputs(pass, def) * width + blocks[i] * block;
+  const field = sweeps * channels * (channels + 1) * hidden;
+  // A level has a cell for every four of its pixels and each level a quarter of the finer one's: a third of the pixels' number.
+  return cell / 3 + (width * 4 * carry) / 12 + width * headLayout(def).size + field;
 }
 
 /** Number of float32 parameters in all. */

@@ -1,27 +1,11 @@
 import type { ModelDefinition } from './definition.js';
 
-/** The definitions that the shipped models are trained from. */
-export const DEFAULT_DEFINITIONS: Record<'rgb' | 'gray', ModelDefinition> = {
-  rgb: {
-    channels: 3,
-    width: 32,
-    blocks: [2, 1, 1],
-    carry: 8,
-    levels: 8,
-    mixtures: 3,
-    hidden: 16,
-    sweeps: 3,
-    tied: true,
-  },
-  gray: {
-    channels: 1,
-    width: 24,
-    blocks: [2, 1, 1],
-    carry: 8,
-    levels: 8,
-    mixtures: 3,
-    hidden: 8,
-    sweeps: 1,
-    tied: true,
-  },
+const COLOUR = { channels: 3, carry: 8, levels: 8, mixtures: 3, sweeps: 1, tied: true } as const;
+
+/** The definitions that the shipped models are trained from, by the models' names. */
+export const DEFINITIONS: Record<string, ModelDefinition> = {
+  'fast-rgb': { ...COLOUR, width: 16, blocks: [1, 1, 1], expand: 2, separate: 0, hidden: 8 },
+  'default-rgb': { ...COLOUR, width: 48, blocks: [2, 2, 2], expand: 2, separate: 0, hidden: 16 },
+  'best-rgb': { ...COLOUR, width: 88, blocks: [2, 2, 2], expand: 2, separate: 0, hidden: 16 },
+  'default-gray': { ...COLOUR, channels: 1, width: 32, blocks: [2, 1, 1], expand: 2, separate: 0, hidden: 8 },
 };

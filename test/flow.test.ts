@@ -6,7 +6,8 @@ import { randomIntegers } from './random-bytes.js';
 const HIDDEN = 8;
 
 function definition(channels: 1 | 3, sweeps: number, tied: boolean): ModelDefinition {
-  return { channels, width: 8, blocks: [0, 0, 0], carry: 8, levels: 1, mixtures: 1, hidden: HIDDEN, sweeps, tied };
+  const context = { width: 8, blocks: [0, 0, 0], expand: 1, separate: 0, carry: 8, levels: 1 } as const;
+  return { ...context, channels, mixtures: 1, hidden: HIDDEN, sweeps, tied };
 }
 
 /** A site whose field and head are random, the field's time bias a smooth function of t in the middle of each sweep. */

@@ -7,6 +7,8 @@ const definition: ModelDefinition = {
   channels: 3,
   width: 8,
   blocks: [0, 0, 0],
+  expand: 1,
+  separate: 0,
   carry: 8,
   levels: 1,
   mixtures: 3,

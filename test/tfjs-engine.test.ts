@@ -9,7 +9,7 @@ import { Random } from '../src/train/random.js';
 import type { TensorFlow } from '../src/train/tfjs/tensorflow.js';
 import { TfjsEngine } from '../src/train/tfjs-engine.js';
 
-const COMMON = { width: 8, blocks: [2, 1, 1], carry: 8, levels: 3, hidden: 4 } as const;
+const COMMON = { width: 8, blocks: [2, 1, 1], expand: 2, separate: 1, carry: 8, levels: 3, hidden: 4 } as const;
 const DEFINITIONS: Record<string, ModelDefinition> = {
   'colour, tied': { ...COMMON, channels: 3, mixtures: 3, sweeps: 3, tied: true },
   'colour, untied': { ...COMMON, channels: 3, mixtures: 2, sweeps: 2, tied: false },
@@ -18,7 +18,7 @@ const DEFINITIONS: Record<string, ModelDefinition> = {
 };
 
 /** Parameters of every kind, checked by finite differences. */
-const CHECKED = /^(D\.stem|D\.block0|H\.state|V\.head|carry|field)\./;
+const CHECKED = /^([01]\.(D\.stem|D\.block0|H\.state|V\.head|carry)|field)\./;
 
 /** Every parameter away from zero, so that every gradient is, too. */
 function perturbed(definition: ModelDefinition, seed = 3): Float32Array {

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,18 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const common = ['--data', 'photos', '--out', 'mine.cnfm', '--crop', '32', '--batch', '2', '--kind', 'gray'];
+const common = [
+  '--data',
+  'photos',
+  '--out',
+  'mine.cnfm',
+  '--crop',
+  '32',
+  '--batch',
+  '2',
+  '--definition',
+  'default-gray',
+];
 
 function cnfzip(...args: string[]) {
   const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd: folder });
@@ -40,6 +51,10 @@ test('trains, leaves out what it cannot use, resumes, and its model codes', () =
   const resumed = cnfzip('train', ...common, '--steps', '5', '--resume');
   expect(resumed.stderr).toMatch(/^5 steps/m);
   expect(resumed.status).toBe(0);
+  const card = readFileSync(join(folder, 'mine.md'), 'utf8');
+  expect(card).toContain('- steps 0 to 3, ');
+  expect(card).toContain('`cnfzip train --data photos --out mine.cnfm');
+  expect(readFileSync(join(folder, 'mine.svg'), 'utf8')).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
 
   const image = fixture('gray-paint-121x121.png');
   expect(cnfzip('compress', '-q', '--model', './mine.cnfm', image, '-o', 'x.cnfz')).toEqual({ status: 0, stderr: '' });
@@ -47,8 +62,31 @@ test('trains, leaves out what it cannot use, resumes, and its model codes', () =
   expect(cnfzip('verify', 'x.cnfz').stderr).toMatch(/^cnfzip: x\.cnfz: needs the model [\da-f]{16}.*\n$/);
 });
 
+test('the same command and seed on one thread give the same weights', () => {
+  const weights = ['a', 'b'].map((name) => {
+    const out = ['--out', `${name}.cnfm`, '--threads', '1', '--seed', '7'];
+    expect(cnfzip('train', ...common, ...out, '--steps', '4')).toMatchObject({ status: 0 });
+    return readFileSync(join(folder, `${name}.cnfm.ckpt`)).subarray(-16 * 1000);
+  });
+  expect(weights[0].equals(weights[1])).toBe(true);
+});
+
+test('a definition from a JSON file, and what is none: one line, exit 1', () => {
+  const small = { channels: 1, width: 8, blocks: [1, 0, 0], expand: 1, separate: 1, carry: 8, levels: 2 };
+  const definition = { ...small, mixtures: 1, hidden: 4, sweeps: 1, tied: true };
+  writeFileSync(join(folder, 'small.json'), JSON.stringify(definition));
+  writeFileSync(join(folder, 'wide.json'), JSON.stringify({ ...definition, width: 7 }));
+  const train = (name: string) => cnfzip('train', ...common, '--out', 's.cnfm', '--definition', name, '--steps', '1');
+  expect(train('small.json')).toMatchObject({ status: 0 });
+  expect(train('wide.json')).toEqual({
+    status: 1,
+    stderr: 'cnfzip: train: wide.json: its definition is out of range\n',
+  });
+  expect(train('huge').stderr).toMatch(/^cnfzip: train: there is no definition huge: [^\n]*default-rgb[^\n]*\n$/);
+});
+
 test('a checkpoint of another model, and a folder that is none: one line, exit 1', () => {
-  const other = common.map((word) => (word === 'gray' ? 'rgb' : word));
+  const other = common.map((word) => (word === 'default-gray' ? 'default-rgb' : word));
   const mismatch = cnfzip('train', ...other, '--steps', '9', '--resume');
   expect(mismatch).toEqual({
     status: 1,

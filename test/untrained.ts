@@ -7,6 +7,8 @@ export function untrainedModelFile(channels: 1 | 3, seed = 1): Uint8Array {
     channels,
     width: 8,
     blocks: [1, 1, 1],
+    expand: 2,
+    separate: 1,
     carry: 8,
     levels: 3,
     mixtures: 2,

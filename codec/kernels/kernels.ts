@@ -3,7 +3,7 @@
 import { KERNELS_BASE64 } from './build/binary.js';
 
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
-export const KERNEL_VERSION = 1;
+export const KERNEL_VERSION = 2;
 
 /** The module's exports; addresses in bytes, maps as `assembly/` describes them. */
 export interface KernelExports {
@@ -58,6 +58,25 @@ export interface KernelExports {
     cin: number,
     cout: number,
     taps: number,
+  ): void;
+  depthwise(
+    dst: number,
+    src: number,
+    weights: number,
+    bias: number,
+    height: number,
+    width: number,
+    channels: number,
+    mode: number,
+  ): void;
+  depthwiseGradient(
+    dWeights: number,
+    dBias: number,
+    src: number,
+    dDst: number,
+    height: number,
+    width: number,
+    channels: number,
   ): void;
   transposeWeights(dst: number, src: number, taps: number, cin: number, cout: number): void;
   reluGradient(gradient: number, activation: number, count: number): void;

@@ -1,13 +1,17 @@
+import { basename } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CnfzipError } from '../../codec/error.js';
+import { checkDefinition } from '../../codec/model.js';
 import type { ModelDefinition } from '../../models/definition.js';
-import { DEFAULT_DEFINITIONS } from '../../models/shipped.js';
+import { DEFINITIONS } from '../../models/shipped.js';
+import { readInput } from '../io/files.js';
 import type { Engine } from '../train/engine.js';
 
 interface TrainOptions {
   data: string[];
   valid?: string[];
   out: string;
-  kind: 'rgb' | 'gray';
+  definition: string;
   steps: number;
   batch: number;
   crop: number;
@@ -25,11 +29,15 @@ export function addTrain(program: Command): void {
     .requiredOption('--data <folder...>', 'training images: PNG, WebP, TIFF')
     .option('--valid <folder...>', 'held-out images')
     .requiredOption('--out <model>', 'model file to write; the checkpoint goes beside it as <model>.ckpt')
-    .addOption(new Option('--kind <kind>', 'what the model codes').choices(['rgb', 'gray']).default('rgb'))
+    .option(
+      '--definition <name>',
+      `what to train: ${Object.keys(DEFINITIONS).join(', ')}, or a JSON file with a model definition`,
+      'default-rgb',
+    )
     .option('--steps <n>', 'optimizer steps', integer(1, 1e9), 20000)
-    .option('--batch <n>', 'crops a step', integer(1, 4096), 16)
+    .option('--batch <n>', 'crops a step', integer(1, 4096), 8)
     .option('--crop <pixels>', "a crop's side", integer(8, 512), 64)
-    .option('--rate <x>', 'peak learning rate', positive, 0.002)
+    .option('--rate <x>', 'peak learning rate', positive, 0.008)
     .option('--seed <n>', 'seed of all random numbers', integer(0, 0xffffffff), 1)
     .option('--threads <n>', 'worker threads of the kernel engine', integer(1, 256), 2)
     .addOption(
@@ -41,23 +49,48 @@ export function addTrain(program: Command): void {
     .action(run);
 }
 
-async function run({ kind, threads, valid = [], resume = false, ...options }: TrainOptions): Promise<void> {
+async function run({ threads, valid = [], resume = false, ...options }: TrainOptions): Promise<void> {
   const { train } = await import('../train/trainer.js');
-  const definition = DEFAULT_DEFINITIONS[kind];
   const log = (line: string) => console.error(line);
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());
   let engine: Engine | undefined;
   try {
+    const definition = await readDefinition(options.definition);
     engine = await openEngine(options.engine, definition, threads, log);
-    await train({ ...options, definition, engine, valid, resume, log, signal: stop.signal });
+    await train({ ...options, definition, engine, valid, resume, command: command(), log, signal: stop.signal });
   } catch (error) {
     console.error(`cnfzip: train: ${(error as Error).message}`);
     process.exitCode = 1;
   } finally {
     await engine?.close();
   }
+}
+
+/** The command as it was typed, with the last names of its paths: a card tells what was done, not where. */
+function command(): string {
+  return ['cnfzip', ...process.argv.slice(2).map((word) => basename(word))].join(' ');
+}
+
+async function readDefinition(name: string): Promise<ModelDefinition> {
+  if (Object.hasOwn(DEFINITIONS, name)) return DEFINITIONS[name];
+  if (!name.endsWith('.json')) {
+    throw new CnfzipError(
+      'usage',
+      `there is no definition ${name}: name one of ${Object.keys(DEFINITIONS).join(', ')}, or a .json file`,
+    );
+  }
+  const text = new TextDecoder().decode(await readInput(name));
+  const bad = (why: string) => new CnfzipError('bad-model', `${name}: ${why}`);
+  let definition: unknown;
+  try {
+    definition = JSON.parse(text);
+  } catch {
+    throw bad('not JSON');
+  }
+  checkDefinition(definition, (why) => bad(why));
+  return definition;
 }
 
 async function openEngine(

@@ -7,27 +7,26 @@ import { isDeepStrictEqual } from 'node:util';
 import { CnfzipError } from '../../codec/error.js';
 import { type ModelDefinition, parameterCount } from '../../models/definition.js';
 import { readInput, writeFileAtomic } from '../io/files.js';
-import type { AdamState } from './adam.js';
+import type { History } from './history.js';
+import type { OptimizerState } from './optimizer.js';
 
 export interface Checkpoint {
   readonly definition: ModelDefinition;
-  readonly adam: AdamState;
+  readonly optimizer: OptimizerState;
   /** State of the run's random numbers. */
   readonly random: number;
-  /** Pixels seen and seconds spent so far. */
-  readonly pixels: number;
-  readonly seconds: number;
+  readonly history: History;
 }
 
 const MAGIC = 'CNFT';
 
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { definition, adam, random, pixels, seconds } = checkpoint;
-  const json = JSON.stringify({ definition, steps: adam.steps, random, pixels, seconds });
+  const { definition, optimizer, random, history } = checkpoint;
+  const json = JSON.stringify({ definition, steps: optimizer.steps, random, history });
   const header = Buffer.from(json.padEnd(Math.ceil(json.length / 4) * 4));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
-  const arrays = [adam.weights, adam.first, adam.second, adam.average].map((a) =>
+  const arrays = [optimizer.weights, optimizer.first, optimizer.second, optimizer.average].map((a) =>
     Buffer.from(a.buffer, a.byteOffset, a.byteLength),
   );
   await writeFileAtomic(path, Buffer.concat([Buffer.from(MAGIC), length, header, ...arrays]), { force: true });
@@ -42,7 +41,7 @@ export async function readCheckpoint(path: string, definition: ModelDefinition):
   const start = 8 + view.getUint32(4, true);
   const count = parameterCount(definition);
   if (start > bytes.length) throw damaged();
-  let header: Omit<Checkpoint, 'adam'> & { steps: number };
+  let header: Omit<Checkpoint, 'optimizer'> & { steps: number };
   try {
     header = JSON.parse(Buffer.from(bytes.subarray(8, start)).toString());
   } catch {
@@ -56,6 +55,6 @@ export async function readCheckpoint(path: string, definition: ModelDefinition):
     Float32Array.from({ length: count }, (_, i) => view.getFloat32(start + 4 * (n * count + i), true)),
   );
   const [weights, first, second, average] = arrays;
-  const { random, pixels, seconds, steps } = header;
-  return { definition, adam: { steps, weights, first, second, average }, random, pixels, seconds };
+  const { random, history, steps } = header;
+  return { definition, optimizer: { steps, weights, first, second, average }, random, history };
 }

@@ -16,6 +16,10 @@ export interface Crop {
 
 const EXTENSIONS = /\.(png|webp|tiff?)$/i;
 
+/** Share of the images that are scaled down before crops are taken, by a uniform factor from this on. */
+const SCALED_SHARE = 0.3;
+const LEAST_SCALE = 0.5;
+
 /** Share of the crops that get noise, and the mean of its exponentially distributed standard deviation. */
 const NOISE_SHARE = 0.6;
 const NOISE_MEAN = 1.5;
@@ -33,11 +37,11 @@ export async function listImages(folders: readonly string[]): Promise<string[]> 
   return files.sort();
 }
 
-/** Reads an image for training: 8 bits, alpha dropped, converted to gray if the model is. */
-export async function readTrainingImage(path: string, channels: 1 | 3): Promise<Image> {
-  const pipeline = sharp(path)
-    .removeAlpha()
-    .toColourspace(channels === 1 ? 'b-w' : 'srgb');
+/** Reads an image for training: 8 bits, alpha dropped, converted to gray if the model is, scaled down by `scale`. */
+export async function readTrainingImage(path: string, channels: 1 | 3, scale = 1): Promise<Image> {
+  const source = sharp(path);
+  if (scale < 1) source.resize({ width: Math.max(1, Math.round((await source.metadata()).width * scale)) });
+  const pipeline = source.removeAlpha().toColourspace(channels === 1 ? 'b-w' : 'srgb');
   const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   if (info.channels !== channels) throw new CnfzipError('bad-input', `${path}: ${info.channels} channels`);
   return { width: info.width, height: info.height, channels, samples: data };
@@ -104,9 +108,13 @@ export class ImagePool {
     while (this.paths.length > 0) {
       const index = this.random.below(this.paths.length);
       const path = this.paths[index];
+      const scaled = this.random.uniform() < SCALED_SHARE;
+      const scale = scaled ? LEAST_SCALE + (1 - LEAST_SCALE) * this.random.uniform() : 1;
       try {
-        const image = await readTrainingImage(path, this.channels);
-        if (image.width >= this.side && image.height >= this.side) return image;
+        const fits = ({ width, height }: Image) => width >= this.side && height >= this.side;
+        let image = await readTrainingImage(path, this.channels, scale);
+        if (!fits(image) && scaled) image = await readTrainingImage(path, this.channels);
+        if (fits(image)) return image;
         this.warn(`${path}: ${image.width} x ${image.height}, smaller than a crop; left out`);
       } catch (error) {
         this.warn(leftOut(path, error));

@@ -10,6 +10,8 @@ export interface Evaluation {
 
 /** Computes the loss and its gradient: all that training asks of the arithmetic. */
 export interface Engine {
+  /** For people: what computes, on how many threads. */
+  readonly name: string;
   /**
    * @param seed of the dequantization's random numbers; crop i uses `cropSeed(seed, i)`
    * @param gradient false: the gradient is not computed, and what is returned for it means nothing

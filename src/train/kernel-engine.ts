@@ -21,6 +21,7 @@ export interface KernelTask {
 }
 
 export class KernelEngine implements Engine {
+  readonly name: string;
   readonly #weights: Float32Array;
   readonly #gradients: Float32Array[];
   readonly #workers: Worker[];
@@ -28,6 +29,7 @@ export class KernelEngine implements Engine {
   readonly #broken: Promise<never>;
 
   constructor(definition: ModelDefinition, threads: number) {
+    this.name = `kernels on ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
     const shared = () => new Float32Array(new SharedArrayBuffer(4 * parameterCount(definition)));
     this.#weights = shared();
     this.#gradients = Array.from({ length: threads }, shared);

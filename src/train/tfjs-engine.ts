@@ -15,11 +15,13 @@ import type { TensorFlow } from './tfjs/tensorflow.js';
 const CHUNK_PIXELS = 32768;
 
 export class TfjsEngine implements Engine {
+  readonly name: string;
   readonly #tf: TensorFlow;
   readonly #definition: ModelDefinition;
 
   /** @param tf a namespace whose backend is set and ready */
   constructor(tf: TensorFlow, definition: ModelDefinition) {
+    this.name = `TensorFlow.js, backend ${tf.getBackend()}`;
     this.#tf = tf;
     this.#definition = definition;
     registerGradients(tf);

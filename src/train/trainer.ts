@@ -4,13 +4,16 @@ import { basename } from 'node:path';
 import { CnfzipError } from '../../codec/error.js';
 import { serializeModel } from '../../codec/model.js';
 import { TOP_BITS } from '../../codec/tile-codec.js';
-import type { ModelDefinition } from '../../models/definition.js';
+import { type ModelDefinition, multiplyAdds } from '../../models/definition.js';
 import { checkTarget, exists, writeFileAtomic } from '../io/files.js';
-import { type AdamState, adamState, adamStep } from './adam.js';
+import { modelCard } from './card.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { learningCurve } from './curve.js';
 import { type Crop, ImagePool, listImages, validationCrops } from './dataset.js';
 import type { Engine } from './engine.js';
+import type { History, Run } from './history.js';
 import { initialize } from './initialize.js';
+import { type OptimizerState, optimizerState, optimizerStep } from './optimizer.js';
 import { Random } from './random.js';
 
 export interface TrainingOptions {
@@ -31,6 +34,8 @@ export interface TrainingOptions {
   readonly seed: number;
   /** Go on from the checkpoint. */
   readonly resume: boolean;
+  /** How the run was started, for the model card. */
+  readonly command: string;
   readonly log: (line: string) => void;
   /** Stops the run after the step at hand, with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -60,7 +65,10 @@ function samplesOf(crops: readonly Crop[]): number {
   return crops.reduce((sum, { samples }) => sum + samples.length, 0);
 }
 
-/** Runs until the last step or the signal; writes checkpoints and the model (the weights' average) on the way. */
+/**
+ * Runs until the last step or the signal. Writes the model (the weights' average) and its checkpoint every few minutes; at the
+ * end its card and its learning curve too, beside it as `.md` and `.svg`.
+ */
 export async function train(options: TrainingOptions): Promise<void> {
   const { definition, engine, out, log, signal } = options;
   const checkpointFile = `${out}.ckpt`;
@@ -70,64 +78,105 @@ export async function train(options: TrainingOptions): Promise<void> {
     }
     await checkTarget(file, true);
   }
+  const history: History = { runs: [], curve: [] };
   const start = options.resume
     ? await readCheckpoint(checkpointFile, definition)
-    : { adam: adamState(initialize(definition, options.seed)), random: options.seed, pixels: 0, seconds: 0 };
-  const { adam } = start;
+    : { optimizer: optimizerState(initialize(definition, options.seed)), random: options.seed, history };
+  const { optimizer } = start;
+  const { runs, curve } = start.history;
   const random = new Random(start.random);
-  let { pixels } = start;
   const { channels } = definition;
   const paths = await listImages(options.data);
   const held = options.valid.length > 0 ? await validationCrops(await listImages(options.valid), channels, log) : [];
-  log(`${paths.length} training images, ${held.length} held-out crops, ${adam.weights.length} parameters`);
+  log(`${paths.length} training images, ${held.length} held-out crops, ${optimizer.weights.length} parameters`);
   const pool = await ImagePool.open(paths, channels, POOL_IMAGES, options.crop, random, log);
 
+  const before = runs.reduce((sum, { pixels }) => sum + pixels, 0);
+  const run: Run = {
+    command: options.command,
+    images: paths.length,
+    engine: engine.name,
+    fromStep: optimizer.steps,
+    toStep: optimizer.steps,
+    pixels: 0,
+    seconds: 0,
+  };
+  runs.push(run);
   const began = performance.now();
-  const seconds = () => start.seconds + (performance.now() - began) / 1000;
-  let reported = performance.now();
-  let saved = performance.now();
-  let [sum, count, stepsSince] = [0, 0, 0];
+  let reported = began;
+  let saved = began;
+  let [sum, count] = [0, 0];
+  let since = { nats: 0, samples: 0 };
+  let heldOut: number | undefined;
 
   const save = async () => {
-    await writeCheckpoint(checkpointFile, { definition, adam, random: random.state, pixels, seconds: seconds() });
-    const name = basename(out).replace(/\.cnfm$/, '');
-    await writeFileAtomic(out, serializeModel(name, definition, adam.average), { force: true });
-    if (held.length === 0) return;
-    const bits = await bitsPerSample(engine, adam.average, held);
-    log(`step ${adam.steps}: held-out ${bits.toFixed(4)} bits per sample, ${Math.round(seconds())} s`);
+    run.toStep = optimizer.steps;
+    run.seconds = (performance.now() - began) / 1000;
+    heldOut = held.length > 0 ? await bitsPerSample(engine, optimizer.average, held) : undefined;
+    if (since.samples > 0) {
+      const bits = since.nats / since.samples / Math.LN2;
+      curve.push({ step: optimizer.steps, pixels: before + run.pixels, train: bits, heldOut });
+      since = { nats: 0, samples: 0 };
+    }
+    await writeCheckpoint(checkpointFile, { definition, optimizer, random: random.state, history: start.history });
+    await writeFileAtomic(out, serializeModel(modelName(out), definition, optimizer.average), { force: true });
+    if (heldOut === undefined) return;
+    log(`step ${optimizer.steps}: held-out ${heldOut.toFixed(4)} bits per sample, ${Math.round(run.seconds)} s`);
   };
 
-  while (adam.steps < options.steps && !signal?.aborted) {
+  while (optimizer.steps < options.steps && !signal?.aborted) {
     const crops = Array.from({ length: options.batch }, () => pool.crop());
-    const [nats] = await Promise.all([trainingStep(options, adam, crops, random.word()), pool.refresh()]);
+    const [nats] = await Promise.all([trainingStep(options, optimizer, crops, random.word()), pool.refresh()]);
     const samples = samplesOf(crops);
     sum += nats;
     count += samples;
-    stepsSince++;
-    pixels += samples / channels;
+    since.nats += nats;
+    since.samples += samples;
+    run.pixels += samples / channels;
     const now = performance.now();
     if (now - reported >= LOG_SECONDS * 1000) {
-      const left = ((now - reported) / stepsSince / 60000) * (options.steps - adam.steps);
-      const bits = (sum / count / Math.LN2).toFixed(4);
-      const speed = (count / channels / (now - reported)).toFixed(0);
-      log(`step ${adam.steps}: ${bits} bits per sample, ${speed} kpx/s, ${left.toFixed(0)} min left`);
+      const seconds = (now - reported) / 1000;
+      log(progressLine(options, optimizer.steps, sum / count / Math.LN2, count / channels / seconds));
       reported = now;
-      [sum, count, stepsSince] = [0, 0, 0];
+      [sum, count] = [0, 0];
     }
     if (now - saved >= CHECKPOINT_SECONDS * 1000) {
       await save();
       saved = performance.now();
     }
   }
-  if (adam.steps === 0) return;
+  if (optimizer.steps === 0) return;
   await save();
-  log(`${adam.steps} steps, ${(pixels / 1e9).toFixed(3)} gigapixels, ${Math.round(seconds())} s: ${out}`);
+  const name = modelName(out);
+  const text = (path: string, content: string) => writeFileAtomic(path, Buffer.from(content), { force: true });
+  const folder = out.slice(0, out.length - basename(out).length);
+  await text(`${folder}${name}.md`, modelCard(name, definition, start.history, heldOut));
+  await text(`${folder}${name}.svg`, learningCurve(name, curve));
+  log(`${optimizer.steps} steps, ${((before + run.pixels) / 1e9).toFixed(3)} gigapixels: ${out}`);
+}
+
+function modelName(out: string): string {
+  return basename(out).replace(/\.cnfm$/, '');
+}
+
+/** Loss, speed and time left. The gradient is counted as two forward computations, for inputs and for weights. */
+function progressLine(options: TrainingOptions, step: number, bits: number, pixelsPerSecond: number): string {
+  const { definition, batch, crop, steps } = options;
+  const crops = pixelsPerSecond / crop ** 2;
+  const left = ((steps - step) * batch) / crops / 60;
+  const flops = 3 * 2 * multiplyAdds(definition) * pixelsPerSecond;
+  return `step ${step}: ${bits.toFixed(4)} bits per sample, ${crops.toFixed(1)} crops/s, ${(flops / 1e9).toFixed(1)} GFLOP/s, ${left.toFixed(0)} min left`;
 }
 
 /** One optimizer step; returns the batch's loss in nats. */
-async function trainingStep(options: TrainingOptions, adam: AdamState, crops: Crop[], seed: number): Promise<number> {
-  const { nats, gradient } = await options.engine.evaluate(adam.weights, crops, seed, true);
-  if (!Number.isFinite(nats)) throw new Error(`the loss is ${nats} at step ${adam.steps}`);
-  adamStep(adam, gradient, 1 / samplesOf(crops), learningRate(adam.steps, options));
+async function trainingStep(
+  options: TrainingOptions,
+  optimizer: OptimizerState,
+  crops: Crop[],
+  seed: number,
+): Promise<number> {
+  const { nats, gradient } = await options.engine.evaluate(optimizer.weights, crops, seed, true);
+  if (!Number.isFinite(nats)) throw new Error(`the loss is ${nats} at step ${optimizer.steps}`);
+  optimizerStep(optimizer, options.definition, gradient, 1 / samplesOf(crops), learningRate(optimizer.steps, options));
   return nats;
 }

@@ -13,6 +13,7 @@ export {
   rowProductWeightGradient,
   transposeWeights,
 } from './conv';
+export { depthwise, depthwiseGradient } from './depthwise';
 export { fieldOpen } from './field';
 export { flowSite } from './flow';
 export { collectCarry, extendLattice, features, mergeLattice, splitLattice, spreadCarry } from './lattice';

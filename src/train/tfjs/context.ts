@@ -2,7 +2,7 @@
 
 import type { Rank, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Level } from '../../../codec/pyramid.js';
-import { type ModelDefinition, PASSES } from '../../../models/definition.js';
+import { levelParameter, type ModelDefinition, PASSES } from '../../../models/definition.js';
 import type { Batch } from './batch.js';
 import type { Parameters } from './parameters.js';
 import type { TensorFlow } from './tensorflow.js';
@@ -10,13 +10,13 @@ import type { TensorFlow } from './tensorflow.js';
 /** The head's raw outputs at all sites, in the order of the batch's sites: sites x head size. */
 export function headRows(tf: TensorFlow, definition: ModelDefinition, parameter: Parameters, batch: Batch): Tensor2D {
   const { width, carry, levels, blocks } = definition;
-  const affine = (x: Tensor2D, name: string): Tensor2D =>
-    tf.add(tf.matMul(x, parameter(`${name}.weight`)), parameter(`${name}.bias`));
-
   const rows: Tensor2D[] = [];
   let state: Tensor2D | undefined;
   let coarser: Level | undefined;
   for (const { level, index, passes } of batch.levels) {
+    const own = (name: string) => parameter(levelParameter(name, index, definition));
+    const affine = (x: Tensor2D, name: string): Tensor2D =>
+      tf.add(tf.matMul(x, own(`${name}.weight`)), own(`${name}.bias`));
     const grid: [number, number, number] = [batch.tiles, level.rows, level.columns];
     const cells = batch.tiles * level.rows * level.columns;
     const carried =
@@ -27,14 +27,16 @@ export function headRows(tf: TensorFlow, definition: ModelDefinition, parameter:
     for (const [number, pass] of PASSES.entries()) {
       const known = tf.tensor2d(passes[pass].inputs, [cells, passes[pass].depth]);
       const inputs = pass === 'D' ? tf.concat([known, carried], 1) : known;
-      const embedding = tf.slice(parameter(`${pass}.stem.bias`), [Math.min(index, levels - 1), 0], [1, width]);
-      const stem: Tensor2D = tf.add(tf.matMul(inputs, parameter(`${pass}.stem.weight`)), embedding);
+      const embedding = tf.slice(own(`${pass}.stem.bias`), [Math.min(index, levels - 1), 0], [1, width]);
+      const stem: Tensor2D = tf.add(tf.matMul(inputs, own(`${pass}.stem.weight`)), embedding);
       let current: Tensor2D = tf.relu(state ? tf.add(stem, affine(state, `${pass}.state`)) : stem);
       for (let b = 0; b < blocks[number]; b++) {
         const name = `${pass}.block${b}`;
-        const around = neighbourhoods(tf, tf.reshape(current, [...grid, width]));
-        const hidden = tf.relu(affine(around, `${name}.conv3`));
-        current = tf.add(current, affine(hidden, `${name}.conv1`));
+        const map: Tensor4D = tf.reshape(current, [...grid, width]);
+        const filtered = depthwise(tf, map, own(`${name}.depthwise.weight`));
+        const mixed: Tensor2D = tf.add(filtered, own(`${name}.depthwise.bias`));
+        const hidden = tf.relu(affine(mixed, `${name}.expand`));
+        current = tf.add(current, affine(hidden, `${name}.project`));
       }
       state = current;
       const extent: [number, number, number, number] = [batch.tiles, passes[pass].rows, passes[pass].columns, width];
@@ -47,11 +49,8 @@ export function headRows(tf: TensorFlow, definition: ModelDefinition, parameter:
   return tf.concat(rows, 0);
 }
 
-/**
- * Each cell's 3x3 neighbourhood in a row (outside the map are zeros): a 3x3 convolution is then a matrix product, in either
- * direction, for backends that have no gradient of a convolution in its weights.
- */
-function neighbourhoods(tf: TensorFlow, map: Tensor4D): Tensor2D {
+/** Filters every channel by its own 3x3 taps (rows of `taps`; outside the map are zeros), in ops that all backends differentiate. */
+function depthwise(tf: TensorFlow, map: Tensor4D, taps: Tensor2D): Tensor2D {
   const [tiles, rows, columns, width] = map.shape;
   const padded = tf.pad(map, [
     [0, 0],
@@ -59,14 +58,14 @@ function neighbourhoods(tf: TensorFlow, map: Tensor4D): Tensor2D {
     [1, 1],
     [0, 0],
   ]);
-  const shifted: Tensor2D[] = [];
+  const terms: Tensor2D[] = [];
   for (let dy = 0; dy < 3; dy++) {
     for (let dx = 0; dx < 3; dx++) {
       const part = tf.slice(padded, [0, dy, dx, 0], [tiles, rows, columns, width]);
-      shifted.push(tf.reshape(part, [-1, width]));
+      terms.push(tf.mul(tf.reshape(part, [-1, width]), tf.slice(taps, [3 * dy + dx, 0], [1, width])));
     }
   }
-  return tf.concat(shifted, 1);
+  return terms.reduce((sum, term) => tf.add(sum, term));
 }
 
 /** Gives the fine cell (i, j) the features number 2 * (i & 1) + (j & 1) of coarse cell (i >> 1, j >> 1). */

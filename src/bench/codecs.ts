@@ -1,0 +1,61 @@
+/** The codecs that the benchmark runs, each as the commands that a user would type. */
+
+import { fileURLToPath } from 'node:url';
+
+export interface Codec {
+  readonly name: string;
+  /** Programs that must be there. */
+  readonly programs: readonly string[];
+  readonly extension: string;
+  /** Writes `output` from the PNG file `input`. */
+  encode(input: string, output: string): string[];
+  /** Writes the PNG file `output` from `input`. Without it the compressed file is a PNG itself. */
+  decode?(input: string, output: string): string[];
+}
+
+const CNFZIP = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+
+/** cnfzip with a model, on one thread and without the check after writing that other codecs do not make either. */
+export function cnfzip(model: string, threads: number): Codec {
+  const node = [process.execPath, CNFZIP];
+  const common = ['-q', '-T', String(threads)];
+  return {
+    name: `cnfzip ${model}`,
+    programs: [],
+    extension: 'cnfz',
+    encode: (input, output) => [...node, 'compress', ...common, '--model', model, input, '-o', output],
+    decode: (input, output) => [...node, 'decompress', ...common, input, '-o', output],
+  };
+}
+
+function jpegXl(effort: number, threads: number): Codec {
+  // cjxl counts threads beside the main one.
+  const workers = `--num_threads=${threads === 1 ? 0 : threads}`;
+  return {
+    name: `cjxl -d 0 -e ${effort}`,
+    programs: ['cjxl', 'djxl'],
+    extension: 'jxl',
+    encode: (input, output) => ['cjxl', '-d', '0', '-e', String(effort), workers, '--quiet', input, output],
+    decode: (input, output) => ['djxl', workers, '--quiet', input, output],
+  };
+}
+
+const WEBP: Codec = {
+  name: 'cwebp -lossless -z 9',
+  programs: ['cwebp', 'dwebp'],
+  extension: 'webp',
+  encode: (input, output) => ['cwebp', '-quiet', '-lossless', '-exact', '-z', '9', input, '-o', output],
+  decode: (input, output) => ['dwebp', '-quiet', input, '-o', output],
+};
+
+const PNG: Codec = {
+  name: 'optipng -o2',
+  programs: ['optipng'],
+  extension: 'png',
+  encode: (input, output) => ['optipng', '-quiet', '-o2', input, '-out', output],
+};
+
+/** The codecs that cnfzip is held against. */
+export function peers(threads: number): Codec[] {
+  return [jpegXl(3, threads), jpegXl(7, threads), jpegXl(9, threads), WEBP, PNG];
+}

@@ -1,0 +1,57 @@
+/** `npm run bench -- FOLDER`: cnfzip and other lossless codecs on the same PNG files, every file decoded and compared. */
+
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { Command } from 'commander';
+import { readPng } from '../index.js';
+import { cnfzip, peers } from './codecs.js';
+import { available, type Measurement, measure } from './measure.js';
+import { chart, csv, table, totals } from './report.js';
+
+interface BenchOptions {
+  models: string[];
+  threads: string;
+  csv?: string;
+  svg?: string;
+}
+
+const program = new Command('bench')
+  .description('Compress PNG files with cnfzip and other lossless codecs, decode and compare them.')
+  .argument('<folder>', 'folder of 8-bit gray or RGB PNG files')
+  .option('--models <name...>', 'models of cnfzip: shipped names or files', ['default'])
+  .option('--threads <n>', 'threads of every codec that has the option', '1')
+  .option('--csv <file>', 'write every measurement')
+  .option('--svg <file>', 'write a chart of rate against speed')
+  .action(run);
+await program.parseAsync();
+
+async function run(folder: string, options: BenchOptions): Promise<void> {
+  const threads = Number(options.threads);
+  const all = [...options.models.map((model) => cnfzip(model, threads)), ...peers(threads)];
+  const codecs = all.filter((codec) => {
+    const found = available(codec);
+    if (!found) console.error(`${codec.name}: skipped, ${codec.programs.join(' or ')} cannot be started`);
+    return found;
+  });
+  const files = (await readdir(folder)).filter((name) => /\.png$/i.test(name)).sort();
+  if (files.length === 0) throw new Error(`${folder}: no PNG files`);
+  const measurements: Measurement[] = [];
+  const work = await mkdtemp(join(tmpdir(), 'cnfzip-bench-'));
+  try {
+    for (const name of files) {
+      const file = join(folder, name);
+      const image = await readPng(file);
+      for (const codec of codecs) measurements.push(await measure(codec, file, image, work));
+      const sizes = measurements.slice(-codecs.length).map(({ codec, bytes }) => `${codec} ${bytes}`);
+      console.error(`${basename(file)}: ${sizes.join(', ')}`);
+    }
+  } finally {
+    await rm(work, { recursive: true });
+  }
+  const results = totals(measurements);
+  console.log(`${files.length} files, ${threads} threads; all decoded and compared`);
+  console.log(table(results, 'cjxl -d 0 -e 7'));
+  if (options.csv) await writeFile(options.csv, csv(measurements));
+  if (options.svg) await writeFile(options.svg, chart(results));
+}
