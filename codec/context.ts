@@ -29,8 +29,8 @@ export interface PassState {
   readonly blocks: { readonly mixed: number; readonly hidden: number; readonly state: number }[];
   /** State after the last block. */
   readonly state: number;
-  /** Local predictions: rows x columns x channels float32, no ring. */
-  readonly predictions: number;
+  /** What is known of each site's neighbours: rows x columns x 3 * channels float32 (see `features`), no ring. */
+  readonly locals: number;
 }
 
 /** Everything known and computed of one level. */
@@ -159,15 +159,15 @@ export class ContextNetwork {
     this.kernels.run.extendLattice(maps[lattice], rows, columns, channels, known.rows, known.columns, maps.A);
   }
 
-  /** Stem inputs of row i to `state.inputs`, local predictions to `predictions` (the row's own). */
-  inputs(state: LevelState, pass: Pass, i: number, predictions: number): void {
+  /** Stem inputs of row i to `state.inputs`, its sites' neighbour statistics to `locals` (the row's own). */
+  inputs(state: LevelState, pass: Pass, i: number, locals: number): void {
     const { maps, carried, inputs, level } = state;
     const { channels, carry } = this.definition;
     this.kernels.run.features(
       PASSES.indexOf(pass),
       inputs,
       stemInputs(pass, this.definition),
-      predictions,
+      locals,
       maps.A,
       maps.D,
       maps.H,
@@ -189,7 +189,7 @@ export class ContextNetwork {
     const { run } = kernels;
     const depth = stemInputs(pass, definition);
     const stem = this.allocMap(level, width);
-    const predictions = kernels.alloc(rows * columns * channels * BYTES);
+    const locals = kernels.alloc(3 * rows * columns * channels * BYTES);
     const previous = pass === 'D' ? undefined : passes[pass === 'H' ? 'D' : 'H']!.state;
     if (previous !== undefined) {
       const [weight, bias] = [
@@ -201,7 +201,7 @@ export class ContextNetwork {
     const mode = RELU | (previous === undefined ? 0 : ACCUMULATE);
     const [weight, bias] = [this.levelAddress(`${pass}.stem.weight`, index), this.stemBias(pass, index)];
     for (let i = 0; i < rows; i++) {
-      this.inputs(state, pass, i, predictions + i * columns * channels * BYTES);
+      this.inputs(state, pass, i, locals + 3 * i * columns * channels * BYTES);
       const out = this.rowAddress(stem, i, level, width);
       const [stride, inputStride] = [width * BYTES, depth * BYTES];
       run.rowProduct(out, stride, state.inputs, inputStride, 0, 1, depth, weight, bias, width, columns, mode);
@@ -224,7 +224,7 @@ export class ContextNetwork {
       run.conv(current, hidden, weight, bias, rows, columns, inner, width, 1, ACCUMULATE);
       blocks.push({ mixed, hidden, state: current });
     }
-    passes[pass] = { stem, blocks, state: current, predictions };
+    passes[pass] = { stem, blocks, state: current, locals };
     return passes[pass];
   }
 
@@ -241,9 +241,9 @@ export class ContextNetwork {
     this.kernels.run.rowProduct(dst, stride, src, inputStride, 0, 1, width, weight, bias, headSize, level.columns, 0);
   }
 
-  /** Address of row i of a pass's local predictions. */
-  predictionRow({ level, passes }: LevelState, pass: Pass, i: number): number {
-    return passes[pass]!.predictions + i * level.columns * this.definition.channels * BYTES;
+  /** Address of row i of a pass's neighbour statistics. */
+  localRow({ level, passes }: LevelState, pass: Pass, i: number): number {
+    return passes[pass]!.locals + 3 * i * level.columns * this.definition.channels * BYTES;
   }
 
   /** Address of the samples of row i in a lattice's map. */

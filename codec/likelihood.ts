@@ -110,10 +110,10 @@ export class Likelihood {
       for (let i = 0; i < rows; i++) {
         network.head(state, pass, i, head);
         const x = network.sampleRow(state, pass, i);
-        const predictions = network.predictionRow(state, pass, i);
+        const locals = network.localRow(state, pass, i);
         const rowU = u ? u + i * columns * channels * BYTES : 0;
         const rowCounter = (counter + i * columns * channels) >>> 0;
-        nats += run.lossRow(head, dHead, size, x, predictions, columns, rowU, rowCounter);
+        nats += run.lossRow(head, dHead, size, x, locals, columns, rowU, rowCounter);
         if (!dHead) continue;
         const from = network.rowAddress(state.passes[pass]!.state, i, level, width);
         const to = network.rowAddress(dState, i, level, width);
@@ -237,7 +237,7 @@ export class Likelihood {
     const weight = this.#to(`${pass}.stem.weight`, state.index);
     const bias = network.stemBias(pass, state.index) + this.#gradients - network.parameters;
     for (let i = 0; i < state.level.rows; i++) {
-      network.inputs(state, pass, i, network.predictionRow(state, pass, i));
+      network.inputs(state, pass, i, network.localRow(state, pass, i));
       const d = network.rowAddress(dStem, i, state.level, width);
       const { columns } = state.level;
       const [stride, inputStride] = [width * BYTES, depth * BYTES];

@@ -82,9 +82,9 @@ export class TileCodec {
           const record = new Float32Array(trace ? rows * columns * d : 0);
           for (let i = rows - 1; i >= 0; i--) {
             this.#network.head(state, pass, i, row);
-            const predictions = this.#network.predictionRow(state, pass, i);
+            const locals = this.#network.localRow(state, pass, i);
             const x = this.#network.sampleRow(state, pass, i);
-            run.encodeRow(row, this.#network.headSize, x, predictions, columns, traced);
+            run.encodeRow(row, this.#network.headSize, x, locals, columns, traced);
             if (trace) record.set(kernels.floats(traced, columns * d), i * columns * d);
           }
           if (trace) trace[index][pass] = record;
@@ -121,8 +121,8 @@ export class TileCodec {
           const { rows, columns } = sites(state.level, pass);
           for (let i = 0; i < rows; i++) {
             network.head(state, pass, i, row);
-            const predictions = network.predictionRow(state, pass, i);
-            run.decodeRow(row, network.headSize, network.sampleRow(state, pass, i), predictions, columns);
+            const locals = network.localRow(state, pass, i);
+            run.decodeRow(row, network.headSize, network.sampleRow(state, pass, i), locals, columns);
           }
           if (run.stackFailed()) throw new CnfzipError('corrupt', 'corrupt tile: it ends too early');
           network.extend(state, pass);

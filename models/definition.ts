@@ -82,9 +82,9 @@ export function headLayout({ channels: d, mixtures, hidden }: ModelDefinition): 
 /** Rows of the 4-wide neighbourhood windows that each pass sees of the lattices known to it (`features` among the kernels). */
 const WINDOW_ROWS: Record<Pass, number> = { D: 4, H: 3 + 4, V: 2 + 3 + 4 };
 
-/** Inputs of a pass's stem: window differences, the local mean, and for D the features carried up. */
+/** Inputs of a pass's stem: window differences, the local mean and log spread, and for D the features carried up. */
 export function stemInputs(pass: Pass, { channels, carry }: ModelDefinition): number {
-  return WINDOW_ROWS[pass] * 4 * channels + channels + (pass === 'D' ? carry : 0);
+  return WINDOW_ROWS[pass] * 4 * channels + 2 * channels + (pass === 'D' ? carry : 0);
 }
 
 /** All parameters in the order of the flat array. */

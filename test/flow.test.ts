@@ -29,15 +29,15 @@ async function randomSite(channels: 1 | 3, sweeps: number, tied: boolean, streng
     const t = (n + 0.5) / sweeps;
     for (const [i, phase] of phases.entries()) bias[n * phases.length + i] = Math.sin(3 * t + 5 * phase);
   }
-  const { head, prediction } = site;
+  const { head } = site;
   for (let i = 0; i < head.length; i++) head[i] = centred();
-  for (let k = 0; k < channels; k++) prediction[k] = 100 + 20 * centred();
+  for (let k = 0; k < channels; k++) site.setLocal(k, 100 + 20 * centred(), Math.exp(1.2));
   return site;
 }
 
 /** The sites' integer states before the flow: y on a grid of 1/64, relative to the location's integer part. */
 function flow(site: KernelSite, address: number, forward: boolean): void {
-  site.kernels.run.flowSite(site.row, address, site.predictions, forward);
+  site.kernels.run.flowSite(site.row, address, site.local, forward);
 }
 
 test.each([
@@ -127,11 +127,9 @@ async function compare(sweeps: number, reference: number) {
     const samples = [0, 1, 2].map(() => Math.round(320 * centred()));
     const state = new Int32Array(site.kernels.run.memory.buffer, address, 3);
     state.set(samples);
-    const { layout } = site;
-    const [head, prediction] = [site.head.slice(), site.prediction.slice()];
     const start = samples.map((y, k) => {
-      const mean = prediction[k] + 8 * head[layout.mean + k];
-      const scale = Math.exp(0.7 + bounded(head[layout.logScale + k], 3.4));
+      const { mean, logScale } = site.normalisation(k);
+      const scale = Math.exp(logScale);
       logDetBits += Math.log2(scale / 4);
       return ((y + 0.5) / 64 - (mean - Math.floor(mean))) / scale;
     });

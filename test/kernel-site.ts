@@ -2,10 +2,11 @@ import { ContextNetwork } from '../codec/context.js';
 import { Kernels } from '../codec/kernels/kernels.js';
 import { type HeadLayout, headLayout, type ModelDefinition, parameterCount } from '../models/definition.js';
 
-/** Kernels with a field of random parameters, and one site's head row and predictions to set. */
+/** Kernels with a field of random parameters, and one site's head row and neighbour statistics to set. */
 export class KernelSite {
   readonly row: number;
-  readonly predictions: number;
+  /** Address of the neighbours' means, spreads and logarithms of these. */
+  readonly local: number;
   readonly layout: HeadLayout;
 
   private constructor(
@@ -14,7 +15,7 @@ export class KernelSite {
   ) {
     this.layout = headLayout(network.definition);
     this.row = kernels.alloc(4 * this.layout.size);
-    this.predictions = kernels.alloc(16);
+    this.local = kernels.alloc(3 * 3 * 4);
   }
 
   static async create(definition: ModelDefinition): Promise<KernelSite> {
@@ -29,8 +30,27 @@ export class KernelSite {
     return this.kernels.floats(this.row, this.layout.size);
   }
 
-  get prediction(): Float32Array {
-    return this.kernels.floats(this.predictions, 4);
+  /** Sets the mean and the spread of coordinate k's neighbours. */
+  setLocal(k: number, mean: number, spread: number): void {
+    const { channels } = this.network.definition;
+    const values = this.kernels.floats(this.local, 3 * channels);
+    values[k] = mean;
+    values[channels + k] = spread;
+    values[2 * channels + k] = Math.log(spread);
+  }
+
+  /** Location m and log s of coordinate k, by the formulas of `site.ts` among the kernels. */
+  normalisation(k: number): { mean: number; logScale: number } {
+    const { channels } = this.network.definition;
+    const values = this.kernels.floats(this.local, 3 * channels);
+    const [mean, spread, logSpread] = [values[k], values[channels + k], values[2 * channels + k]];
+    const outputs = this.head;
+    const raw = outputs[this.layout.logScale + k];
+    const logScale = logSpread - 0.5 + raw / (1 + Math.abs(raw) / 3);
+    return {
+      mean: mean + spread * outputs[this.layout.mean + k],
+      logScale: Math.max(-2.7, Math.min(4.1, logScale)),
+    };
   }
 
   /** A field parameter's values. */

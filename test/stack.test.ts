@@ -29,9 +29,9 @@ const { run } = site.kernels;
 
 /** Sets the site's raw head outputs at random, up to `range` either way. */
 function randomize(random: (below: number) => number, range: number): void {
-  const { head, prediction } = site;
+  const { head } = site;
   for (let i = 0; i < head.length; i++) head[i] = (random(20001) / 10000 - 1) * range;
-  for (let k = 0; k < 3; k++) prediction[k] = random(1024) / 4;
+  for (let k = 0; k < 3; k++) site.setLocal(k, random(1024) / 4, 0.25 + random(256) / 16);
 }
 
 function uniform(value: number, range: number): Item {
@@ -43,11 +43,10 @@ function symbol(k: number, z: number): Item {
 }
 
 function bin(k: number, x: number, u: number): Item {
-  const prediction = site.prediction[k];
   return {
     value: u,
-    push: () => run.pushBin(site.row, x, prediction, k, u),
-    pop: () => run.popBin(site.row, x, prediction, k),
+    push: () => run.pushBin(site.row, x, site.local, k, u),
+    pop: () => run.popBin(site.row, x, site.local, k),
   };
 }
 
@@ -125,15 +124,14 @@ test('pushing undoes popping: bits that were never pushed', () => {
     for (let j = 0; j < 20; j++) {
       const k = random(3);
       const x = random(511) - 255;
-      const prediction = site.prediction[k];
-      const u = run.popBin(site.row, x, prediction, k);
+      const u = run.popBin(site.row, x, site.local, k);
       const z = run.popSymbol(site.row, k);
       const range = 1 + random(5000);
       const value = run.popUniform(range);
       undo.push(() => {
         run.pushUniform(value, range);
         run.pushSymbol(site.row, k, z);
-        run.pushBin(site.row, x, prediction, k, u);
+        run.pushBin(site.row, x, site.local, k, u);
       });
     }
     for (const push of undo.reverse()) push();
@@ -231,9 +229,9 @@ test('code length: the bins of a sample take the truncated logistic, to 0.01 %',
   for (let trial = 0; trial < 20; trial++) {
     randomize(random, 2);
     const { layout } = site;
-    const [head, prediction] = [site.head.slice(), site.prediction.slice()];
-    const mean = prediction[0] + 8 * head[layout.mean];
-    const scale = Math.exp(0.7 + bounded(head[layout.logScale], 3.4));
+    const head = site.head.slice();
+    const { mean, logScale } = site.normalisation(0);
+    const scale = Math.exp(logScale);
     const centre = mean + scale * bounded(head[layout.binCentre], 4);
     const width = scale * Math.exp(bounded(head[layout.binLogScale], 1));
     const x = Math.round(centre) + random(3) - 1;
@@ -245,7 +243,7 @@ test('code length: the bins of a sample take the truncated logistic, to 0.01 %',
       const probability = share * ((cumulative((u + 1) / 64) - cumulative(u / 64)) / mass) + 2 / 2 ** 16;
       site.openStack(64, 10);
       const before = site.bits();
-      run.pushBin(site.row, x, prediction[0], 0, u);
+      run.pushBin(site.row, x, site.local, 0, u);
       spent += probability * (site.bits() - before);
       ideal -= probability * Math.log2(probability);
     }

@@ -117,7 +117,7 @@ export interface KernelExports {
     pass: number,
     dst: number,
     inputs: number,
-    means: number,
+    locals: number,
     a: number,
     d: number,
     h: number,
@@ -138,21 +138,21 @@ export interface KernelExports {
     parameters: number,
     gradients: number,
   ): void;
-  encodeRow(head: number, headSize: number, x: number, predictions: number, columns: number, trace: number): void;
-  decodeRow(head: number, headSize: number, x: number, predictions: number, columns: number): void;
-  flowSite(row: number, y: number, predictions: number, forward: boolean): void;
+  encodeRow(head: number, headSize: number, x: number, locals: number, columns: number, trace: number): void;
+  decodeRow(head: number, headSize: number, x: number, locals: number, columns: number): void;
+  flowSite(row: number, y: number, locals: number, forward: boolean): void;
   lossRow(
     head: number,
     dHead: number,
     headSize: number,
     x: number,
-    predictions: number,
+    locals: number,
     columns: number,
     u: number,
     counter: number,
   ): number;
-  pushBin(row: number, x: number, prediction: number, k: number, u: number): void;
-  popBin(row: number, x: number, prediction: number, k: number): number;
+  pushBin(row: number, x: number, local: number, k: number, u: number): void;
+  popBin(row: number, x: number, local: number, k: number): number;
   pushSymbol(row: number, k: number, z: number): void;
   popSymbol(row: number, k: number): number;
   push(start: number, frequency: number, bits: number): void;

@@ -24,6 +24,13 @@ const LEAST_SCALE = 0.5;
 const NOISE_SHARE = 0.6;
 const NOISE_MEAN = 1.5;
 
+/**
+ * Share of the colour crops whose chroma is brought to half its resolution, as Photo CD scans, video stills and decoded 4:2:0
+ * files have it, and the range of the steps that it is rounded to (uniform, in sample units).
+ */
+const HALF_CHROMA_SHARE = 0.25;
+const CHROMA_STEPS = [1, 2.5] as const;
+
 /** Every lossless-format image below the folders, in alphabetical order. */
 export async function listImages(folders: readonly string[]): Promise<string[]> {
   const files: string[] = [];
@@ -82,25 +89,16 @@ export class ImagePool {
     this.#images[slot] = await this.#read();
   }
 
-  /** A random crop, flipped, transposed and made noisy at random. */
+  /** A random crop, made noisy, with its chroma halved, flipped and transposed at random. */
   crop(): Crop {
     const { random, side, channels } = this;
     const image = this.#images[random.below(this.#images.length)];
     const left = random.below(image.width - side + 1);
     const top = random.below(image.height - side + 1);
-    const flips = random.below(8);
-    const samples = new Uint8Array(side * side * channels);
-    for (let y = 0; y < side; y++) {
-      for (let x = 0; x < side; x++) {
-        const [a, b] = flips & 4 ? [x, y] : [y, x];
-        const row = top + (flips & 1 ? side - 1 - a : a);
-        const column = left + (flips & 2 ? side - 1 - b : b);
-        const from = (row * image.width + column) * channels;
-        for (let c = 0; c < channels; c++) samples[(y * side + x) * channels + c] = image.samples[from + c];
-      }
-    }
+    const samples = square(image, left, top, side);
     if (random.uniform() < NOISE_SHARE) addNoise(samples, channels, random);
-    return { side, samples: forwardColour(samples, channels) };
+    if (channels === 3 && random.uniform() < HALF_CHROMA_SHARE) halveChroma(samples, side, random);
+    return { side, samples: forwardColour(oriented(samples, side, channels, random.below(8)), channels) };
   }
 
   /** A random image of the set; what cannot be used is warned about once and dropped. */
@@ -125,6 +123,30 @@ export class ImagePool {
   }
 }
 
+function square({ width, channels, samples }: Image, left: number, top: number, side: number): Uint8Array {
+  const out = new Uint8Array(side * side * channels);
+  for (let y = 0; y < side; y++) {
+    const from = ((top + y) * width + left) * channels;
+    out.set(samples.subarray(from, from + side * channels), y * side * channels);
+  }
+  return out;
+}
+
+/** One of a square's eight orientations: bits for a flip along each axis and for transposition. */
+function oriented(samples: Uint8Array, side: number, channels: number, orientation: number): Uint8Array {
+  const out = new Uint8Array(samples.length);
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const [a, b] = orientation & 4 ? [x, y] : [y, x];
+      const row = orientation & 1 ? side - 1 - a : a;
+      const column = orientation & 2 ? side - 1 - b : b;
+      const from = (row * side + column) * channels;
+      for (let c = 0; c < channels; c++) out[(y * side + x) * channels + c] = samples[from + c];
+    }
+  }
+  return out;
+}
+
 /** Gaussian noise of random strength and random correlation between the channels, in place. */
 function addNoise(samples: Uint8Array, channels: number, random: Random): void {
   const strength = -NOISE_MEAN * Math.log(random.uniform());
@@ -136,6 +158,36 @@ function addNoise(samples: Uint8Array, channels: number, random: Random): void {
       const value = Math.round(samples[i + c] + noise + own * random.normal());
       samples[i + c] = Math.max(0, Math.min(255, value));
     }
+  }
+}
+
+/**
+ * Keeps a square's chroma (R - Y and B - Y) at even rows and columns only and interpolates the rest from those, in place; luma
+ * (Rec. 601) keeps its resolution.
+ */
+function halveChroma(samples: Uint8Array, side: number, random: Random): void {
+  const step = CHROMA_STEPS[0] + (CHROMA_STEPS[1] - CHROMA_STEPS[0]) * random.uniform();
+  const luma = (i: number) => 0.299 * samples[i] + 0.587 * samples[i + 1] + 0.114 * samples[i + 2];
+  const planes = [0, 2].map((c) =>
+    Float64Array.from({ length: side * side }, (_, i) => samples[3 * i + c] - luma(3 * i)),
+  );
+  const between = (plane: Float64Array, i: number, stride: number, last: boolean) =>
+    last ? plane[i - stride] : (plane[i - stride] + plane[i + stride]) / 2;
+  for (const plane of planes) {
+    for (let y = 0; y < side; y += 2) {
+      for (let x = 1; x < side; x += 2) plane[y * side + x] = between(plane, y * side + x, 1, x === side - 1);
+    }
+    for (let y = 1; y < side; y += 2) {
+      for (let x = 0; x < side; x++) plane[y * side + x] = between(plane, y * side + x, side, y === side - 1);
+    }
+  }
+  const limited = (value: number) => Math.max(0, Math.min(255, Math.round(value)));
+  for (let i = 0; i < side * side; i++) {
+    const y = luma(3 * i);
+    const [red, blue] = planes.map((plane) => step * Math.round(plane[i] / step));
+    samples[3 * i] = limited(y + red);
+    samples[3 * i + 1] = limited(y - (0.299 * red + 0.114 * blue) / 0.587);
+    samples[3 * i + 2] = limited(y + blue);
   }
 }
 
@@ -156,14 +208,10 @@ export async function validationCrops(
   return crops;
 }
 
-function centralCrop({ width, height, channels, samples: image }: Image): Crop {
+function centralCrop(image: Image): Crop {
+  const { width, height, channels } = image;
   const side = Math.min(128, width, height);
-  const [left, top] = [(width - side) >> 1, (height - side) >> 1];
-  const samples = new Uint8Array(side * side * channels);
-  for (let y = 0; y < side; y++) {
-    const from = ((top + y) * width + left) * channels;
-    samples.set(image.subarray(from, from + side * channels), y * side * channels);
-  }
+  const samples = square(image, (width - side) >> 1, (height - side) >> 1, side);
   return { side, samples: forwardColour(samples, channels) };
 }
 

@@ -30,9 +30,9 @@ function binOpen(): void {
   binFactor = (1 + binBase * e) / (e - 1);
 }
 
-/** Pops the bin of u for sample x of coordinate k, whose local prediction is given. */
-export function popBin(row: usize, x: f32, prediction: f32, k: i32): i32 {
-  siteBin(row, x, siteMean(row, prediction, k), siteLogScale(row, k), k);
+/** Pops the bin of u for sample x of coordinate k, whose neighbours' statistics are given. */
+export function popBin(row: usize, x: f32, local: usize, k: i32): i32 {
+  siteBin(row, x, siteMean(row, local, k), siteLogScale(row, local, k), k);
   binOpen();
   const slot = peek(BIN_BITS);
   // The quantile function finds the bin but for rounding: log(1 + c) - log(1 - c e^A), c = q / ((1 + e^(A+D)) / (e^D - 1)).
@@ -54,8 +54,8 @@ export function popBin(row: usize, x: f32, prediction: f32, k: i32): i32 {
 }
 
 /** Pushes what `popBin` popped, at the same arguments. */
-export function pushBin(row: usize, x: f32, prediction: f32, k: i32, u: i32): void {
-  siteBin(row, x, siteMean(row, prediction, k), siteLogScale(row, k), k);
+export function pushBin(row: usize, x: f32, local: usize, k: i32, u: i32): void {
+  siteBin(row, x, siteMean(row, local, k), siteLogScale(row, local, k), k);
   binOpen();
   const j = binMirrored ? BINS - 1 - u : u;
   const start = binSlot(j);

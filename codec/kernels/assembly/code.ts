@@ -8,17 +8,17 @@ import { flowBackward, flowForward, GROUP, getState, normalise, origin, setState
 import { Y_BITS, Y_UNIT } from './grids';
 
 /** Encodes a group of sites. `trace`, if not 0, receives the dequantized u of each coordinate, 0 .. 1, as float32. */
-function encodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize, sites: i32, trace: usize): void {
+function encodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sites: i32, trace: usize): void {
   const stride = (<usize>channels) << 2;
   for (let s: i32 = sites - 1; s >= 0; s--) {
     const row = rows + <usize>s * rowStride;
+    const local = locals + 3 * <usize>s * stride;
     for (let k: i32 = 0; k < channels; k++) {
       const at = <usize>s * stride + ((<usize>k) << 2);
-      const prediction = load<f32>(predictions + at);
       const sample = load<f32>(x + at);
-      const u = popBin(row, sample, prediction, k);
+      const u = popBin(row, sample, local, k);
       if (trace) store<f32>(trace + at, (<f32>u + 0.5) / Y_UNIT);
-      normalise(row, s, k, prediction);
+      normalise(row, s, k, local);
       setState(slotOf(s, k), ((<i32>sample - origin(s, k)) << Y_BITS) + u);
     }
   }
@@ -30,12 +30,12 @@ function encodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize
   }
 }
 
-function decodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize, sites: i32): void {
+function decodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sites: i32): void {
   const stride = (<usize>channels) << 2;
   for (let s: i32 = 0; s < sites; s++) {
     const row = rows + <usize>s * rowStride;
     for (let k: i32 = channels - 1; k >= 0; k--) {
-      normalise(row, s, k, load<f32>(predictions + <usize>s * stride + ((<usize>k) << 2)));
+      normalise(row, s, k, locals + 3 * <usize>s * stride);
       setState(slotOf(s, k), popSymbol(row, k));
     }
   }
@@ -47,29 +47,29 @@ function decodeGroup(rows: usize, rowStride: usize, x: usize, predictions: usize
       const y = getState(slotOf(s, k));
       const sample = <f32>((y >> Y_BITS) + origin(s, k));
       store<f32>(x + at, sample);
-      pushBin(row, sample, load<f32>(predictions + at), k, y & ((1 << Y_BITS) - 1));
+      pushBin(row, sample, locals + 3 * <usize>s * stride, k, y & ((1 << Y_BITS) - 1));
     }
   }
 }
 
 /**
- * Pushes the samples of `columns` sites, last group first: `head` holds `headSize` floats a site, `x` and `predictions` one
- * float32 a coordinate. `trace` is 0 or receives the dequantized u.
+ * Pushes the samples of `columns` sites, last group first: `head` holds `headSize` floats a site, `x` one
+ * float32 a coordinate, `locals` the three statistics of each. `trace` is 0 or receives the dequantized u.
  */
-export function encodeRow(head: usize, headSize: i32, x: usize, predictions: usize, columns: i32, trace: usize): void {
+export function encodeRow(head: usize, headSize: i32, x: usize, locals: usize, columns: i32, trace: usize): void {
   const rowStride = (<usize>headSize) << 2;
   for (let j: i32 = (columns - 1) & ~(GROUP - 1); j >= 0; j -= GROUP) {
     const at = (<usize>(j * channels)) << 2;
     const sites = min<i32>(GROUP, columns - j);
-    encodeGroup(head + <usize>j * rowStride, rowStride, x + at, predictions + at, sites, trace ? trace + at : 0);
+    encodeGroup(head + <usize>j * rowStride, rowStride, x + at, locals + 3 * at, sites, trace ? trace + at : 0);
   }
 }
 
 /** Pops what `encodeRow` pushed, first group first, into `x`. */
-export function decodeRow(head: usize, headSize: i32, x: usize, predictions: usize, columns: i32): void {
+export function decodeRow(head: usize, headSize: i32, x: usize, locals: usize, columns: i32): void {
   const rowStride = (<usize>headSize) << 2;
   for (let j: i32 = 0; j < columns; j += GROUP) {
     const at = (<usize>(j * channels)) << 2;
-    decodeGroup(head + <usize>j * rowStride, rowStride, x + at, predictions + at, min<i32>(GROUP, columns - j));
+    decodeGroup(head + <usize>j * rowStride, rowStride, x + at, locals + 3 * at, min<i32>(GROUP, columns - j));
   }
 }

@@ -68,10 +68,10 @@ function scaleBackward(z: i32, range: u32): i32 {
 
 /** Prepares the normalisation z = (y - m) / s of site s's coordinate k in integers. */
 @inline
-export function normalise(row: usize, s: i32, k: i32, prediction: f32): void {
+export function normalise(row: usize, s: i32, k: i32, local: usize): void {
   const slot = slotOf(s, k);
-  const mean = siteMean(row, prediction, k);
-  const logScale = siteLogScale(row, k);
+  const mean = siteMean(row, local, k);
+  const logScale = siteLogScale(row, local, k);
   const whole = floor<f32>(mean);
   const range = nearest<f32>(SCALE_UNIT * (Z_UNIT / Y_UNIT) * exp(-logScale));
   store<i32>(origins + slot, <i32>whole);
@@ -160,10 +160,10 @@ export function origin(s: i32, k: i32): i32 {
 }
 
 /** The flow of one site alone, for measuring it: integer state y (d values) to z(1) on the stack, or back. */
-export function flowSite(row: usize, y: usize, predictions: usize, forward: bool): void {
+export function flowSite(row: usize, y: usize, local: usize, forward: bool): void {
   for (let k: i32 = 0; k < channels; k++) {
     const at = <usize>k << 2;
-    normalise(row, 0, k, load<f32>(predictions + at));
+    normalise(row, 0, k, local);
     setState(slotOf(0, k), load<i32>(y + at));
   }
   if (forward) flowForward(row, 0, 1);

@@ -2,15 +2,18 @@
 // level's cell grid with a ring of two cells around it: (rows + 4) * (columns + 4) * channels values. Cells that the image
 // does not have, and the ring, repeat their nearest neighbour.
 
+import { log } from './math';
+
 const PASS_D: i32 = 0;
 const PASS_H: i32 = 1;
 const PASS_V: i32 = 2;
 
 const RING: i32 = 2;
 
-/** Differences to the local mean enter the network divided by 8, the mean itself by 256. */
-const DIFFERENCE_GAIN: f32 = 0.125;
-const PREDICTION_GAIN: f32 = 0.00390625;
+/** The local mean enters the network divided by 256. */
+const MEAN_GAIN: f32 = 0.00390625;
+/** The least spread of a site's neighbours, in sample units. */
+const LEAST_SPREAD: f32 = 0.25;
 
 @inline
 function cell(map: usize, columns: i32, channels: i32, i: i32, j: i32): usize {
@@ -97,8 +100,7 @@ export function extendLattice(
 
 @inline
 function difference(dst: usize, src: usize, offset: usize, mean: v128): void {
-  const gain = f32x4.splat(DIFFERENCE_GAIN);
-  v128.store(dst + offset, f32x4.mul(f32x4.sub(v128.load(src + offset), mean), gain));
+  v128.store(dst + offset, f32x4.sub(v128.load(src + offset), mean));
 }
 
 /** Windows of `count` rows by 4 columns from (i, j) on, as differences to the mean; returns the address behind them. */
@@ -121,15 +123,58 @@ function windows(dst: usize, map: usize, columns: i32, channels: i32, i: i32, j:
   return dst;
 }
 
+/** Writes channel c's spread, which is at least LEAST_SPREAD, and its logarithm behind the means; returns its inverse. */
+@inline
+function spread(local: usize, channels: usize, c: usize, distance: f32): f32 {
+  const value = LEAST_SPREAD + distance;
+  store<f32>(local + ((channels + c) << 2), value);
+  store<f32>(local + ((2 * channels + c) << 2), log(value));
+  return 1 / value;
+}
+
 /**
- * Stem inputs of the cells of row i: `inputs` floats a cell. Also writes the local prediction, the mean of the four nearest
- * known samples, to `means` (channels floats a cell). `carried` is the padded map of features carried up, for pass D.
+ * Divides the differences from `from` to `end` by their spread, the mean magnitude of their channel; writes spreads and their
+ * logarithms behind the means in `local`.
+ */
+function scaleWindows(from: usize, end: usize, channels: i32, local: usize): void {
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  // Three vectors hold each of three channels four times; of one channel, rows of windows have one vector each.
+  const stride: usize = channels == 3 ? 48 : 16;
+  for (let at = from; at < end; at += stride) {
+    s0 = f32x4.add(s0, f32x4.abs(v128.load(at)));
+    if (channels == 1) continue;
+    s1 = f32x4.add(s1, f32x4.abs(v128.load(at, 16)));
+    s2 = f32x4.add(s2, f32x4.abs(v128.load(at, 32)));
+  }
+  const share: f32 = 0.25 * <f32>stride / <f32>(end - from);
+  if (channels == 1) {
+    const sum = f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 1) + f32x4.extract_lane(s0, 2) + f32x4.extract_lane(s0, 3);
+    const inverse = f32x4.splat(spread(local, 1, 0, sum * share));
+    for (let at = from; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), inverse));
+    return;
+  }
+  const i0 = spread(local, 3, 0, (f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 3) + f32x4.extract_lane(s1, 2) + f32x4.extract_lane(s2, 1)) * share);
+  const i1 = spread(local, 3, 1, (f32x4.extract_lane(s0, 1) + f32x4.extract_lane(s1, 0) + f32x4.extract_lane(s1, 3) + f32x4.extract_lane(s2, 2)) * share);
+  const i2 = spread(local, 3, 2, (f32x4.extract_lane(s0, 2) + f32x4.extract_lane(s1, 1) + f32x4.extract_lane(s2, 0) + f32x4.extract_lane(s2, 3)) * share);
+  for (let at = from; at < end; at += 48) {
+    v128.store(at, f32x4.mul(v128.load(at), f32x4(i0, i1, i2, i0)));
+    v128.store(at, f32x4.mul(v128.load(at, 16), f32x4(i1, i2, i0, i1)), 16);
+    v128.store(at, f32x4.mul(v128.load(at, 32), f32x4(i2, i0, i1, i2)), 32);
+  }
+}
+
+/**
+ * Stem inputs of the cells of row i: `inputs` floats a cell. Also writes what is known of each site's neighbours to `locals`
+ * (3 * channels floats a cell): the mean of the four nearest, the mean distance of all in the windows from it, and the
+ * logarithm of that. `carried` is the padded map of features carried up, for pass D.
  */
 export function features(
   pass: i32,
   dst: usize,
   inputs: i32,
-  means: usize,
+  locals: usize,
   a: usize,
   d: usize,
   h: usize,
@@ -141,7 +186,7 @@ export function features(
 ): void {
   for (let j: i32 = 0; j < columns; j++) {
     let out = dst + (<usize>(j * inputs) << 2);
-    const mean = means + (<usize>(j * channels) << 2);
+    const mean = locals + (<usize>(3 * j * channels) << 2);
     const n0 = cell(a, columns, channels, i, j);
     let n1: usize;
     let n2: usize;
@@ -172,10 +217,12 @@ export function features(
       out = windows(out, d, columns, channels, i - 1, j - 2, 3, mean);
       out = windows(out, h, columns, channels, i - 1, j - 2, 4, mean);
     }
+    scaleWindows(dst + (<usize>(j * inputs) << 2), out, channels, mean);
     for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
-      store<f32>(out + c, load<f32>(mean + c) * PREDICTION_GAIN);
+      store<f32>(out + c, load<f32>(mean + c) * MEAN_GAIN);
+      store<f32>(out + (<usize>channels << 2) + c, load<f32>(mean + 2 * (<usize>channels << 2) + c));
     }
-    out += <usize>channels << 2;
+    out += <usize>channels << 3;
     if (pass == PASS_D) {
       const from = carried + (<usize>(((i + 1) * (columns + 2) + j + 1) * carry) << 2);
       memory.copy(out, from, <usize>carry << 2);

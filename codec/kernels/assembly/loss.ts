@@ -10,8 +10,10 @@ import {
   binMirrored,
   binStart,
   binWidth,
+  HIGHEST_LOG_SCALE,
   LOG_SCALE_BOUND,
-  MEAN_GAIN,
+  LOWEST_LOG_SCALE,
+  localSpread,
   MEAN_LIMIT,
   MIX_LOG_SCALE_BOUND,
   MIX_MEAN_BOUND,
@@ -33,6 +35,7 @@ const z: usize = memory.data(16);
 const dz: usize = memory.data(16);
 const inverses: usize = memory.data(16);
 const means: usize = memory.data(16);
+const logScales: usize = memory.data(16);
 /** Each sub-step's coordinate before it. */
 const before: usize = memory.data(64 * 4);
 
@@ -188,21 +191,21 @@ function siteLoss(
   row: usize,
   dRow: usize,
   x: usize,
-  predictions: usize,
+  local: usize,
   u: usize,
   counter: u32,
   gradient: bool,
 ): f32 {
   let loss: f32 = 0;
   for (let k: i32 = 0; k < channels; k++) {
-    const prediction = get(predictions, k);
-    const mean = siteMean(row, prediction, k);
-    const logScale = siteLogScale(row, k);
+    const mean = siteMean(row, local, k);
+    const logScale = siteLogScale(row, local, k);
     const sample = get(x, k);
     const e = u ? get(u, k) : random(counter + <u32>k);
     loss += dequantize(row, k, sample, mean, logScale, e, u != 0) + logScale;
     const inverse = exp(-logScale);
     set(means, k, mean);
+    set(logScales, k, logScale);
     set(inverses, k, inverse);
     set(z, k, (sample - mean + drawn) * inverse);
     set(dz, k, 0);
@@ -258,8 +261,10 @@ function siteLoss(
     const dMean = dy * (get(uByMean, k) - 1) + get(qByMean, k);
     const dLogScale = dy * get(uByLogScale, k) + get(qByLogScale, k) - get(dz, k) * get(z, k) + 1;
     const inside = abs(get(means, k)) < MEAN_LIMIT;
-    set(dRow, k, inside ? dMean * MEAN_GAIN : 0);
-    set(dRow, channels + k, dLogScale * boundedSlope(raw(row, channels + k), LOG_SCALE_BOUND));
+    set(dRow, k, inside ? dMean * localSpread(local, k) : 0);
+    const logScale = get(logScales, k);
+    const free = logScale > LOWEST_LOG_SCALE && logScale < HIGHEST_LOG_SCALE;
+    set(dRow, channels + k, free ? dLogScale * boundedSlope(raw(row, channels + k), LOG_SCALE_BOUND) : 0);
     set(dRow, 2 * channels + k, dy * get(uByCentre, k) + get(qByCentre, k));
     set(dRow, 3 * channels + k, dy * get(uByOffset, k) + get(qByOffset, k));
   }
@@ -276,7 +281,7 @@ export function lossRow(
   dHead: usize,
   headSize: i32,
   x: usize,
-  predictions: usize,
+  locals: usize,
   columns: i32,
   u: usize,
   counter: u32,
@@ -290,7 +295,7 @@ export function lossRow(
     const dRow = dHead + <usize>j * size;
     if (dHead) memory.fill(dRow, 0, size);
     const count = counter + <u32>(j * channels);
-    sum += <f64>siteLoss(row, dRow, x + at, predictions + at, u ? u + at : 0, count, dHead != 0);
+    sum += <f64>siteLoss(row, dRow, x + at, locals + 3 * at, u ? u + at : 0, count, dHead != 0);
   }
   return sum;
 }

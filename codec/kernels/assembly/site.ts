@@ -6,10 +6,12 @@
 import { channels, mixtures } from './field';
 import { bounded, exp, exp4 } from './math';
 
-export const MEAN_GAIN: f32 = 8;
 export const MEAN_LIMIT: f32 = 2048;
-export const LOG_SCALE_CENTRE: f32 = 0.7;
-export const LOG_SCALE_BOUND: f32 = 3.4;
+export const LOG_SCALE_CENTRE: f32 = -0.5;
+export const LOG_SCALE_BOUND: f32 = 3;
+/** log s stays in this range whatever its neighbours say. */
+export const LOWEST_LOG_SCALE: f32 = -2.7;
+export const HIGHEST_LOG_SCALE: f32 = 4.1;
 export const BIN_CENTRE_BOUND: f32 = 4;
 export const BIN_LOG_SCALE_BOUND: f32 = 1;
 export const SHEAR_BOUND: f32 = 4;
@@ -37,16 +39,34 @@ export function projectionIndex(): i32 {
   return mixtureIndex(3 * channels);
 }
 
-/** The location m of coordinate k, in sample units, from the local prediction. */
+/** What `features` tells of a site's known neighbours: of each coordinate their mean, their spread, and its logarithm. */
 @inline
-export function siteMean(row: usize, prediction: f32, k: i32): f32 {
-  return max<f32>(min<f32>(prediction + MEAN_GAIN * raw(row, k), MEAN_LIMIT), -MEAN_LIMIT);
+export function localMean(local: usize, k: i32): f32 {
+  return load<f32>(local + (<usize>k << 2));
 }
 
-/** log s of coordinate k. */
 @inline
-export function siteLogScale(row: usize, k: i32): f32 {
-  return LOG_SCALE_CENTRE + bounded(raw(row, channels + k), LOG_SCALE_BOUND);
+export function localSpread(local: usize, k: i32): f32 {
+  return load<f32>(local + (<usize>(channels + k) << 2));
+}
+
+@inline
+export function localLogSpread(local: usize, k: i32): f32 {
+  return load<f32>(local + (<usize>(2 * channels + k) << 2));
+}
+
+/** The location m of coordinate k, in sample units: relative to the neighbours' mean, in units of their spread. */
+@inline
+export function siteMean(row: usize, local: usize, k: i32): f32 {
+  const mean = localMean(local, k) + localSpread(local, k) * raw(row, k);
+  return max<f32>(min<f32>(mean, MEAN_LIMIT), -MEAN_LIMIT);
+}
+
+/** log s of coordinate k: relative to the neighbours' spread. */
+@inline
+export function siteLogScale(row: usize, local: usize, k: i32): f32 {
+  const scale = localLogSpread(local, k) + LOG_SCALE_CENTRE + bounded(raw(row, channels + k), LOG_SCALE_BOUND);
+  return max<f32>(min<f32>(scale, HIGHEST_LOG_SCALE), LOWEST_LOG_SCALE);
 }
 
 /** Weights (sum 1), means and inverse scales of coordinate k's logistics; lanes from K on have weight 0. */

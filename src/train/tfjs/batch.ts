@@ -31,7 +31,9 @@ export interface LevelBatch {
 /** Values of all sites, `channels` each; ordered by level (coarsest first), pass, tile, row, column. */
 export interface SiteBatch {
   readonly samples: Float32Array;
-  readonly predictions: Float32Array;
+  /** Mean and spread of the known neighbours. */
+  readonly means: Float32Array;
+  readonly spreads: Float32Array;
   /** Uniform random numbers in (0, 1), from which u is drawn. */
   readonly uniforms: Float32Array;
 }
@@ -52,10 +54,11 @@ export function gatherBatch(definition: ModelDefinition, tiles: readonly Tile[],
   const values = tiles.length * (height * width - 1) * channels;
   const all = {
     samples: new Float32Array(values),
-    predictions: new Float32Array(values),
+    means: new Float32Array(values),
+    spreads: new Float32Array(values),
     uniforms: new Float32Array(values),
   };
-  const mean = new Float32Array(channels);
+  const local = { mean: new Float32Array(channels), spread: new Float32Array(channels) };
   let site = 0;
   const gatherPass = (maps: readonly LatticeMaps[], level: Level, index: number, pass: Pass): PassBatch => {
     const depth = stemInputs(pass, { ...definition, carry: 0 });
@@ -66,13 +69,14 @@ export function gatherBatch(definition: ModelDefinition, tiles: readonly Tile[],
       const counter = seed + (3 * index + PASSES.indexOf(pass)) * PASS_COUNTERS;
       for (let i = 0; i < level.rows; i++) {
         for (let j = 0; j < level.columns; j++) {
-          cellInputs(maps[tile], pass, level, i, j, inputs, at, mean);
+          cellInputs(maps[tile], pass, level, i, j, inputs, at, local);
           at += depth;
           if (i >= grid.rows || j >= grid.columns) continue;
           const from = cell(level, channels, i, j);
           for (let c = 0; c < channels; c++) {
             all.samples[site] = maps[tile][pass][from + c];
-            all.predictions[site] = mean[c];
+            all.means[site] = local.mean[c];
+            all.spreads[site] = local.spread[c];
             all.uniforms[site++] = counterRandom((counter + (i * grid.columns + j) * channels + c) >>> 0);
           }
         }

@@ -8,10 +8,11 @@ import type { Parameters } from './parameters.js';
 import type { TensorFlow } from './tensorflow.js';
 
 // The constants of `site.ts`, `field.ts` and `loss.ts` among the kernels, which say what they are for.
-const MEAN_GAIN = 8;
 const MEAN_LIMIT = 2048;
-const LOG_SCALE_CENTRE = 0.7;
-const LOG_SCALE_BOUND = 3.4;
+const LOG_SCALE_CENTRE = -0.5;
+const LOG_SCALE_BOUND = 3;
+const LOWEST_LOG_SCALE = -2.7;
+const HIGHEST_LOG_SCALE = 4.1;
 const BIN_CENTRE_BOUND = 4;
 const BIN_LOG_SCALE_BOUND = 1;
 const SHEAR_BOUND = 4;
@@ -39,9 +40,11 @@ export function siteLosses(
   const raw = splitHead(tf, definition, rows);
   const data = (values: Float32Array) => tf.tensor2d(values, [rows.shape[0], d]);
   const samples = data(sites.samples);
-  const centres = tf.add(data(sites.predictions), tf.mul(raw.mean, MEAN_GAIN));
+  const spreads = data(sites.spreads);
+  const centres = tf.add(data(sites.means), tf.mul(raw.mean, spreads));
   const means = tf.clipByValue(centres, -MEAN_LIMIT, MEAN_LIMIT);
-  const logScales: Tensor2D = tf.add(bounded(tf, raw.logScale, LOG_SCALE_BOUND), LOG_SCALE_CENTRE);
+  const relative: Tensor2D = tf.add(bounded(tf, raw.logScale, LOG_SCALE_BOUND), LOG_SCALE_CENTRE);
+  const logScales: Tensor2D = tf.clipByValue(tf.add(relative, tf.log(spreads)), LOWEST_LOG_SCALE, HIGHEST_LOG_SCALE);
   const distances: Tensor2D = tf.sub(samples, means);
   const { u, logQ } = dequantize(tf, raw, distances, logScales, data(sites.uniforms));
   const normalised: Tensor2D = tf.div(tf.add(distances, u), tf.exp(logScales));

@@ -10,8 +10,9 @@ export type LatticeMaps = Record<Lattice, Float32Array>;
 
 const RING = 2;
 const WINDOW_COLUMNS = 4;
-const DIFFERENCE_GAIN = 1 / 8;
+// The constants of `lattice.ts` among the kernels.
 const MEAN_GAIN = 1 / 256;
+const LEAST_SPREAD = 0.25;
 
 /** Windows of each pass in the order of its stem's inputs: top left corner relative to the cell, and rows. */
 const WINDOWS: Record<Pass, readonly (readonly [lattice: Lattice, top: number, left: number, rows: number])[]> = {
@@ -89,9 +90,16 @@ export function cell({ columns }: Level, channels: number, i: number, j: number)
   return ((i + RING) * (columns + 2 * RING) + j + RING) * channels;
 }
 
+/** Of each coordinate, what is known of a site's neighbours. */
+export interface LocalStatistics {
+  readonly mean: Float32Array;
+  /** Mean distance of the samples in the windows from the mean. */
+  readonly spread: Float32Array;
+}
+
 /**
  * Writes a cell's stem inputs, without carried features, to `inputs` from `at` on: the windows' differences to the local
- * mean, and that mean, which also goes to `mean` (channels values).
+ * mean in units of the spread, the mean, and the spread's logarithm; the statistics also go to `local`.
  */
 export function cellInputs(
   maps: LatticeMaps,
@@ -101,10 +109,11 @@ export function cellInputs(
   j: number,
   inputs: Float32Array,
   at: number,
-  mean: Float32Array,
+  { mean, spread }: LocalStatistics,
 ): void {
   const channels = mean.length;
   mean.fill(0);
+  spread.fill(0);
   for (const [lattice, row, column] of NEAREST[pass]) {
     const from = cell(level, channels, i + row, j + column);
     for (let c = 0; c < channels; c++) mean[c] += maps[lattice][from + c] / 4;
@@ -114,9 +123,15 @@ export function cellInputs(
     for (let r = 0; r < rows; r++) {
       const from = cell(level, channels, i + top + r, j + left);
       for (let n = 0; n < WINDOW_COLUMNS * channels; n++) {
-        inputs[to++] = (maps[lattice][from + n] - mean[n % channels]) * DIFFERENCE_GAIN;
+        const difference = maps[lattice][from + n] - mean[n % channels];
+        inputs[to++] = difference;
+        spread[n % channels] += Math.abs(difference);
       }
     }
   }
+  const samples = (to - at) / channels;
+  for (let c = 0; c < channels; c++) spread[c] = LEAST_SPREAD + spread[c] / samples;
+  for (let n = at; n < to; n++) inputs[n] /= spread[(n - at) % channels];
   for (let c = 0; c < channels; c++) inputs[to++] = mean[c] * MEAN_GAIN;
+  for (let c = 0; c < channels; c++) inputs[to++] = Math.log(spread[c]);
 }
