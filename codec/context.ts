@@ -14,10 +14,12 @@ import {
   parameterCount,
   parameters,
   stemInputs,
+  TEXTURE_VALUES,
 } from '../models/definition.js';
 import { ACCUMULATE, type Kernels, RELU } from './kernels/kernels.js';
 import type { Level } from './pyramid.js';
 import { OFFSETS, sites } from './pyramid.js';
+import { textureInputs } from './texture.js';
 
 const BYTES = 4;
 
@@ -55,6 +57,10 @@ export class ContextNetwork {
   readonly parameters: number;
   readonly #addresses = new Map<string, number>();
   readonly #count: number;
+  /** Address of the tile's texture as the network sees it. */
+  readonly texture: number;
+  /** Scratch for a pass's stem bias: level embedding and texture. */
+  readonly #bias: number;
 
   constructor(
     readonly kernels: Kernels,
@@ -63,6 +69,8 @@ export class ContextNetwork {
     this.#count = parameterCount(definition);
     this.headSize = headLayout(definition).size;
     this.parameters = kernels.alloc(this.#count * BYTES);
+    this.texture = kernels.alloc(this.textureSize * BYTES);
+    this.#bias = kernels.alloc(definition.width * BYTES);
     for (const p of parameters(definition)) this.#addresses.set(p.name, this.parameters + p.offset * BYTES);
   }
 
@@ -73,6 +81,16 @@ export class ContextNetwork {
     const fieldGradients = gradients + field - this.parameters;
     this.kernels.run.fieldOpen(channels, hidden, mixtures, sweeps, tied, field, fieldGradients);
     this.kernels.floats(this.parameters, this.#count).set(weights);
+  }
+
+  /** Values of a tile's texture. */
+  get textureSize(): number {
+    return TEXTURE_VALUES * this.definition.channels;
+  }
+
+  /** Takes a tile's texture (see `tileTexture`); the passes use it from now on. */
+  describe(texture: Uint8Array): void {
+    this.kernels.floats(this.texture, this.textureSize).set(textureInputs(texture));
   }
 
   /** Address of a parameter by its name in the model definition. */
@@ -87,8 +105,8 @@ export class ContextNetwork {
     return this.address(levelParameter(name, index, this.definition));
   }
 
-  /** Address of a pass's stem bias at a level: the level embedding. */
-  stemBias(pass: Pass, index: number): number {
+  /** Address of a pass's level embedding. */
+  levelEmbedding(pass: Pass, index: number): number {
     const { levels, width } = this.definition;
     return this.levelAddress(`${pass}.stem.bias`, index) + Math.min(index, levels - 1) * width * BYTES;
   }
@@ -198,8 +216,9 @@ export class ContextNetwork {
       ];
       run.conv(stem, previous, weight, bias, rows, columns, width, width, 1, 0);
     }
-    const mode = RELU | (previous === undefined ? 0 : ACCUMULATE);
-    const [weight, bias] = [this.levelAddress(`${pass}.stem.weight`, index), this.stemBias(pass, index)];
+    const mode = previous === undefined ? 0 : ACCUMULATE;
+    const weight = this.levelAddress(`${pass}.stem.weight`, index);
+    const bias = this.#stemBias(pass, index);
     for (let i = 0; i < rows; i++) {
       this.inputs(state, pass, i, locals + 3 * i * columns * channels * BYTES);
       const out = this.rowAddress(stem, i, level, width);
@@ -226,6 +245,16 @@ export class ContextNetwork {
     }
     passes[pass] = { stem, blocks, state: current, locals };
     return passes[pass];
+  }
+
+  /** A pass's stem bias: what the level and the tile's texture add. */
+  #stemBias(pass: Pass, index: number): number {
+    const { width } = this.definition;
+    const weight = this.levelAddress(`${pass}.texture.weight`, index);
+    const embedding = this.levelEmbedding(pass, index);
+    const size = this.textureSize;
+    this.kernels.run.rowProduct(this.#bias, 0, this.texture, 0, 0, 1, size, weight, embedding, width, 1, 0);
+    return this.#bias;
   }
 
   /** Raw flow parameters of the sites of row i: columns x headSize float32 to `dst`. */

@@ -7,6 +7,7 @@ import { type ModelDefinition, PASSES, type Pass, parameterCount, stemInputs } f
 import { ContextNetwork, type LevelState, type PassState } from './context.js';
 import { ACCUMULATE, Kernels } from './kernels/kernels.js';
 import { type Level, pyramid, sites } from './pyramid.js';
+import { tileTexture } from './texture.js';
 import type { Trace } from './tile-codec.js';
 
 const BYTES = 4;
@@ -48,7 +49,7 @@ export class Likelihood {
   }
 
   /**
-   * Negative ELBO in nats of a tile (samples as for `TileCodec.encode`), without the one pixel at the pyramid's top.
+   * Negative ELBO in nats of a tile (samples as for `TileCodec.encode`), without what is coded plainly (`PLAIN_BITS`).
    *
    * @param dequantization the seed of u's random numbers (an unsigned 32-bit integer), or the trace of an encoder's u
    * @param gradient whether to add the gradient to `gradient()`
@@ -65,6 +66,7 @@ export class Likelihood {
     return kernels.scoped(() => {
       const tile = kernels.alloc(samples.length * BYTES);
       kernels.floats(tile, samples.length).set(samples);
+      network.describe(tileTexture(samples, width, height, this.#definition.channels));
       const levels = pyramid(height, width);
       const states: LevelState[] = [];
       const gradients: StateGradients[] = [];
@@ -198,13 +200,12 @@ export class Likelihood {
     }
   }
 
-  /** Back through a pass's residual blocks, in place, and through the stem's ReLU; returns the gradient before it. */
+  /** Back through a pass's residual blocks, in place, and returns the gradient of the stem's outputs. */
   #blocksBackward(level: Level, index: number, pass: Pass, { stem, blocks }: PassState, gradient: number): number {
     const kernels = this.#kernels;
     const { run } = kernels;
     const { width, expand } = this.#definition;
     const { rows, columns } = level;
-    const size = (rows + 2) * (columns + 2) * width;
     return kernels.scoped(() => {
       const inner = expand * width;
       const dHidden = this.#network.allocMap(level, inner);
@@ -223,7 +224,6 @@ export class Likelihood {
         run.depthwiseGradient(to('depthwise.weight'), to('depthwise.bias'), input, dMixed, rows, columns, width);
         run.depthwise(gradient, dMixed, transposed('depthwise.weight'), 0, rows, columns, width, ACCUMULATE);
       }
-      run.reluGradient(gradient, stem, size);
       return gradient;
     });
   }
@@ -235,7 +235,8 @@ export class Likelihood {
     const { width } = this.#definition;
     const depth = stemInputs(pass, this.#definition);
     const weight = this.#to(`${pass}.stem.weight`, state.index);
-    const bias = network.stemBias(pass, state.index) + this.#gradients - network.parameters;
+    const bias = network.levelEmbedding(pass, state.index) + this.#gradients - network.parameters;
+    const texture = this.#to(`${pass}.texture.weight`, state.index);
     for (let i = 0; i < state.level.rows; i++) {
       network.inputs(state, pass, i, network.localRow(state, pass, i));
       const d = network.rowAddress(dStem, i, state.level, width);
@@ -243,6 +244,7 @@ export class Likelihood {
       const [stride, inputStride] = [width * BYTES, depth * BYTES];
       run.rowProductWeightGradient(weight, state.inputs, inputStride, 0, 1, depth, d, stride, width, columns);
       run.rowBiasGradient(bias, d, stride, width, columns);
+      run.rowProductWeightGradient(texture, network.texture, 0, 0, 1, network.textureSize, d, stride, width, columns);
     }
   }
 

@@ -5,12 +5,13 @@
  * Payload: one byte w, the words of the stack above the first w words of the seed (little-endian), and the 64-bit state.
  */
 
-import { PASSES, type Pass } from '../models/definition.js';
+import { PASSES, type Pass, TEXTURE_VALUES } from '../models/definition.js';
 import { ContextNetwork, type LevelState } from './context.js';
 import { CnfzipError } from './error.js';
 import { Kernels } from './kernels/kernels.js';
 import type { Model } from './model.js';
 import { pyramid, sites } from './pyramid.js';
+import { TEXTURE_LEVELS, tileTexture } from './texture.js';
 
 /**
  * The stack's first content: bits to borrow for the first group's dequantization. A decoder must end with just these words
@@ -24,8 +25,8 @@ const SEED_LOW = 0x38d01377;
 const TOP_RANGE = 512;
 const TOP_OFFSET = 256;
 
-/** Bits that each of its samples takes. */
-export const TOP_BITS = 9;
+/** Bits that are coded plainly for each channel of a tile: its top sample and its texture. */
+export const PLAIN_BITS = Math.log2(TOP_RANGE) + TEXTURE_VALUES * Math.log2(TEXTURE_LEVELS);
 
 /** Room for the stack: more than any sample can cost (escape code, scales at their bounds, no dequantization gain). */
 const MAX_BYTES_PER_SAMPLE = 12;
@@ -67,6 +68,8 @@ export class TileCodec {
     return kernels.scoped(() => {
       const tile = kernels.alloc(samples.length * 4);
       kernels.floats(tile, samples.length).set(samples);
+      const texture = tileTexture(samples, width, height, d);
+      this.#network.describe(texture);
       const capacity = samples.length * MAX_BYTES_PER_SAMPLE + 1024;
       const stack = kernels.alloc(capacity);
       const states = this.#contexts(tile, width, height);
@@ -91,6 +94,7 @@ export class TileCodec {
         }
       }
       for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + TOP_OFFSET, TOP_RANGE);
+      for (const level of texture.slice().reverse()) run.pushUniform(level, TEXTURE_LEVELS);
       if (run.stackFailed()) throw new Error('the stack has left its bounds');
       return this.#payload(stack);
     });
@@ -107,6 +111,8 @@ export class TileCodec {
       const tile = kernels.alloc(size * 4);
       const stack = this.#restore(payload);
       const image = () => kernels.floats(tile, size);
+      const texture = new Uint8Array(network.textureSize).map(() => run.popUniform(TEXTURE_LEVELS));
+      network.describe(texture);
       for (let k = 0; k < d; k++) {
         const value = run.popUniform(TOP_RANGE) - TOP_OFFSET;
         image()[k] = value;

@@ -87,6 +87,9 @@ export function stemInputs(pass: Pass, { channels, carry }: ModelDefinition): nu
   return WINDOW_ROWS[pass] * 4 * channels + 2 * channels + (pass === 'D' ? carry : 0);
 }
 
+/** Numbers that a tile tells about each channel's texture (`codec/texture.ts`). */
+export const TEXTURE_VALUES = 4;
+
 /** All parameters in the order of the flat array. */
 export function parameters(def: ModelDefinition): Parameter[] {
   const list: Parameter[] = [];
@@ -105,6 +108,7 @@ export function parameters(def: ModelDefinition): Parameter[] {
       const name = `${set}.${pass}`;
       add(`${name}.stem.weight`, [inputs, width], inputs, 1);
       add(`${name}.stem.bias`, [def.levels, width], 1, 0);
+      add(`${name}.texture.weight`, [TEXTURE_VALUES * d, width], 1, 0);
       if (pass !== 'D') {
         add(`${name}.state.weight`, [width, width], width, 1);
         add(`${name}.state.bias`, [width], 1, 0);

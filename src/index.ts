@@ -21,7 +21,7 @@ export { decodePng, encodePng, info };
 /** Options that `encode` and `decode` share. */
 export interface Options {
   /**
-   * When encoding: a model from `loadModel`, the path of a model's file, or the name of a shipped family (`default`).
+   * When encoding: a model from `loadModel`, the path of a model's file, or the name of a shipped one: `fast`, `default`, `best`.
    * When decoding: a model or its path, beside the shipped ones; the file itself names the one it needs.
    */
   model?: Model | string;

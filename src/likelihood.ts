@@ -5,7 +5,7 @@ import { CnfzipError } from '../codec/error.js';
 import type { Image } from '../codec/image.js';
 import { Likelihood } from '../codec/likelihood.js';
 import type { Model } from '../codec/model.js';
-import { TileCodec, TOP_BITS, type Trace } from '../codec/tile-codec.js';
+import { PLAIN_BITS, TileCodec, type Trace } from '../codec/tile-codec.js';
 
 /** Of one image; all in bits. */
 export interface CodeLength {
@@ -33,7 +33,7 @@ export async function codeLength(image: Image, model: Model): Promise<CodeLength
       const encoded = codec.encode(samples, width, height, trace);
       const nats = likelihood.evaluate(samples, width, height, trace, false);
       net += encoded.netBits;
-      elbo += nats / Math.LN2 + TOP_BITS * image.channels;
+      elbo += nats / Math.LN2 + PLAIN_BITS * image.channels;
       tiles++;
       return encoded;
     },

@@ -5,8 +5,11 @@ import { CnfzipError } from '../codec/error.js';
 import { type Model, parseModel } from '../codec/model.js';
 import { readInput } from './io/files.js';
 
-/** The family of models that is used when none is named: one member for gray, one for RGB. */
-const DEFAULT_FAMILY = 'default';
+/** The shipped model for colour that is used when none is named. */
+const DEFAULT = 'default';
+
+/** The shipped model that codes gray images, whichever of those for colour is named. */
+const GRAY = 'gray';
 
 const SUFFIX = '.cnfm';
 const FOLDER = fileURLToPath(new URL('../models/', import.meta.url));
@@ -32,16 +35,16 @@ export async function loadModel(path: string): Promise<Model> {
  * The model to encode an image with.
  *
  * @param channels of the image
- * @param choice a model; the path of a model's file, recognised by its `.cnfm` or a slash; or the name of a shipped family
+ * @param choice a model; the path of a model's file, recognised by its `.cnfm` or a slash; or the name of a shipped model; gray images take the
+ *   shipped gray model whatever the name
  * @throws CnfzipError `unknown-model`, `file` or `bad-model`
  */
-export async function modelForEncoding(channels: 1 | 3, choice: Model | string = DEFAULT_FAMILY): Promise<Model> {
+export async function modelForEncoding(channels: 1 | 3, choice: Model | string = DEFAULT): Promise<Model> {
   if (typeof choice !== 'string') return choice;
   if (isPath(choice)) return loadModel(choice);
-  const name = `${choice}-${channels === 1 ? 'gray' : 'rgb'}`;
   const names = await shippedNames();
-  if (names.includes(name)) return shippedModel(name);
-  throw new CnfzipError('unknown-model', `there is no model ${name}; shipped are: ${names.join(', ') || 'none'}`);
+  if (names.includes(choice)) return shippedModel(channels === 1 ? GRAY : choice);
+  throw new CnfzipError('unknown-model', `there is no model ${choice}; shipped are: ${names.join(', ') || 'none'}`);
 }
 
 /**

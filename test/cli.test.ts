@@ -59,11 +59,11 @@ test('compress, info, decompress: the same samples, inputs kept', () => {
 
   const lines = cnfzip('info', '--json', 'a.cnfz', 'b.cnfz').text.trim().split('\n');
   const facts = lines.map((line) => JSON.parse(line) as FileInfo & { file: string; model: string });
-  expect(facts[0]).toMatchObject({ file: 'a.cnfz', model: 'default-rgb', width: 32, height: 32, channels: 3 });
-  expect(facts[1]).toMatchObject({ file: 'b.cnfz', model: 'default-gray', width: 3, height: 5, channels: 1 });
+  expect(facts[0]).toMatchObject({ file: 'a.cnfz', model: 'default', width: 32, height: 32, channels: 3 });
+  expect(facts[1]).toMatchObject({ file: 'b.cnfz', model: 'gray', width: 3, height: 5, channels: 1 });
   expect(facts[0].bytes).toBe(read('a.cnfz').length);
   expect(facts[0].overheadBytes).toBeLessThan(36);
-  expect(cnfzip('info', 'a.cnfz').text).toMatch(/default-rgb/);
+  expect(cnfzip('info', 'a.cnfz').text).toMatch(/default/);
 
   for (const name of ['a', 'b']) {
     expect(cnfzip('decompress', `${name}.cnfz`, '-o', `${name}2.png`)).toMatchObject({ status: 0, text: '' });

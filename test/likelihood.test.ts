@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { forwardColour } from '../codec/colour.js';
 import { Likelihood } from '../codec/likelihood.js';
-import { TileCodec, TOP_BITS, type Trace } from '../codec/tile-codec.js';
+import { PLAIN_BITS, TileCodec, type Trace } from '../codec/tile-codec.js';
 import { type ModelDefinition, parameters } from '../models/definition.js';
 import { decodePng } from '../src/index.js';
 import { modelForEncoding } from '../src/models.js';
@@ -30,7 +30,7 @@ test.each([
   const likelihood = await Likelihood.create(model.definition);
   likelihood.load(model.weights);
   const bits = (dequantization: number | Trace) =>
-    likelihood.evaluate(tile, columns, height, dequantization, false) / Math.LN2 + TOP_BITS * channels;
+    likelihood.evaluate(tile, columns, height, dequantization, false) / Math.LN2 + PLAIN_BITS * channels;
   expect(Math.abs(netBits / bits(trace) - 1)).toBeLessThan(1e-3);
   // With other random numbers it is the same bound, up to the noise of sampling u.
   expect(Math.abs(netBits / bits(1) - 1)).toBeLessThan(5e-3);

@@ -21,18 +21,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const common = [
-  '--data',
-  'photos',
-  '--out',
-  'mine.cnfm',
-  '--crop',
-  '32',
-  '--batch',
-  '2',
-  '--definition',
-  'default-gray',
-];
+const common = ['--data', 'photos', '--out', 'mine.cnfm', '--crop', '32', '--batch', '2', '--definition', 'gray'];
 
 function cnfzip(...args: string[]) {
   const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd: folder });
@@ -82,11 +71,11 @@ test('a definition from a JSON file, and what is none: one line, exit 1', () => 
     status: 1,
     stderr: 'cnfzip: train: wide.json: its definition is out of range\n',
   });
-  expect(train('huge').stderr).toMatch(/^cnfzip: train: there is no definition huge: [^\n]*default-rgb[^\n]*\n$/);
+  expect(train('huge').stderr).toMatch(/^cnfzip: train: there is no definition huge: [^\n]*default[^\n]*\n$/);
 });
 
 test('a checkpoint of another model, and a folder that is none: one line, exit 1', () => {
-  const other = common.map((word) => (word === 'default-gray' ? 'default-rgb' : word));
+  const other = common.map((word) => (word === 'gray' ? 'default' : word));
   const mismatch = cnfzip('train', ...other, '--steps', '9', '--resume');
   expect(mismatch).toEqual({
     status: 1,

@@ -10,7 +10,7 @@ export function addLikelihood(program: Command): void {
     .command('likelihood')
     .description("hold real code length against the model's evidence lower bound")
     .argument('<file...>', '.png files')
-    .option('--model <model>', 'a model: the path of its .cnfm file or the name of a shipped family')
+    .option('--model <model>', 'fast, default or best, or the path of a .cnfm file')
     .action(async (files: string[], { model }: { model?: string }) => {
       await forEachFile(files, false, async (file) => {
         const image = decodePng(await readInput(file));

@@ -18,7 +18,7 @@ export interface OutputOptions extends CommonOptions {
 export function addCommonOptions(command: Command): Command {
   return command
     .option('-T, --threads <n>', 'threads, 1 to 256 (default: as many as the machine runs at once)', parseThreads)
-    .option('--model <model>', 'a model: the path of its .cnfm file or the name of a shipped family')
+    .option('--model <model>', 'fast, default or best, or the path of a .cnfm file')
     .addOption(new Option('-q, --quiet', 'print nothing but errors').conflicts('verbose'))
     .option('-v, --verbose', 'print more');
 }

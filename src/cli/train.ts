@@ -32,7 +32,7 @@ export function addTrain(program: Command): void {
     .option(
       '--definition <name>',
       `what to train: ${Object.keys(DEFINITIONS).join(', ')}, or a JSON file with a model definition`,
-      'default-rgb',
+      'default',
     )
     .option('--steps <n>', 'optimizer steps', integer(1, 1e9), 20000)
     .option('--batch <n>', 'crops a step', integer(1, 4096), 8)

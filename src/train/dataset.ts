@@ -21,7 +21,7 @@ const SCALED_SHARE = 0.3;
 const LEAST_SCALE = 0.5;
 
 /** Share of the crops that get noise, and the mean of its exponentially distributed standard deviation. */
-const NOISE_SHARE = 0.6;
+const NOISE_SHARE = 0.3;
 const NOISE_MEAN = 1.5;
 
 /**

@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import { CnfzipError } from '../../codec/error.js';
 import { serializeModel } from '../../codec/model.js';
-import { TOP_BITS } from '../../codec/tile-codec.js';
+import { PLAIN_BITS } from '../../codec/tile-codec.js';
 import { type ModelDefinition, multiplyAdds } from '../../models/definition.js';
 import { checkTarget, exists, writeFileAtomic } from '../io/files.js';
 import { modelCard } from './card.js';
@@ -54,11 +54,11 @@ function learningRate(step: number, { rate, steps }: TrainingOptions): number {
   return rate * (FLOOR_RATE + ((1 - FLOOR_RATE) * (1 + Math.cos(Math.PI * progress))) / 2);
 }
 
-/** Mean bits per sample of crops under a model, the pyramid's top included, their dequantization drawn with a fixed seed. */
+/** Mean bits per sample of crops under a model, what is coded plainly included, their dequantization drawn with a fixed seed. */
 export async function bitsPerSample(engine: Engine, weights: Float32Array, crops: readonly Crop[]): Promise<number> {
   const { nats } = await engine.evaluate(weights, crops, 1, false);
-  const top = TOP_BITS * crops.reduce((sum, { samples, side }) => sum + samples.length / side ** 2, 0);
-  return (nats / Math.LN2 + top) / samplesOf(crops);
+  const plain = PLAIN_BITS * crops.reduce((sum, { samples, side }) => sum + samples.length / side ** 2, 0);
+  return (nats / Math.LN2 + plain) / samplesOf(crops);
 }
 
 function samplesOf(crops: readonly Crop[]): number {

@@ -1,6 +1,7 @@
 /** Tiles of one size, gathered into the arrays that the TensorFlow.js engine computes on. */
 
 import { type Level, pyramid, sites } from '../../../codec/pyramid.js';
+import { textureInputs, tileTexture } from '../../../codec/texture.js';
 import { type ModelDefinition, PASSES, type Pass, stemInputs } from '../../../models/definition.js';
 import { counterRandom } from './counter-random.js';
 import { cell, cellInputs, type LatticeMaps, latticeMaps } from './lattices.js';
@@ -40,6 +41,8 @@ export interface SiteBatch {
 
 export interface Batch {
   readonly tiles: number;
+  /** As the network sees it: tiles x `TEXTURE_VALUES` * channels. */
+  readonly textures: Float32Array;
   /** Coarsest first. */
   readonly levels: readonly LevelBatch[];
   readonly sites: SiteBatch;
@@ -87,6 +90,9 @@ export function gatherBatch(definition: ModelDefinition, tiles: readonly Tile[],
   const levels = pyramid(height, width).map((level, index) => ({ level, index }));
   return {
     tiles: tiles.length,
+    textures: Float32Array.from(
+      tiles.flatMap(({ samples }) => [...textureInputs(tileTexture(samples, width, height, channels))]),
+    ),
     levels: levels.reverse().map(({ level, index }) => {
       const maps = tiles.map(({ samples }) => latticeMaps(samples, width, level, index, channels));
       const [D, H, V] = PASSES.map((pass) => gatherPass(maps, level, index, pass));

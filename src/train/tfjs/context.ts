@@ -2,14 +2,14 @@
 
 import type { Rank, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Level } from '../../../codec/pyramid.js';
-import { levelParameter, type ModelDefinition, PASSES } from '../../../models/definition.js';
+import { levelParameter, type ModelDefinition, PASSES, TEXTURE_VALUES } from '../../../models/definition.js';
 import type { Batch } from './batch.js';
 import type { Parameters } from './parameters.js';
 import type { TensorFlow } from './tensorflow.js';
 
 /** The head's raw outputs at all sites, in the order of the batch's sites: sites x head size. */
 export function headRows(tf: TensorFlow, definition: ModelDefinition, parameter: Parameters, batch: Batch): Tensor2D {
-  const { width, carry, levels, blocks } = definition;
+  const { channels, width, carry, levels, blocks } = definition;
   const rows: Tensor2D[] = [];
   let state: Tensor2D | undefined;
   let coarser: Level | undefined;
@@ -28,8 +28,14 @@ export function headRows(tf: TensorFlow, definition: ModelDefinition, parameter:
       const known = tf.tensor2d(passes[pass].inputs, [cells, passes[pass].depth]);
       const inputs = pass === 'D' ? tf.concat([known, carried], 1) : known;
       const embedding = tf.slice(own(`${pass}.stem.bias`), [Math.min(index, levels - 1), 0], [1, width]);
-      const stem: Tensor2D = tf.add(tf.matMul(inputs, own(`${pass}.stem.weight`)), embedding);
-      let current: Tensor2D = tf.relu(state ? tf.add(stem, affine(state, `${pass}.state`)) : stem);
+      const texture = tf.matMul(
+        tf.tensor2d(batch.textures, [batch.tiles, TEXTURE_VALUES * channels]),
+        own(`${pass}.texture.weight`),
+      );
+      const tileBias = tf.reshape(tf.add(texture, embedding), [batch.tiles, 1, width]);
+      const product = tf.reshape(tf.matMul(inputs, own(`${pass}.stem.weight`)), [batch.tiles, -1, width]);
+      const stem: Tensor2D = tf.reshape(tf.add(product, tileBias), [cells, width]);
+      let current: Tensor2D = state ? tf.add(stem, affine(state, `${pass}.state`)) : stem;
       for (let b = 0; b < blocks[number]; b++) {
         const name = `${pass}.block${b}`;
         const map: Tensor4D = tf.reshape(current, [...grid, width]);

@@ -1,0 +1,52 @@
+/**
+ * What a tile tells about its texture before all else: how far its samples lie from the line through their neighbours, along
+ * rows and columns, at even and odd positions. It shows noise, blur, and planes that were interpolated from half their
+ * resolution, as the chroma of scans and video stills often is.
+ */
+
+import { TEXTURE_VALUES } from '../models/definition.js';
+
+/** A texture value is one of so many levels, four to an octave. */
+export const TEXTURE_LEVELS = 48;
+
+/** An eighth of a sample is the unit in which distances are counted. */
+const UNIT = 8;
+
+/**
+ * Of each channel: along rows at even and odd columns, along columns at even and odd rows.
+ *
+ * @param samples height * width * channels integers in -256 .. 255, channels of a pixel side by side
+ * @returns `channels * TEXTURE_VALUES` levels, 0 .. TEXTURE_LEVELS - 1; where the tile has no such sample 0
+ */
+export function tileTexture(samples: Int16Array, width: number, height: number, channels: number): Uint8Array {
+  const sums = new Float64Array(channels * TEXTURE_VALUES);
+  const counts = new Float64Array(TEXTURE_VALUES);
+  const line = width * channels;
+  const add = (at: number, stride: number, value: number) => {
+    counts[value]++;
+    for (let c = 0; c < channels; c++) {
+      const distance = 2 * samples[at + c] - samples[at + c - stride] - samples[at + c + stride];
+      sums[c * TEXTURE_VALUES + value] += Math.abs(distance);
+    }
+  };
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = y * line + x * channels;
+      if (x > 0 && x < width - 1) add(at, channels, x & 1);
+      if (y > 0 && y < height - 1) add(at, line, 2 + (y & 1));
+    }
+  }
+  return Uint8Array.from(sums, (sum, i) => textureLevel(Math.floor((UNIT * sum) / (2 * Math.max(1, counts[i % 4])))));
+}
+
+/** Quarter octaves of an integer, in integers: 0, 1, 2, 3, then four levels for each power of two. */
+function textureLevel(value: number): number {
+  if (value < 4) return value;
+  const octave = 31 - Math.clz32(value);
+  return 4 * (octave - 1) + ((value >> (octave - 2)) & 3);
+}
+
+/** Texture levels as the context network sees them, about -2 .. 4. */
+export function textureInputs(texture: Uint8Array): Float32Array {
+  return Float32Array.from(texture, (level) => level / 8 - 2);
+}
