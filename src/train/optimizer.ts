@@ -3,6 +3,7 @@
  * clipped, and an exponential moving average of the weights.
  */
 
+import type { Kernels } from '../../codec/kernels/kernels.js';
 import { type ModelDefinition, type Parameter, parameters } from '../../models/definition.js';
 import { orthogonalized } from './muon.js';
 
@@ -35,6 +36,7 @@ export function optimizerState(weights: Float32Array): OptimizerState {
 /** One step down `gradient` times `scale`, which makes it that of the mean loss. */
 export function optimizerStep(
   state: OptimizerState,
+  kernels: Kernels,
   definition: ModelDefinition,
   gradient: Float32Array,
   scale: number,
@@ -46,8 +48,8 @@ export function optimizerStep(
   for (const g of gradient) squares += g * g;
   const factor = scale * Math.min(1, CLIP_NORM / (scale * Math.sqrt(squares)));
   for (const parameter of parameters(definition)) {
-    const step = isHiddenMatrix(parameter) ? muon : adam;
-    step(state, parameter, gradient, factor, rate);
+    if (isHiddenMatrix(parameter)) muon(state, kernels, parameter, gradient, factor, rate);
+    else adam(state, parameter, gradient, factor, rate);
   }
   const kept = Math.min(AVERAGE, state.steps / (state.steps + 10));
   for (let i = 0; i < weights.length; i++) average[i] += (1 - kept) * (weights[i] - average[i]);
@@ -78,6 +80,7 @@ function adam(
 /** With Nesterov's momentum: the step looks along the momentum that the next one would have. */
 function muon(
   { weights, first }: OptimizerState,
+  kernels: Kernels,
   { offset, size, shape }: Parameter,
   gradient: Float32Array,
   factor: number,
@@ -93,6 +96,6 @@ function muon(
     ahead[i] = MUON_MOMENTUM * momentum + (1 - MUON_MOMENTUM) * g;
   }
   const gain = rate * MUON_GAIN * Math.sqrt(Math.max(rows, columns));
-  const direction = orthogonalized(ahead, rows, columns);
+  const direction = orthogonalized(kernels, ahead, rows, columns);
   for (let i = 0; i < size; i++) weights[offset + i] -= gain * direction[i];
 }

@@ -2,6 +2,7 @@
 
 import { basename } from 'node:path';
 import { CnfzipError } from '../../codec/error.js';
+import { Kernels } from '../../codec/kernels/kernels.js';
 import { serializeModel } from '../../codec/model.js';
 import { PLAIN_BITS } from '../../codec/tile-codec.js';
 import { type ModelDefinition, multiplyAdds } from '../../models/definition.js';
@@ -83,6 +84,7 @@ export async function train(options: TrainingOptions): Promise<void> {
     ? await readCheckpoint(checkpointFile, definition)
     : { optimizer: optimizerState(initialize(definition, options.seed)), random: options.seed, history };
   const { optimizer } = start;
+  const kernels = await Kernels.create();
   const { runs, curve } = start.history;
   const random = new Random(start.random);
   const { channels } = definition;
@@ -126,7 +128,7 @@ export async function train(options: TrainingOptions): Promise<void> {
 
   while (optimizer.steps < options.steps && !signal?.aborted) {
     const crops = Array.from({ length: options.batch }, () => pool.crop());
-    const [nats] = await Promise.all([trainingStep(options, optimizer, crops, random.word()), pool.refresh()]);
+    const [nats] = await Promise.all([trainingStep(options, kernels, optimizer, crops, random.word()), pool.refresh()]);
     const samples = samplesOf(crops);
     sum += nats;
     count += samples;
@@ -171,12 +173,14 @@ function progressLine(options: TrainingOptions, step: number, bits: number, pixe
 /** One optimizer step; returns the batch's loss in nats. */
 async function trainingStep(
   options: TrainingOptions,
+  kernels: Kernels,
   optimizer: OptimizerState,
   crops: Crop[],
   seed: number,
 ): Promise<number> {
   const { nats, gradient } = await options.engine.evaluate(optimizer.weights, crops, seed, true);
   if (!Number.isFinite(nats)) throw new Error(`the loss is ${nats} at step ${optimizer.steps}`);
-  optimizerStep(optimizer, options.definition, gradient, 1 / samplesOf(crops), learningRate(optimizer.steps, options));
+  const rate = learningRate(optimizer.steps, options);
+  optimizerStep(optimizer, kernels, options.definition, gradient, 1 / samplesOf(crops), rate);
   return nats;
 }
