@@ -1,6 +1,6 @@
 /**
- * Codes one tile on one rANS stack. The encoder computes all contexts in decoding order, then pushes the sites in reverse;
- * the decoder pops them level by level, computing each pass's context from what it has.
+ * Codes tiles on an rANS stack; in a file each tile has one of its own. The encoder computes all contexts in decoding order,
+ * then pushes the sites in reverse; the decoder pops them level by level, computing each pass's context from what it has.
  *
  * Payload: one byte w, the words of the stack above the first w words of the seed (little-endian), and the 64-bit state.
  */
@@ -62,46 +62,82 @@ export class TileCodec {
    * @param trace if given, receives the dequantization of every site
    */
   encode(samples: Int16Array, width: number, height: number, trace?: Trace): EncodedTile {
+    return this.#encode([samples], width, height, trace);
+  }
+
+  /**
+   * Codes tiles of one size one after the other on one stack, whose first bits are borrowed and whose end is written once:
+   * what bits-back coding is made for, where the tiles are many and small.
+   *
+   * @param tiles each as for `encode`
+   */
+  encodeSequence(tiles: readonly Int16Array[], width: number, height: number): EncodedTile {
+    return this.#encode(tiles, width, height);
+  }
+
+  /** @throws {CnfzipError} `corrupt` if the payload is not what `encode` makes of a tile of this size */
+  decode(payload: Uint8Array, width: number, height: number): Int16Array {
+    return this.decodeSequence(payload, 1, width, height)[0];
+  }
+
+  /** @throws {CnfzipError} `corrupt` if the payload is not what `encodeSequence` makes of `count` tiles of this size */
+  decodeSequence(payload: Uint8Array, count: number, width: number, height: number): Int16Array[] {
+    return this.#kernels.scoped(() => {
+      const stack = this.#restore(payload);
+      const tiles = Array.from({ length: count }, () => this.#pop(width, height));
+      this.#checkSeed(stack);
+      return tiles;
+    });
+  }
+
+  #encode(tiles: readonly Int16Array[], width: number, height: number, trace?: Trace): EncodedTile {
     const kernels = this.#kernels;
     const { run } = kernels;
-    const d = this.#channels;
     return kernels.scoped(() => {
+      const samples = tiles.reduce((sum, tile) => sum + tile.length, 0);
+      const capacity = samples * MAX_BYTES_PER_SAMPLE + 1024;
+      const stack = kernels.alloc(capacity);
+      kernels.words(stack, SEED_WORDS.length).set(SEED_WORDS);
+      run.stackOpen(stack, capacity, SEED_WORDS.length, SEED_HIGH, SEED_LOW);
+      for (const tile of [...tiles].reverse()) this.#push(tile, width, height, trace);
+      if (run.stackFailed()) throw new Error('the stack has left its bounds');
+      return this.#payload(stack);
+    });
+  }
+
+  #push(samples: Int16Array, width: number, height: number, trace: Trace | undefined): void {
+    const kernels = this.#kernels;
+    const network = this.#network;
+    const { run } = kernels;
+    const d = this.#channels;
+    kernels.scoped(() => {
       const tile = kernels.alloc(samples.length * 4);
       kernels.floats(tile, samples.length).set(samples);
       const texture = tileTexture(samples, width, height, d);
-      this.#network.describe(texture);
-      const capacity = samples.length * MAX_BYTES_PER_SAMPLE + 1024;
-      const stack = kernels.alloc(capacity);
+      network.describe(texture);
       const states = this.#contexts(tile, width, height);
-      const row = kernels.alloc(Math.ceil(width / 2) * this.#network.headSize * 4);
+      const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
       const traced = trace ? kernels.alloc(Math.ceil(width / 2) * d * 4) : 0;
-
-      kernels.words(stack, SEED_WORDS.length).set(SEED_WORDS);
-      run.stackOpen(stack, capacity, SEED_WORDS.length, SEED_HIGH, SEED_LOW);
       for (const [index, state] of states.entries()) {
         if (trace) trace[index] = { D: new Float32Array(0), H: new Float32Array(0), V: new Float32Array(0) };
         for (const pass of [...PASSES].reverse()) {
           const { rows, columns } = sites(state.level, pass);
           const record = new Float32Array(trace ? rows * columns * d : 0);
           for (let i = rows - 1; i >= 0; i--) {
-            this.#network.head(state, pass, i, row);
-            const locals = this.#network.localRow(state, pass, i);
-            const x = this.#network.sampleRow(state, pass, i);
-            run.encodeRow(row, this.#network.headSize, x, locals, columns, traced);
+            network.head(state, pass, i, row);
+            const locals = network.localRow(state, pass, i);
+            run.encodeRow(row, network.headSize, network.sampleRow(state, pass, i), locals, columns, traced);
             if (trace) record.set(kernels.floats(traced, columns * d), i * columns * d);
           }
           if (trace) trace[index][pass] = record;
         }
       }
       for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + TOP_OFFSET, TOP_RANGE);
-      for (const level of texture.slice().reverse()) run.pushUniform(level, TEXTURE_LEVELS);
-      if (run.stackFailed()) throw new Error('the stack has left its bounds');
-      return this.#payload(stack);
+      for (const level of texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
     });
   }
 
-  /** @throws {CnfzipError} `corrupt` if the payload is not what `encode` makes of a tile of this size */
-  decode(payload: Uint8Array, width: number, height: number): Int16Array {
+  #pop(width: number, height: number): Int16Array {
     const kernels = this.#kernels;
     const { run } = kernels;
     const network = this.#network;
@@ -109,13 +145,10 @@ export class TileCodec {
     return kernels.scoped(() => {
       const size = width * height * d;
       const tile = kernels.alloc(size * 4);
-      const stack = this.#restore(payload);
-      const image = () => kernels.floats(tile, size);
-      const texture = new Uint8Array(network.textureSize).map(() => run.popUniform(TEXTURE_LEVELS));
-      network.describe(texture);
+      network.describe(new Uint8Array(network.textureSize).map(() => run.popUniform(TEXTURE_LEVELS)));
       for (let k = 0; k < d; k++) {
         const value = run.popUniform(TOP_RANGE) - TOP_OFFSET;
-        image()[k] = value;
+        kernels.floats(tile, size)[k] = value;
       }
       const levels = pyramid(height, width);
       const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
@@ -136,8 +169,7 @@ export class TileCodec {
         }
         coarser = state;
       }
-      this.#checkSeed(stack);
-      return Int16Array.from(image());
+      return Int16Array.from(kernels.floats(tile, size));
     });
   }
 

@@ -1,11 +1,12 @@
 import type { ModelDefinition } from './definition.js';
 
-const COLOUR = { channels: 3, carry: 8, levels: 8, mixtures: 3, sweeps: 1, tied: true } as const;
+const COMMON = { carry: 16, levels: 8, mixtures: 4, hidden: 8, sweeps: 1, tied: true, expand: 2, separate: 1 } as const;
 
 /** The definitions that the shipped models are trained from, by the models' names. */
 export const DEFINITIONS: Record<string, ModelDefinition> = {
-  fast: { ...COLOUR, width: 16, blocks: [1, 1, 1], expand: 2, separate: 0, hidden: 8 },
-  default: { ...COLOUR, width: 48, blocks: [2, 2, 2], expand: 2, separate: 0, hidden: 16 },
-  best: { ...COLOUR, width: 88, blocks: [2, 2, 2], expand: 2, separate: 0, hidden: 16 },
-  gray: { ...COLOUR, channels: 1, width: 32, blocks: [2, 1, 1], expand: 2, separate: 0, hidden: 8 },
+  fast: { ...COMMON, channels: 3, width: 16, blocks: [2, 2, 2] },
+  default: { ...COMMON, channels: 3, width: 48, blocks: [2, 2, 2] },
+  best: { ...COMMON, channels: 3, width: 88, blocks: [2, 2, 2] },
+  cifar10: { ...COMMON, channels: 3, width: 64, blocks: [2, 2, 2] },
+  gray: { ...COMMON, channels: 1, width: 32, blocks: [2, 2, 2] },
 };

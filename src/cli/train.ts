@@ -5,6 +5,7 @@ import { checkDefinition } from '../../codec/model.js';
 import type { ModelDefinition } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
 import { readInput } from '../io/files.js';
+import type { Augmentation } from '../train/dataset.js';
 import type { Engine } from '../train/engine.js';
 
 interface TrainOptions {
@@ -15,6 +16,7 @@ interface TrainOptions {
   steps: number;
   batch: number;
   crop: number;
+  augment: Augmentation;
   rate: number;
   seed: number;
   threads: number;
@@ -37,6 +39,11 @@ export function addTrain(program: Command): void {
     .option('--steps <n>', 'optimizer steps', integer(1, 1e9), 20000)
     .option('--batch <n>', 'crops a step', integer(1, 4096), 8)
     .option('--crop <pixels>', "a crop's side", integer(8, 512), 64)
+    .addOption(
+      new Option('--augment <how>', 'full: flips, scales, noise, half chroma; flips: nothing else')
+        .choices(['full', 'flips'])
+        .default('full'),
+    )
     .option('--rate <x>', 'peak learning rate', positive, 0.008)
     .option('--seed <n>', 'seed of all random numbers', integer(0, 0xffffffff), 1)
     .option('--threads <n>', 'worker threads of the kernel engine', integer(1, 256), 2)

@@ -22,7 +22,10 @@ export function modelCard(
       'optimizer',
       'Muon for hidden matrices, Adam 0.9/0.99 for the rest; cosine rate after a warm-up, gradient norm clipped; the moving average of the weights is the model',
     ],
-    ['augmentation', 'flips, transposition, scales from a half to 1, Gaussian noise of random strength and colour'],
+    [
+      'augmentation',
+      'flips and transposition; unless `--augment flips`, also scales from a half to 1, Gaussian noise of random strength and colour, chroma at half its resolution',
+    ],
     ['steps', last.toStep.toLocaleString('en')],
     ['pixels seen', `${(pixels / 1e9).toFixed(3)} gigapixels`],
     ['wall time', `${Math.round(seconds).toLocaleString('en')} s`],

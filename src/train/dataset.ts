@@ -54,6 +54,9 @@ export async function readTrainingImage(path: string, channels: 1 | 3, scale = 1
   return { width: info.width, height: info.height, channels, samples: data };
 }
 
+/** What is done to crops beside flips and transposition: all that photographs differ in, or nothing. */
+export type Augmentation = 'full' | 'flips';
+
 /** A changing selection of a large set of images, held in memory; crops are drawn from it. */
 export class ImagePool {
   readonly #images: Image[] = [];
@@ -62,12 +65,13 @@ export class ImagePool {
     readonly paths: string[],
     readonly channels: 1 | 3,
     readonly side: number,
+    readonly augmentation: Augmentation,
     readonly random: Random,
     readonly warn: (line: string) => void,
   ) {}
 
   /**
-   * @param size images held at a time
+   * @param size samples held at a time
    * @param side of the crops to be drawn; smaller images are left out with a warning
    */
   static async open(
@@ -75,11 +79,16 @@ export class ImagePool {
     channels: 1 | 3,
     size: number,
     side: number,
+    augmentation: Augmentation,
     random: Random,
     warn: (line: string) => void,
   ): Promise<ImagePool> {
-    const pool = new ImagePool([...paths], channels, side, random, warn);
-    while (pool.#images.length < Math.min(size, pool.paths.length)) pool.#images.push(await pool.#read());
+    const pool = new ImagePool([...paths], channels, side, augmentation, random, warn);
+    for (let held = 0; held < size && pool.#images.length < pool.paths.length; ) {
+      const image = await pool.#read();
+      pool.#images.push(image);
+      held += image.samples.length;
+    }
     return pool;
   }
 
@@ -89,15 +98,17 @@ export class ImagePool {
     this.#images[slot] = await this.#read();
   }
 
-  /** A random crop, made noisy, with its chroma halved, flipped and transposed at random. */
+  /** A random crop; with full augmentation some get noise, and some half their chroma's resolution. */
   crop(): Crop {
     const { random, side, channels } = this;
     const image = this.#images[random.below(this.#images.length)];
     const left = random.below(image.width - side + 1);
     const top = random.below(image.height - side + 1);
     const samples = square(image, left, top, side);
-    if (random.uniform() < NOISE_SHARE) addNoise(samples, channels, random);
-    if (channels === 3 && random.uniform() < HALF_CHROMA_SHARE) halveChroma(samples, side, random);
+    if (this.augmentation === 'full') {
+      if (random.uniform() < NOISE_SHARE) addNoise(samples, channels, random);
+      if (channels === 3 && random.uniform() < HALF_CHROMA_SHARE) halveChroma(samples, side, random);
+    }
     return { side, samples: forwardColour(oriented(samples, side, channels, random.below(8)), channels) };
   }
 
@@ -106,7 +117,7 @@ export class ImagePool {
     while (this.paths.length > 0) {
       const index = this.random.below(this.paths.length);
       const path = this.paths[index];
-      const scaled = this.random.uniform() < SCALED_SHARE;
+      const scaled = this.augmentation === 'full' && this.random.uniform() < SCALED_SHARE;
       const scale = scaled ? LEAST_SCALE + (1 - LEAST_SCALE) * this.random.uniform() : 1;
       try {
         const fits = ({ width, height }: Image) => width >= this.side && height >= this.side;

@@ -10,7 +10,7 @@ import { checkTarget, exists, writeFileAtomic } from '../io/files.js';
 import { modelCard } from './card.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { learningCurve } from './curve.js';
-import { type Crop, ImagePool, listImages, validationCrops } from './dataset.js';
+import { type Augmentation, type Crop, ImagePool, listImages, validationCrops } from './dataset.js';
 import type { Engine } from './engine.js';
 import type { History, Run } from './history.js';
 import { initialize } from './initialize.js';
@@ -30,6 +30,7 @@ export interface TrainingOptions {
   readonly batch: number;
   /** Side of a crop in pixels. */
   readonly crop: number;
+  readonly augment: Augmentation;
   /** Peak learning rate. */
   readonly rate: number;
   readonly seed: number;
@@ -44,7 +45,8 @@ export interface TrainingOptions {
 
 const WARM_UP_STEPS = 300;
 const FLOOR_RATE = 0.01;
-const POOL_IMAGES = 384;
+/** Samples of the training images held in memory, of which crops are drawn. */
+const POOL_SAMPLES = 2 ** 28;
 const LOG_SECONDS = 20;
 const CHECKPOINT_SECONDS = 240;
 
@@ -91,7 +93,7 @@ export async function train(options: TrainingOptions): Promise<void> {
   const paths = await listImages(options.data);
   const held = options.valid.length > 0 ? await validationCrops(await listImages(options.valid), channels, log) : [];
   log(`${paths.length} training images, ${held.length} held-out crops, ${optimizer.weights.length} parameters`);
-  const pool = await ImagePool.open(paths, channels, POOL_IMAGES, options.crop, random, log);
+  const pool = await ImagePool.open(paths, channels, POOL_SAMPLES, options.crop, options.augment, random, log);
 
   const before = runs.reduce((sum, { pixels }) => sum + pixels, 0);
   const run: Run = {
