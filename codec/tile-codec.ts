@@ -145,7 +145,8 @@ export class TileCodec {
     return kernels.scoped(() => {
       const size = width * height * d;
       const tile = kernels.alloc(size * 4);
-      network.describe(new Uint8Array(network.textureSize).map(() => run.popUniform(TEXTURE_LEVELS)));
+      const texture = new Uint8Array(network.textureSize).map(() => run.popUniform(TEXTURE_LEVELS));
+      network.describe(texture);
       for (let k = 0; k < d; k++) {
         const value = run.popUniform(TOP_RANGE) - TOP_OFFSET;
         kernels.floats(tile, size)[k] = value;
@@ -169,7 +170,12 @@ export class TileCodec {
         }
         coarser = state;
       }
-      return Int16Array.from(kernels.floats(tile, size));
+      const samples = Int16Array.from(kernels.floats(tile, size));
+      const found = tileTexture(samples, width, height, d);
+      if (!texture.every((level, i) => level === found[i])) {
+        throw new CnfzipError('corrupt', 'corrupt tile: its texture is not the one it tells');
+      }
+      return samples;
     });
   }
 

@@ -65,3 +65,16 @@ test('samples at the ends of their range and noise without any structure come ba
     }
   }
 });
+
+test('a sequence of tiles on one stack comes back, and costs less than the tiles on their own', () => {
+  const random = randomIntegers(7);
+  const [width, height] = [21, 16];
+  const tiles = Array.from({ length: 12 }, (_, t) =>
+    Int16Array.from({ length: width * height * 3 }, (_, i) => (i % 3 === 0 ? 100 + 3 * t : 0) + random(9)),
+  );
+  const { payload } = codec.encodeSequence(tiles, width, height);
+  expect(codec.decodeSequence(payload, tiles.length, width, height)).toEqual(tiles);
+  const alone = tiles.reduce((sum, tile) => sum + codec.encode(tile, width, height).payload.length, 0);
+  expect(payload.length).toBeLessThan(alone - 8 * tiles.length);
+  expect(() => codec.decodeSequence(payload, tiles.length - 1, width, height)).toThrow(CnfzipError);
+});

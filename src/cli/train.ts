@@ -44,7 +44,7 @@ export function addTrain(program: Command): void {
         .choices(['full', 'flips'])
         .default('full'),
     )
-    .option('--rate <x>', 'peak learning rate', positive, 0.008)
+    .option('--rate <x>', 'peak learning rate', positive, 0.004)
     .option('--seed <n>', 'seed of all random numbers', integer(0, 0xffffffff), 1)
     .option('--threads <n>', 'worker threads of the kernel engine', integer(1, 256), 2)
     .addOption(

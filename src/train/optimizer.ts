@@ -11,8 +11,8 @@ const MOMENTUM = 0.9;
 const MEMORY = 0.99;
 const EPSILON = 1e-8;
 const MUON_MOMENTUM = 0.95;
-/** Root mean square of a Muon step relative to the learning rate: about Adam's, so that both share one rate (Liu et al. 2025). */
-const MUON_GAIN = 0.2;
+/** Root mean square of a Muon step relative to the learning rate: half of Adam's, so that both share one rate (after Liu et al. 2025). */
+const MUON_GAIN = 0.1;
 const CLIP_NORM = 1;
 /** The average remembers about 1 / (1 - AVERAGE) steps, fewer at the start. */
 const AVERAGE = 0.999;
