@@ -75,19 +75,19 @@ export function checkDefinition(value: unknown, bad: (why: string) => CnfzipErro
   const { channels, width, blocks, expand, separate, carry, levels, mixtures, hidden, sweeps, tied } = definition ?? {};
   const within = (n: number, low: number, high: number, multiple = 1) =>
     Number.isInteger(n) && n >= low && n <= high && n % multiple === 0;
-  const good =
-    (channels === 1 || channels === 3) &&
-    within(width, 8, 256, 8) &&
-    Array.isArray(blocks) &&
-    blocks.length === 3 &&
-    blocks.every((n) => within(n, 0, 16)) &&
-    within(expand, 1, 8) &&
-    within(separate, 0, 8) &&
-    within(carry, 8, 64, 8) &&
-    within(levels, 1, 32) &&
-    within(mixtures, 1, 4) &&
-    within(hidden, 4, 256, 4) &&
-    within(sweeps, 1, 16) &&
-    typeof tied === 'boolean';
-  if (!good) throw bad('its definition is out of range');
+  const good: Record<string, boolean> = {
+    channels: channels === 1 || channels === 3,
+    width: within(width, 8, 256, 8),
+    blocks: Array.isArray(blocks) && blocks.length === 3 && blocks.every((n) => within(n, 0, 16)),
+    expand: within(expand, 1, 8),
+    separate: within(separate, 0, 8),
+    carry: within(carry, 8, 64, 8),
+    levels: within(levels, 1, 32),
+    mixtures: within(mixtures, 1, 4),
+    hidden: within(hidden, 4, 256, 4),
+    sweeps: within(sweeps, 1, 16),
+    tied: typeof tied === 'boolean',
+  };
+  const wrong = Object.keys(good).filter((field) => !good[field]);
+  if (wrong.length > 0) throw bad(`out of range in its definition: ${wrong.join(', ')}`);
 }

@@ -69,7 +69,7 @@ test('a definition from a JSON file, and what is none: one line, exit 1', () => 
   expect(train('small.json')).toMatchObject({ status: 0 });
   expect(train('wide.json')).toEqual({
     status: 1,
-    stderr: 'cnfzip: train: wide.json: its definition is out of range\n',
+    stderr: 'cnfzip: train: wide.json: out of range in its definition: width\n',
   });
   expect(train('huge').stderr).toMatch(/^cnfzip: train: there is no definition huge: [^\n]*default[^\n]*\n$/);
 });

@@ -19,12 +19,17 @@ interface BenchOptions {
 const program = new Command('bench')
   .description('Compress PNG files with cnfzip and other lossless codecs, decode and compare them.')
   .argument('<folder>', 'folder of 8-bit gray or RGB PNG files')
-  .option('--models <name...>', 'models of cnfzip: shipped names or files', ['default'])
+  .option('--models <name...>', 'models of cnfzip: shipped names or files', ['fast', 'default', 'best'])
   .option('--threads <n>', 'threads of every codec that has the option', '1')
   .option('--csv <file>', 'write every measurement')
   .option('--svg <file>', 'write a chart of rate against speed')
   .action(run);
-await program.parseAsync();
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = 1;
+}
 
 async function run(folder: string, options: BenchOptions): Promise<void> {
   const threads = Number(options.threads);

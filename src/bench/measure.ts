@@ -1,7 +1,7 @@
 /** Runs a codec on files and checks every decoded sample. */
 
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Image, readPng } from '../index.js';
 import type { Codec } from './codecs.js';
@@ -32,6 +32,8 @@ export function available({ programs }: Codec): boolean {
 export async function measure(codec: Codec, file: string, original: Image, folder: string): Promise<Measurement> {
   const compressed = join(folder, `compressed.${codec.extension}`);
   const decoded = codec.decode ? join(folder, 'decoded.png') : compressed;
+  // Some of the programs do not replace files.
+  for (const left of [compressed, decoded]) rmSync(left, { force: true });
   const encodeSeconds = seconds(codec.encode(file, compressed));
   const commandSeconds = codec.decode ? seconds(codec.decode(compressed, decoded)) : 0;
   const began = performance.now();
