@@ -1,9 +1,11 @@
 /**
- * A training run's state on disk: the 4 bytes `CNFT`, the header's length (little-endian uint32), the header as JSON padded
- * with spaces to a multiple of 4, then weights, both moments and the average as little-endian float32.
+ * What a training run needs beside its model to go on. The file: the 4 bytes `CNFT`, the header's length (little-endian
+ * uint32), the header as JSON, then, deflated, weights and both moments as little-endian float32. The weights' average is the
+ * model, which has a file of its own.
  */
 
 import { isDeepStrictEqual } from 'node:util';
+import { deflateSync, inflateSync } from 'node:zlib';
 import { CnfzipError } from '../../codec/error.js';
 import { type ModelDefinition, parameterCount } from '../../models/definition.js';
 import { readInput, writeFileAtomic } from '../io/files.js';
@@ -23,17 +25,25 @@ const MAGIC = 'CNFT';
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
   const { definition, optimizer, random, history } = checkpoint;
   const json = JSON.stringify({ definition, steps: optimizer.steps, random, history });
-  const header = Buffer.from(json.padEnd(Math.ceil(json.length / 4) * 4));
+  const header = Buffer.from(json);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
-  const arrays = [optimizer.weights, optimizer.first, optimizer.second, optimizer.average].map((a) =>
+  const arrays = [optimizer.weights, optimizer.first, optimizer.second].map((a) =>
     Buffer.from(a.buffer, a.byteOffset, a.byteLength),
   );
-  await writeFileAtomic(path, Buffer.concat([Buffer.from(MAGIC), length, header, ...arrays]), { force: true });
+  const body = deflateSync(Buffer.concat(arrays));
+  await writeFileAtomic(path, Buffer.concat([Buffer.from(MAGIC), length, header, body]), { force: true });
 }
 
-/** @throws {CnfzipError} if it cannot be read, is damaged, or belongs to another model definition */
-export async function readCheckpoint(path: string, definition: ModelDefinition): Promise<Checkpoint> {
+/**
+ * @param average the weights of the model that was written with it
+ * @throws {CnfzipError} if it cannot be read, is damaged, or belongs to another model definition
+ */
+export async function readCheckpoint(
+  path: string,
+  definition: ModelDefinition,
+  average: Float32Array,
+): Promise<Checkpoint> {
   const bytes = await readInput(path);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const damaged = () => new CnfzipError('bad-input', `${path}: not a training checkpoint, or damaged`);
@@ -50,11 +60,16 @@ export async function readCheckpoint(path: string, definition: ModelDefinition):
   if (!isDeepStrictEqual(header?.definition, definition)) {
     throw new CnfzipError('bad-input', `${path}: a checkpoint of another model definition`);
   }
-  if (bytes.length !== start + 16 * count) throw damaged();
-  const arrays = [0, 1, 2, 3].map((n) =>
-    Float32Array.from({ length: count }, (_, i) => view.getFloat32(start + 4 * (n * count + i), true)),
+  let body: Buffer;
+  try {
+    body = inflateSync(bytes.subarray(start), { maxOutputLength: 12 * count });
+  } catch {
+    throw damaged();
+  }
+  if (body.length !== 12 * count) throw damaged();
+  const [weights, first, second] = [0, 1, 2].map((n) =>
+    Float32Array.from({ length: count }, (_, i) => body.readFloatLE(4 * (n * count + i))),
   );
-  const [weights, first, second, average] = arrays;
   const { random, history, steps } = header;
   return { definition, optimizer: { steps, weights, first, second, average }, random, history };
 }

@@ -1,12 +1,14 @@
 /** The training loop: minimizes the negative ELBO of exactly the map that is coded, on random crops. */
 
 import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { CnfzipError } from '../../codec/error.js';
 import { Kernels } from '../../codec/kernels/kernels.js';
 import { serializeModel } from '../../codec/model.js';
 import { PLAIN_BITS } from '../../codec/tile-codec.js';
 import { type ModelDefinition, multiplyAdds } from '../../models/definition.js';
 import { checkTarget, exists, writeFileAtomic } from '../io/files.js';
+import { loadModel } from '../models.js';
 import { modelCard } from './card.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { learningCurve } from './curve.js';
@@ -83,7 +85,7 @@ export async function train(options: TrainingOptions): Promise<void> {
   }
   const history: History = { runs: [], curve: [] };
   const start = options.resume
-    ? await readCheckpoint(checkpointFile, definition)
+    ? await readCheckpoint(checkpointFile, definition, await averageOf(out, definition))
     : { optimizer: optimizerState(initialize(definition, options.seed)), random: options.seed, history };
   const { optimizer } = start;
   const kernels = await Kernels.create();
@@ -157,6 +159,13 @@ export async function train(options: TrainingOptions): Promise<void> {
   await text(`${folder}${name}.md`, modelCard(name, definition, start.history, heldOut));
   await text(`${folder}${name}.svg`, learningCurve(name, curve));
   log(`${optimizer.steps} steps, ${((before + run.pixels) / 1e9).toFixed(3)} gigapixels: ${out}`);
+}
+
+/** The weights' average that a model file holds. */
+async function averageOf(path: string, definition: ModelDefinition): Promise<Float32Array> {
+  const model = await loadModel(path);
+  if (isDeepStrictEqual(model.definition, definition)) return model.weights;
+  throw new CnfzipError('bad-input', `${path}: it has another model definition`);
 }
 
 function modelName(out: string): string {

@@ -155,9 +155,12 @@ function scaleWindows(from: usize, end: usize, channels: i32, local: usize): voi
     for (let at = from; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), inverse));
     return;
   }
-  const i0 = spread(local, 3, 0, (f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 3) + f32x4.extract_lane(s1, 2) + f32x4.extract_lane(s2, 1)) * share);
-  const i1 = spread(local, 3, 1, (f32x4.extract_lane(s0, 1) + f32x4.extract_lane(s1, 0) + f32x4.extract_lane(s1, 3) + f32x4.extract_lane(s2, 2)) * share);
-  const i2 = spread(local, 3, 2, (f32x4.extract_lane(s0, 2) + f32x4.extract_lane(s1, 1) + f32x4.extract_lane(s2, 0) + f32x4.extract_lane(s2, 3)) * share);
+  const d0 = f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 3) + f32x4.extract_lane(s1, 2) + f32x4.extract_lane(s2, 1);
+  const d1 = f32x4.extract_lane(s0, 1) + f32x4.extract_lane(s1, 0) + f32x4.extract_lane(s1, 3) + f32x4.extract_lane(s2, 2);
+  const d2 = f32x4.extract_lane(s0, 2) + f32x4.extract_lane(s1, 1) + f32x4.extract_lane(s2, 0) + f32x4.extract_lane(s2, 3);
+  const i0 = spread(local, 3, 0, d0 * share);
+  const i1 = spread(local, 3, 1, d1 * share);
+  const i2 = spread(local, 3, 2, d2 * share);
   for (let at = from; at < end; at += 48) {
     v128.store(at, f32x4.mul(v128.load(at), f32x4(i0, i1, i2, i0)));
     v128.store(at, f32x4.mul(v128.load(at, 16), f32x4(i1, i2, i0, i1)), 16);
