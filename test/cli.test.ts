@@ -156,8 +156,8 @@ test('damaged files: one clear line, exit 1, nothing written', () => {
   expectRefusal(['decompress', '-c', 'trailer.cnfz'], /damaged/);
   writeFileSync(join(folder, 'text.cnfz'), 'hello');
   expectRefusal(['decompress', 'text.cnfz'], /text\.cnfz: not a cnfz file/);
-  writeFileSync(join(folder, 'cut.png'), readFileSync(fixture('water-32x32.png')).subarray(0, 900));
-  expectRefusal(['compress', 'cut.png'], /cut\.png: PNG cut short/);
+  writeFileSync(join(folder, 'short.png'), readFileSync(fixture('water-32x32.png')).subarray(0, 900));
+  expectRefusal(['compress', 'short.png'], /short\.png: PNG cut short/);
 });
 
 test('paths that cannot be used: one clear line, exit 1, nothing written', () => {
@@ -196,4 +196,66 @@ test('metadata that is not kept is told only with -v', () => {
   writeFileSync(join(folder, 'm.png'), Buffer.concat([png.subarray(0, 33), text, png.subarray(33)]));
   expect(cnfzip('compress', '-v', 'm.png').stderr).toMatch(/m\.png: warning: metadata is not kept yet: tEXt/);
   expect(cnfzip('compress', '-f', 'm.png').stderr).not.toMatch(/warning/);
+});
+
+test('folders with -r into another folder, with their structure, and back', () => {
+  mkdirSync(join(folder, 'in', 'deep'), { recursive: true });
+  copyFileSync(fixture('tiny-5x3.png'), join(folder, 'in', 'one.png'));
+  copyFileSync(fixture('gray-tiny-3x5.png'), join(folder, 'in', 'deep', 'two.PNG'));
+  expectRefusal(['compress', 'in'], /^cnfzip: in: is a folder \(-r takes the files in it\)$/m);
+  expect(cnfzip('compress', '-q', '-r', 'in', 'a.png', '--output-dir', 'out')).toMatchObject({ status: 0, stderr: '' });
+  expect(readdirSync(join(folder, 'out'), { recursive: true }).sort()).toEqual([
+    'a.cnfz',
+    'deep',
+    join('deep', 'two.cnfz'),
+    'one.cnfz',
+  ]);
+  expect(cnfzip('decompress', '-q', '-r', 'out', '--output-dir', 'back').status).toBe(0);
+  const original = decodePng(readFileSync(fixture('gray-tiny-3x5.png')));
+  expect(decodePng(read(join('back', 'deep', 'two.png')))).toEqual(original);
+});
+
+test('standard input and output', () => {
+  const pipe = (args: string[], input: Uint8Array) =>
+    spawnSync(process.execPath, [MAIN, ...args], { cwd: folder, input });
+  const packed = pipe(['compress', '-q', '-'], read('a.png'));
+  expect(packed).toMatchObject({ status: 0 });
+  const unpacked = pipe(['decompress', '-q', '-'], packed.stdout);
+  expect(decodePng(unpacked.stdout)).toEqual(decodePng(read('a.png')));
+  const broken = pipe(['decompress', '-'], packed.stdout.subarray(0, 40));
+  expect(broken.stderr.toString()).toMatch(/^cnfzip: standard input: [^\n]+\n$/);
+  expect(broken).toMatchObject({ status: 1, stdout: Buffer.alloc(0) });
+});
+
+test('--rm removes inputs, but only those that came through', () => {
+  writeFileSync(join(folder, 'bad.png'), 'no image');
+  expect(cnfzip('compress', '-q', '--rm', 'a.png', 'bad.png').status).toBe(1);
+  expect(files()).toEqual(['a.cnfz', 'b.png', 'bad.png']);
+});
+
+test('levels stand for models; two of them, or a level and a model, are refused', () => {
+  expect(cnfzip('compress', '-q', '-1', 'a.png').status).toBe(0);
+  expect(cnfzip('info', 'a.cnfz').text).toMatch(/\(fast\)/);
+  expect(cnfzip('compress', '-1', '-9', 'b.png')).toMatchObject({ status: 2 });
+  expect(cnfzip('compress', '-1', '--model', 'best', 'b.png')).toMatchObject({ status: 2 });
+  expect(files()).toEqual(['a.cnfz', 'a.png', 'b.png']);
+});
+
+test('--json tells what was done, a line a file', () => {
+  const { text, stderr } = cnfzip('compress', '--json', 'a.png', 'b.png');
+  const [a, b] = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(stderr).toBe('');
+  expect(a).toMatchObject({ input: 'a.png', output: 'a.cnfz', inputBytes: read('a.png').length });
+  expect(b).toMatchObject({ outputBytes: read('b.cnfz').length });
+});
+
+test('without a command files are compressed; -d, -l and -t stand for commands', () => {
+  expect(cnfzip('-q', 'a.png')).toMatchObject({ status: 0, stderr: '' });
+  expect(cnfzip('-l', 'a.cnfz').text).toMatch(/^a\.cnfz: /);
+  expect(cnfzip('-t', 'a.cnfz').text).toMatch(/^a\.cnfz: decodes to a\.png/);
+  expect(cnfzip('-d', '-o', 'copy.png', 'a.cnfz').status).toBe(0);
+  expect(decodePng(read('copy.png'))).toEqual(decodePng(read('a.png')));
 });

@@ -1,31 +1,34 @@
 import type { Command } from 'commander';
-import { CnfzipError, decode, encodePng, type Image } from '../index.js';
-import { readInput } from '../io/files.js';
-import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions, requireOneInput } from './options.js';
-import { openTarget } from './output.js';
+import { decode, encodePng, type Image } from '../index.js';
+import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
 import { Progress } from './progress.js';
-import { count, forEachFile, say } from './report.js';
+import { count, say } from './report.js';
+import { type Job, transformFiles } from './transform.js';
 
 export function addDecompress(program: Command): void {
   const command = program
     .command('decompress')
     .description('decompress .cnfz files: photo.cnfz becomes photo.png, and photo.cnfz is kept')
-    .argument('<file...>', '.cnfz files');
+    .argument('<file...>', '.cnfz files, folders with -r, or - for standard input');
   addOutputOptions(command);
-  addCommonOptions(command).action(async (files: string[], options: OutputOptions) => {
-    requireOneInput(command, files, options);
-    await forEachFile(files, options.verbose, (file) => decompress(file, options));
-  });
+  addCommonOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  cnfzip decompress photo.cnfz                 photo.png beside it
+  cnfzip decompress -r z --output-dir photos   a folder, into another folder
+  cnfzip decompress -c - < photo.cnfz | display -`,
+    )
+    .action(async (files: string[], options: OutputOptions) => {
+      await transformFiles(command, files, options, { from: ['.cnfz'], to: '.png' }, (job) => decompress(job, options));
+    });
 }
 
-async function decompress(file: string, options: OutputOptions): Promise<void> {
-  if (!options.output && !options.stdout && !file.endsWith('.cnfz')) {
-    throw new CnfzipError('usage', 'its name does not end in .cnfz: name the output with -o');
-  }
-  const bytes = await readInput(file);
-  const target = await openTarget(file, '.png', options);
+async function decompress({ input, label, target }: Job, options: OutputOptions): Promise<object> {
+  const bytes = await input();
   const started = performance.now();
-  const progress = new Progress(file, options.quiet);
+  const progress = new Progress(label, options);
   let image: Image;
   try {
     image = await decode(bytes, { ...codingOptions(options), onProgress: progress.update });
@@ -35,10 +38,12 @@ async function decompress(file: string, options: OutputOptions): Promise<void> {
   const seconds = (performance.now() - started) / 1000;
   const png = encodePng(image);
   await target.write(png);
-  if (options.quiet) return;
   const { width, height, channels } = image;
-  say(
-    `${file} -> ${target.name}: ${width} x ${height} ${channels === 1 ? 'gray' : 'RGB'}, ` +
-      `${count(bytes.length)} -> ${count(png.length)} bytes, ${seconds.toFixed(2)} s`,
-  );
+  if (!options.quiet && !options.json) {
+    say(
+      `${label} -> ${target.name}: ${width} x ${height} ${channels === 1 ? 'gray' : 'RGB'}, ` +
+        `${count(bytes.length)} -> ${count(png.length)} bytes, ${seconds.toFixed(2)} s`,
+    );
+  }
+  return { inputBytes: bytes.length, outputBytes: png.length, width, height, channels, seconds };
 }

@@ -2,6 +2,7 @@
 /** The command line. Exit code 0: all went well; 1: a file failed; 2: the command line was wrong. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { withCommand } from './aliases.js';
 import { addCompress } from './compress.js';
 import { addDecompress } from './decompress.js';
 import { addInfo } from './info.js';
@@ -15,6 +16,14 @@ const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: str
 const program = new Command('cnfzip')
   .description('Lossless image compression with a continuous normalizing flow.')
   .version(version)
+  .addHelpText(
+    'after',
+    `
+Without a command, files are compressed; -d decompresses, -t verifies and -l lists them:
+  cnfzip photo.png            photo.cnfz beside it
+  cnfzip -d photo.cnfz        photo.png again
+  cnfzip -t -q *.cnfz         exit code 0 if all are whole`,
+  )
   .showHelpAfterError('(--help shows the usage)')
   .exitOverride();
 
@@ -31,7 +40,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await program.parseAsync();
+  const general = ['-h', '--help', '-V', '--version'];
+  await program.parseAsync(withCommand(process.argv.slice(2), general), { from: 'user' });
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? 0 : 2;

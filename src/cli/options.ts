@@ -7,12 +7,18 @@ export interface CommonOptions {
   model?: string;
   quiet?: boolean;
   verbose?: boolean;
+  /** False: no progress bar. */
+  progress: boolean;
 }
 
 export interface OutputOptions extends CommonOptions {
   output?: string;
   stdout?: boolean;
+  outputDir?: string;
   force?: boolean;
+  recursive?: boolean;
+  rm?: boolean;
+  json?: boolean;
 }
 
 export function addCommonOptions(command: Command): Command {
@@ -20,14 +26,23 @@ export function addCommonOptions(command: Command): Command {
     .option('-T, --threads <n>', 'threads, 1 to 256 (default: as many as the machine runs at once)', parseThreads)
     .option('--model <model>', 'fast, default or best, or the path of a .cnfm file')
     .addOption(new Option('-q, --quiet', 'print nothing but errors').conflicts('verbose'))
-    .option('-v, --verbose', 'print more');
+    .option('-v, --verbose', 'print more')
+    .option('--no-progress', 'draw no progress bar');
 }
 
 export function addOutputOptions(command: Command): Command {
   return command
-    .addOption(new Option('-o, --output <file>', 'write to this file; for one input only').conflicts('stdout'))
-    .option('-c, --stdout', 'write to standard output; for one input only')
-    .option('-f, --force', 'replace existing files, write binary data to a terminal');
+    .addOption(
+      new Option('-o, --output <file>', 'write to this file; for one input only').conflicts(['stdout', 'outputDir']),
+    )
+    .addOption(
+      new Option('-c, --stdout', 'write to standard output; for one input only').conflicts(['outputDir', 'json']),
+    )
+    .option('--output-dir <folder>', 'write into this folder, which is made if need be')
+    .option('-r, --recursive', 'take the files in folders and in those below')
+    .option('-f, --force', 'replace existing files, write binary data to a terminal')
+    .option('--rm', 'remove each input after its result is safely written')
+    .option('--json', 'one JSON object a line and file on standard output');
 }
 
 /** Several results cannot go to one place: a file holds one image. */

@@ -1,5 +1,4 @@
 /** Where a command's result goes: a file beside the input, a named file, or standard output. */
-import { extname } from 'node:path';
 import { CnfzipError } from '../../codec/error.js';
 import { checkTarget, writeFileAtomic } from '../io/files.js';
 import type { OutputOptions } from './options.js';
@@ -13,9 +12,9 @@ export interface Target {
 /**
  * Finds the target and checks that it can be written, before any work is done.
  *
- * @param extension of the result, with the dot: it replaces the input's
+ * @param path of the result, unless the options say standard output
  */
-export async function openTarget(input: string, extension: string, options: OutputOptions): Promise<Target> {
+export async function openTarget(path: string, options: OutputOptions): Promise<Target> {
   const force = options.force ?? false;
   if (options.stdout) {
     if (process.stdout.isTTY && !force) {
@@ -23,7 +22,6 @@ export async function openTarget(input: string, extension: string, options: Outp
     }
     return { name: 'standard output', write: writeStdout };
   }
-  const path = options.output ?? input.slice(0, input.length - extname(input).length) + extension;
   await checkTarget(path, force);
   return { name: path, write: (bytes) => writeFileAtomic(path, bytes, { force }) };
 }

@@ -1,5 +1,7 @@
 /** A progress bar on stderr, only where a person can see it. */
 
+import type { CommonOptions } from './options.js';
+
 const WIDTH = 30;
 
 export class Progress {
@@ -7,9 +9,9 @@ export class Progress {
 
   constructor(
     private readonly label: string,
-    quiet: boolean | undefined,
+    { quiet, progress }: CommonOptions,
   ) {
-    this.shown = process.stderr.isTTY === true && !quiet;
+    this.shown = process.stderr.isTTY === true && progress && !quiet;
     this.update(0);
   }
 

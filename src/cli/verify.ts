@@ -52,7 +52,7 @@ async function listFiles(path: string): Promise<string[]> {
 
 async function verify(file: string, options: VerifyOptions): Promise<void> {
   const bytes = await readInput(file);
-  const progress = new Progress(file, options.quiet);
+  const progress = new Progress(file, options);
   let result: string;
   try {
     result = await (file.toLowerCase().endsWith('.png') ? verifyPng : verifyCnfz)(file, bytes, options, progress);
