@@ -6,7 +6,7 @@ import { CnfzipError } from './error.js';
 import type { Image } from './image.js';
 import { KERNEL_VERSION } from './kernels/kernels.js';
 import type { Model } from './model.js';
-import { type EncodedTile, TileCodec } from './tile-codec.js';
+import { type EncodedTile, TileCodec, type TileShape } from './tile-codec.js';
 import { extractTile, insertTile, type Tile, tileLayout } from './tiles.js';
 
 /** Codes tiles, in this thread or in others. */
@@ -14,8 +14,8 @@ export interface TileCoder {
   /** Tiles that are worth having under way at once, at least 1. */
   readonly concurrency: number;
   /** `samples`: `height * width * channels` integers after colour, interleaved. */
-  encode(samples: Int16Array, width: number, height: number): Promise<EncodedTile>;
-  decode(payload: Uint8Array, width: number, height: number): Promise<Int16Array>;
+  encode(samples: Int32Array, shape: TileShape): Promise<EncodedTile>;
+  decode(payload: Uint8Array, shape: TileShape): Promise<Int32Array>;
 }
 
 export interface CodingOptions {
@@ -62,7 +62,7 @@ export async function encodeImage(image: Image, model: Model, options: CodingOpt
   const payloads: Uint8Array[] = [];
   await forEachTile(tileLayout(width, height), coder.concurrency, options.onProgress, async (tile, i) => {
     const coordinates = forwardColour(extractTile(samples, width, channels, tile), channels);
-    payloads[i] = (await coder.encode(coordinates, tile.width, tile.height)).payload;
+    payloads[i] = (await coder.encode(coordinates, shapeOf(tile))).payload;
   });
   return writeContainer({
     kernelVersion: KERNEL_VERSION,
@@ -98,7 +98,7 @@ export async function decodeImage(
   const coder = options.coder ?? (await localCoder(model));
   const samples = new Uint8Array(width * height * channels);
   await forEachTile(tileLayout(width, height), coder.concurrency, options.onProgress, async (tile, i) => {
-    const coordinates = await coder.decode(container.payloads[i], tile.width, tile.height);
+    const coordinates = await coder.decode(container.payloads[i], shapeOf(tile));
     insertTile(samples, width, channels, tile, inverseColour(coordinates, channels));
   });
   if (crc32(samples) !== container.samplesCrc) {
@@ -155,14 +155,18 @@ function checkImage({ width, height, channels, samples }: Image): void {
   }
 }
 
+function shapeOf({ width, height }: Tile): TileShape {
+  return { width, height, depth: 8 };
+}
+
 async function localCoder(model: Model): Promise<TileCoder> {
   const codec = await TileCodec.create(model);
   // Between tiles the event loop gets a turn, so that a page can show progress.
   const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
   return {
     concurrency: 1,
-    encode: (samples, width, height) => turn().then(() => codec.encode(samples, width, height)),
-    decode: (payload, width, height) => turn().then(() => codec.decode(payload, width, height)),
+    encode: (samples, shape) => turn().then(() => codec.encode(samples, shape)),
+    decode: (payload, shape) => turn().then(() => codec.decode(payload, shape)),
   };
 }
 

@@ -10,8 +10,8 @@
  * @param channels 1 or 3
  * @returns as many integers, interleaved in the same way
  */
-export function forwardColour(samples: Uint8Array, channels: 1 | 3): Int16Array {
-  const out = Int16Array.from(samples);
+export function forwardColour(samples: Uint8Array, channels: 1 | 3): Int32Array {
+  const out = Int32Array.from(samples);
   if (channels === 1) return out;
   for (let i = 0; i < out.length; i += 3) {
     const blue = out[i + 2];
@@ -32,7 +32,7 @@ export function forwardColour(samples: Uint8Array, channels: 1 | 3): Int16Array 
  * @param channels 1 or 3
  * @returns as many samples, 0 .. 255: (R, G, B) or gray
  */
-export function inverseColour(coordinates: Int16Array, channels: 1 | 3): Uint8Array {
+export function inverseColour(coordinates: Int32Array, channels: 1 | 3): Uint8Array {
   const out = new Uint8Array(coordinates.length);
   if (channels === 1) {
     out.set(coordinates);

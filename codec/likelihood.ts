@@ -8,7 +8,7 @@ import { ContextNetwork, type LevelState, type PassState } from './context.js';
 import { ACCUMULATE, Kernels } from './kernels/kernels.js';
 import { type Level, pyramid, sites } from './pyramid.js';
 import { tileTexture } from './texture.js';
-import type { Trace } from './tile-codec.js';
+import type { TileShape, Trace } from './tile-codec.js';
 
 const BYTES = 4;
 
@@ -49,15 +49,14 @@ export class Likelihood {
   }
 
   /**
-   * Negative ELBO in nats of a tile (samples as for `TileCodec.encode`), without what is coded plainly (`PLAIN_BITS`).
+   * Negative ELBO in nats of a tile (samples as for `TileCodec.encode`), without what is coded plainly (`plainBits`).
    *
    * @param dequantization the seed of u's random numbers (an unsigned 32-bit integer), or the trace of an encoder's u
    * @param gradient whether to add the gradient to `gradient()`
    */
   evaluate(
-    samples: Int16Array,
-    width: number,
-    height: number,
+    samples: Int32Array,
+    { width, height, depth }: TileShape,
     dequantization: number | Trace,
     gradient: boolean,
   ): number {
@@ -65,8 +64,9 @@ export class Likelihood {
     const network = this.#network;
     return kernels.scoped(() => {
       const tile = kernels.alloc(samples.length * BYTES);
-      kernels.floats(tile, samples.length).set(samples);
-      network.describe(tileTexture(samples, width, height, this.#definition.channels));
+      kernels.floats(tile, samples.length).set(Float32Array.from(samples, (sample) => sample / 2 ** (depth - 8)));
+      kernels.run.depthOpen(depth);
+      network.describe(tileTexture(samples, width, height, this.#definition.channels, depth));
       const levels = pyramid(height, width);
       const states: LevelState[] = [];
       const gradients: StateGradients[] = [];

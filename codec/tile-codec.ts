@@ -21,15 +21,22 @@ const SEED_WORDS = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 
 const SEED_HIGH = 0x452821e6;
 const SEED_LOW = 0x38d01377;
 
-/** The single pixel at the pyramid's top is coded plainly: each sample as one of 512 values from -256 on. */
-const TOP_RANGE = 512;
-const TOP_OFFSET = 256;
-
-/** Bits that are coded plainly for each channel of a tile: its top sample and its texture. */
-export const PLAIN_BITS = Math.log2(TOP_RANGE) + TEXTURE_VALUES * Math.log2(TEXTURE_LEVELS);
+/** Bits that are coded plainly for each channel of a tile: the sample at the pyramid's top, with its sign, and its texture. */
+export function plainBits(depth: number): number {
+  return depth + 1 + TEXTURE_VALUES * Math.log2(TEXTURE_LEVELS);
+}
 
 /** Room for the stack: more than any sample can cost (escape code, scales at their bounds, no dequantization gain). */
 const MAX_BYTES_PER_SAMPLE = 12;
+
+/** Size of a tile, and what its samples may be. */
+export interface TileShape {
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Bits of a sample before the colour transform, 8 to 16; coordinates lie in -2^depth .. 2^depth - 1. */
+  readonly depth: number;
+}
 
 export interface EncodedTile {
   readonly payload: Uint8Array;
@@ -57,12 +64,11 @@ export class TileCodec {
   }
 
   /**
-   * @param samples height * width * channels integers in -256 .. 255, channels of a pixel side by side
-   * @param width in pixels
+   * @param samples height * width * channels integers, channels of a pixel side by side
    * @param trace if given, receives the dequantization of every site
    */
-  encode(samples: Int16Array, width: number, height: number, trace?: Trace): EncodedTile {
-    return this.#encode([samples], width, height, trace);
+  encode(samples: Int32Array, shape: TileShape, trace?: Trace): EncodedTile {
+    return this.#encode([samples], shape, trace);
   }
 
   /**
@@ -71,26 +77,26 @@ export class TileCodec {
    *
    * @param tiles each as for `encode`
    */
-  encodeSequence(tiles: readonly Int16Array[], width: number, height: number): EncodedTile {
-    return this.#encode(tiles, width, height);
+  encodeSequence(tiles: readonly Int32Array[], shape: TileShape): EncodedTile {
+    return this.#encode(tiles, shape);
   }
 
   /** @throws {CnfzipError} `corrupt` if the payload is not what `encode` makes of a tile of this size */
-  decode(payload: Uint8Array, width: number, height: number): Int16Array {
-    return this.decodeSequence(payload, 1, width, height)[0];
+  decode(payload: Uint8Array, shape: TileShape): Int32Array {
+    return this.decodeSequence(payload, 1, shape)[0];
   }
 
   /** @throws {CnfzipError} `corrupt` if the payload is not what `encodeSequence` makes of `count` tiles of this size */
-  decodeSequence(payload: Uint8Array, count: number, width: number, height: number): Int16Array[] {
+  decodeSequence(payload: Uint8Array, count: number, shape: TileShape): Int32Array[] {
     return this.#kernels.scoped(() => {
       const stack = this.#restore(payload);
-      const tiles = Array.from({ length: count }, () => this.#pop(width, height));
+      const tiles = Array.from({ length: count }, () => this.#pop(shape));
       this.#checkSeed(stack);
       return tiles;
     });
   }
 
-  #encode(tiles: readonly Int16Array[], width: number, height: number, trace?: Trace): EncodedTile {
+  #encode(tiles: readonly Int32Array[], shape: TileShape, trace?: Trace): EncodedTile {
     const kernels = this.#kernels;
     const { run } = kernels;
     return kernels.scoped(() => {
@@ -99,21 +105,23 @@ export class TileCodec {
       const stack = kernels.alloc(capacity);
       kernels.words(stack, SEED_WORDS.length).set(SEED_WORDS);
       run.stackOpen(stack, capacity, SEED_WORDS.length, SEED_HIGH, SEED_LOW);
-      for (const tile of [...tiles].reverse()) this.#push(tile, width, height, trace);
+      for (const tile of [...tiles].reverse()) this.#push(tile, shape, trace);
       if (run.stackFailed()) throw new Error('the stack has left its bounds');
       return this.#payload(stack);
     });
   }
 
-  #push(samples: Int16Array, width: number, height: number, trace: Trace | undefined): void {
+  #push(samples: Int32Array, { width, height, depth }: TileShape, trace: Trace | undefined): void {
     const kernels = this.#kernels;
     const network = this.#network;
     const { run } = kernels;
     const d = this.#channels;
     kernels.scoped(() => {
+      run.depthOpen(depth);
       const tile = kernels.alloc(samples.length * 4);
-      kernels.floats(tile, samples.length).set(samples);
-      const texture = tileTexture(samples, width, height, d);
+      const unit = 2 ** (depth - 8);
+      kernels.floats(tile, samples.length).set(Float32Array.from(samples, (sample) => sample / unit));
+      const texture = tileTexture(samples, width, height, d, depth);
       network.describe(texture);
       const states = this.#contexts(tile, width, height);
       const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
@@ -132,24 +140,26 @@ export class TileCodec {
           if (trace) trace[index][pass] = record;
         }
       }
-      for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + TOP_OFFSET, TOP_RANGE);
+      for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + 2 ** depth, 2 ** (depth + 1));
       for (const level of texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
     });
   }
 
-  #pop(width: number, height: number): Int16Array {
+  #pop({ width, height, depth }: TileShape): Int32Array {
     const kernels = this.#kernels;
     const { run } = kernels;
     const network = this.#network;
     const d = this.#channels;
     return kernels.scoped(() => {
+      run.depthOpen(depth);
+      const unit = 2 ** (depth - 8);
       const size = width * height * d;
       const tile = kernels.alloc(size * 4);
       const texture = new Uint8Array(network.textureSize).map(() => run.popUniform(TEXTURE_LEVELS));
       network.describe(texture);
       for (let k = 0; k < d; k++) {
-        const value = run.popUniform(TOP_RANGE) - TOP_OFFSET;
-        kernels.floats(tile, size)[k] = value;
+        const value = run.popUniform(2 ** (depth + 1)) - 2 ** depth;
+        kernels.floats(tile, size)[k] = value / unit;
       }
       const levels = pyramid(height, width);
       const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
@@ -170,8 +180,8 @@ export class TileCodec {
         }
         coarser = state;
       }
-      const samples = Int16Array.from(kernels.floats(tile, size));
-      const found = tileTexture(samples, width, height, d);
+      const samples = Int32Array.from(kernels.floats(tile, size), (value) => value * unit);
+      const found = tileTexture(samples, width, height, d, depth);
       if (!texture.every((level, i) => level === found[i])) {
         throw new CnfzipError('corrupt', 'corrupt tile: its texture is not the one it tells');
       }

@@ -5,7 +5,7 @@ import { CnfzipError } from '../codec/error.js';
 import type { Image } from '../codec/image.js';
 import { Likelihood } from '../codec/likelihood.js';
 import type { Model } from '../codec/model.js';
-import { PLAIN_BITS, TileCodec, type Trace } from '../codec/tile-codec.js';
+import { plainBits, TileCodec, type Trace } from '../codec/tile-codec.js';
 
 /** Of one image; all in bits. */
 export interface CodeLength {
@@ -28,16 +28,16 @@ export async function codeLength(image: Image, model: Model): Promise<CodeLength
   let [net, elbo, tiles] = [0, 0, 0];
   const coder: TileCoder = {
     concurrency: 1,
-    async encode(samples, width, height) {
+    async encode(samples, shape) {
       const trace: Trace = [];
-      const encoded = codec.encode(samples, width, height, trace);
-      const nats = likelihood.evaluate(samples, width, height, trace, false);
+      const encoded = codec.encode(samples, shape, trace);
+      const nats = likelihood.evaluate(samples, shape, trace, false);
       net += encoded.netBits;
-      elbo += nats / Math.LN2 + PLAIN_BITS * image.channels;
+      elbo += nats / Math.LN2 + plainBits(shape.depth) * image.channels;
       tiles++;
       return encoded;
     },
-    decode: async (payload, width, height) => codec.decode(payload, width, height),
+    decode: async (payload, shape) => codec.decode(payload, shape),
   };
   const bytes = await encodeImage(image, model, { coder });
   const decoded = await decodeImage(bytes, [model], { coder });

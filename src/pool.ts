@@ -3,20 +3,20 @@ import { Worker } from 'node:worker_threads';
 import type { TileCoder } from '../codec/codec.js';
 import { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
 import type { Model } from '../codec/model.js';
-import type { EncodedTile } from '../codec/tile-codec.js';
+import type { EncodedTile, TileShape } from '../codec/tile-codec.js';
 
 type Work =
-  | { kind: 'encode'; samples: Int16Array; width: number; height: number }
-  | { kind: 'decode'; payload: Uint8Array; width: number; height: number };
+  | { kind: 'encode'; samples: Int32Array; shape: TileShape }
+  | { kind: 'decode'; payload: Uint8Array; shape: TileShape };
 
 export type TileTask = Work & { id: number };
 
 export type TileReply =
-  | { id: number; result: EncodedTile | Int16Array; failure?: undefined }
+  | { id: number; result: EncodedTile | Int32Array; failure?: undefined }
   | { id: number; failure: { code?: CnfzipErrorCode; message: string } };
 
 interface Waiting {
-  resolve(result: EncodedTile | Int16Array): void;
+  resolve(result: EncodedTile | Int32Array): void;
   reject(error: Error): void;
 }
 
@@ -32,7 +32,7 @@ class PoolWorker {
     this.worker.on('exit', () => this.fail(new Error('a worker thread ended too early')));
   }
 
-  run(task: TileTask, transfer: ArrayBuffer): Promise<EncodedTile | Int16Array> {
+  run(task: TileTask, transfer: ArrayBuffer): Promise<EncodedTile | Int32Array> {
     if (this.broken) return Promise.reject(this.broken);
     return new Promise((resolve, reject) => {
       this.waiting.set(task.id, { resolve, reject });
@@ -71,13 +71,13 @@ export class WorkerPool implements TileCoder {
     this.workers = Array.from({ length: threads }, () => new PoolWorker(model));
   }
 
-  async encode(samples: Int16Array, width: number, height: number): Promise<EncodedTile> {
-    return (await this.run({ kind: 'encode', samples: samples.slice(), width, height })) as EncodedTile;
+  async encode(samples: Int32Array, shape: TileShape): Promise<EncodedTile> {
+    return (await this.run({ kind: 'encode', samples: samples.slice(), shape })) as EncodedTile;
   }
 
-  async decode(payload: Uint8Array, width: number, height: number): Promise<Int16Array> {
+  async decode(payload: Uint8Array, shape: TileShape): Promise<Int32Array> {
     // A copy that owns its memory: `slice` of a Buffer would be a view of the whole file.
-    return (await this.run({ kind: 'decode', payload: new Uint8Array(payload), width, height })) as Int16Array;
+    return (await this.run({ kind: 'decode', payload: new Uint8Array(payload), shape })) as Int32Array;
   }
 
   /** Ends the threads; work under way fails. */
@@ -85,7 +85,7 @@ export class WorkerPool implements TileCoder {
     await Promise.all(this.workers.map((worker) => worker.close()));
   }
 
-  private run(work: Work): Promise<EncodedTile | Int16Array> {
+  private run(work: Work): Promise<EncodedTile | Int32Array> {
     const idlest = this.workers.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
     const { buffer } = work.kind === 'encode' ? work.samples : work.payload;
     return idlest.run({ ...work, id: this.tasks++ }, buffer as ArrayBuffer);

@@ -26,10 +26,10 @@ parentPort!.on('message', async (task: TileTask) => {
 /** Results are copied: the codec's may lie in the memory of its WebAssembly instance, which cannot be transferred. */
 function run(codec: TileCodec, task: TileTask) {
   if (task.kind === 'encode') {
-    const encoded = codec.encode(task.samples, task.width, task.height);
+    const encoded = codec.encode(task.samples, task.shape);
     const payload = encoded.payload.slice();
     return { result: { ...encoded, payload }, buffer: payload.buffer as ArrayBuffer };
   }
-  const samples = codec.decode(task.payload, task.width, task.height).slice();
+  const samples = codec.decode(task.payload, task.shape).slice();
   return { result: samples, buffer: samples.buffer as ArrayBuffer };
 }

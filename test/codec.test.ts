@@ -22,8 +22,8 @@ async function sharedCoder(): Promise<TileCoder> {
   const codec = await TileCodec.create(modelOf(3));
   return {
     concurrency: 1,
-    encode: async (samples, width, height) => codec.encode(samples, width, height),
-    decode: async (payload, width, height) => codec.decode(payload, width, height),
+    encode: async (samples, shape) => codec.encode(samples, shape),
+    decode: async (payload, shape) => codec.decode(payload, shape),
   };
 }
 
@@ -34,7 +34,7 @@ class RawCoder implements TileCoder {
 
   constructor(readonly concurrency: number) {}
 
-  async encode(samples: Int16Array) {
+  async encode(samples: Int32Array) {
     await this.turn();
     const payload = new Uint8Array(samples.buffer);
     return { payload, netBits: 8 * payload.length };
@@ -42,7 +42,7 @@ class RawCoder implements TileCoder {
 
   async decode(payload: Uint8Array) {
     await this.turn();
-    return new Int16Array(payload.slice().buffer);
+    return new Int32Array(payload.slice().buffer);
   }
 
   private async turn() {
@@ -172,5 +172,5 @@ test('the raw coder gets what forwardColour makes', async () => {
   const original = image(4, 2, 3);
   const bytes = await encodeImage(original, modelOf(3), { coder: new RawCoder(1) });
   const payload = bytes.slice(17 + 4 + 1, -8);
-  expect(new Int16Array(payload.buffer)).toEqual(forwardColour(original.samples, 3));
+  expect(new Int32Array(payload.buffer)).toEqual(forwardColour(original.samples, 3));
 });

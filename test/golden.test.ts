@@ -57,10 +57,11 @@ function checksum(array: ArrayBufferView): string {
 
 const WIDTH = 37;
 const HEIGHT = 26;
+const SHAPE = { width: WIDTH, height: HEIGHT, depth: 8 };
 
-function samplesOf(channels: number): Int16Array {
+function samplesOf(channels: number): Int32Array {
   const random = randomIntegers(3);
-  return Int16Array.from({ length: WIDTH * HEIGHT * channels }, (_, i) => {
+  return Int32Array.from({ length: WIDTH * HEIGHT * channels }, (_, i) => {
     const x = Math.floor(i / channels) % WIDTH;
     return i % channels === 0 ? 3 * x + random(20) : random(15) - 40;
   });
@@ -70,11 +71,11 @@ test.each(Object.entries(definitions))('a %s tile: payload, likelihood and gradi
   const weights = dyadic(parameterCount(definition), 5, 0.25);
   const samples = samplesOf(definition.channels);
   const codec = await TileCodec.create({ name, hash: '', definition, weights });
-  const { payload } = codec.encode(samples, WIDTH, HEIGHT);
-  expect(codec.decode(payload, WIDTH, HEIGHT)).toEqual(samples);
+  const { payload } = codec.encode(samples, SHAPE);
+  expect(codec.decode(payload, SHAPE)).toEqual(samples);
   const likelihood = await Likelihood.create(definition);
   likelihood.load(weights);
-  const nats = likelihood.evaluate(samples, WIDTH, HEIGHT, 9, true);
+  const nats = likelihood.evaluate(samples, SHAPE, 9, true);
   const results = {
     payload: checksum(payload),
     nats: checksum(Float64Array.of(nats)),

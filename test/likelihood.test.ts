@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { forwardColour } from '../codec/colour.js';
 import { Likelihood } from '../codec/likelihood.js';
-import { PLAIN_BITS, TileCodec, type Trace } from '../codec/tile-codec.js';
+import { plainBits, TileCodec, type Trace } from '../codec/tile-codec.js';
 import { type ModelDefinition, parameters } from '../models/definition.js';
 import { decodePng } from '../src/index.js';
 import { modelForEncoding } from '../src/models.js';
@@ -26,11 +26,12 @@ test.each([
   const model = await modelForEncoding(channels);
   const codec = await TileCodec.create(model);
   const trace: Trace = [];
-  const { netBits } = codec.encode(tile, columns, height, trace);
+  const shape = { width: columns, height, depth: 8 };
+  const { netBits } = codec.encode(tile, shape, trace);
   const likelihood = await Likelihood.create(model.definition);
   likelihood.load(model.weights);
   const bits = (dequantization: number | Trace) =>
-    likelihood.evaluate(tile, columns, height, dequantization, false) / Math.LN2 + PLAIN_BITS * channels;
+    likelihood.evaluate(tile, shape, dequantization, false) / Math.LN2 + plainBits(8) * channels;
   expect(Math.abs(netBits / bits(trace) - 1)).toBeLessThan(1e-3);
   // With other random numbers it is the same bound, up to the noise of sampling u.
   expect(Math.abs(netBits / bits(1) - 1)).toBeLessThan(5e-3);
@@ -52,14 +53,14 @@ test.each([1, 3] as const)('%i channels: the gradient is that of finite differen
   };
   const random = randomIntegers(1);
   const weights = initialize(definition, 2).map((w) => w + (random(2001) / 1000 - 1) * 0.05);
-  const samples = Int16Array.from({ length: 9 * 11 * channels }, (_, i) => 60 + ((i / channels) % 11) + random(4));
+  const samples = Int32Array.from({ length: 9 * 11 * channels }, (_, i) => 60 + ((i / channels) % 11) + random(4));
   const likelihood = await Likelihood.create(definition);
   const loss = (values: Float32Array) => {
     likelihood.load(values);
-    return likelihood.evaluate(samples, 11, 9, 5, false);
+    return likelihood.evaluate(samples, { width: 11, height: 9, depth: 8 }, 5, false);
   };
   likelihood.load(weights);
-  likelihood.evaluate(samples, 11, 9, 5, true);
+  likelihood.evaluate(samples, { width: 11, height: 9, depth: 8 }, 5, true);
   const gradient = likelihood.gradient().slice();
   for (const { name, offset, size } of parameters(definition)) {
     if (size === 0) continue;
@@ -80,12 +81,12 @@ test.each([1, 3] as const)('%i channels: the gradient is that of finite differen
 test('gradients add up over the tiles since the weights were loaded', async () => {
   const { definition, weights } = await modelForEncoding(1);
   const random = randomIntegers(8);
-  const samples = Int16Array.from({ length: 16 * 16 }, () => 100 + random(9));
+  const samples = Int32Array.from({ length: 16 * 16 }, () => 100 + random(9));
   const likelihood = await Likelihood.create(definition);
   likelihood.load(weights);
-  likelihood.evaluate(samples, 16, 16, 1, true);
+  likelihood.evaluate(samples, { width: 16, height: 16, depth: 8 }, 1, true);
   const once = likelihood.gradient().slice();
-  likelihood.evaluate(samples, 16, 16, 1, true);
+  likelihood.evaluate(samples, { width: 16, height: 16, depth: 8 }, 1, true);
   const twice = likelihood.gradient();
   const difference = Math.hypot(...once.map((g, i) => twice[i] - 2 * g)) / Math.hypot(...twice);
   expect(difference).toBeLessThan(1e-5);

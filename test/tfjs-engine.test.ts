@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { Likelihood } from '../codec/likelihood.js';
 import { type ModelDefinition, parameters } from '../models/definition.js';
 import { selectBackend } from '../src/train/backend.js';
-import type { Crop } from '../src/train/dataset.js';
+import { type Crop, cropShape } from '../src/train/dataset.js';
 import { cropSeed } from '../src/train/engine.js';
 import { initialize } from '../src/train/initialize.js';
 import { Random } from '../src/train/random.js';
@@ -27,9 +27,9 @@ function perturbed(definition: ModelDefinition, seed = 3): Float32Array {
 }
 
 /** A smooth image with noise and an edge, as the flow codes it. */
-function samplesOf(height: number, width: number, channels: number, seed: number): Int16Array {
+function samplesOf(height: number, width: number, channels: number, seed: number): Int32Array {
   const random = new Random(seed);
-  const samples = new Int16Array(height * width * channels);
+  const samples = new Int32Array(height * width * channels);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       for (let c = 0; c < channels; c++) {
@@ -76,8 +76,8 @@ describe.each(Object.entries(DEFINITIONS))('TensorFlow.js engine, %s', (_, defin
     const likelihood = await Likelihood.create(definition);
     likelihood.load(weights);
     let expected = 0;
-    for (const [i, { side, samples }] of crops.entries()) {
-      expected += likelihood.evaluate(samples, side, side, cropSeed(seed, i), true);
+    for (const [i, crop] of crops.entries()) {
+      expected += likelihood.evaluate(crop.samples, cropShape(crop), cropSeed(seed, i), true);
     }
     expect(Math.abs(nats / expected - 1)).toBeLessThan(1e-6);
     expectGradient(definition, gradient, likelihood.gradient());
@@ -94,7 +94,7 @@ describe.each(Object.entries(DEFINITIONS))('TensorFlow.js engine, %s', (_, defin
       const samples = samplesOf(height, width, definition.channels, 5);
       const { nats, gradient } = await engine.evaluateTiles(weights, [{ samples, seed: 77 }], height, width, true);
       likelihood.load(weights);
-      const expected = likelihood.evaluate(samples, width, height, 77, true);
+      const expected = likelihood.evaluate(samples, { width, height, depth: 8 }, 77, true);
       expect(Math.abs(nats / expected - 1)).toBeLessThan(1e-6);
       expect(distance(gradient, likelihood.gradient()) / norm(gradient)).toBeLessThan(1e-4);
     }

@@ -7,9 +7,11 @@ import { randomBytes, randomIntegers } from './random-bytes.js';
 const model = await modelForEncoding(3);
 const codec = await TileCodec.create(model);
 
-function decoded(payload: Uint8Array, width: number, height: number): Int16Array | CnfzipError {
+const shapeOf = (width: number, height: number) => ({ width, height, depth: 8 });
+
+function decoded(payload: Uint8Array, width: number, height: number): Int32Array | CnfzipError {
   try {
-    return codec.decode(payload, width, height);
+    return codec.decode(payload, shapeOf(width, height));
   } catch (error) {
     if (error instanceof CnfzipError && error.code === 'corrupt') return error;
     throw error;
@@ -19,8 +21,8 @@ function decoded(payload: Uint8Array, width: number, height: number): Int16Array
 test('forged payloads, which no checksum has met: refused, and the codec stays sound', () => {
   const random = randomIntegers(1);
   const [width, height] = [23, 17];
-  const samples = Int16Array.from({ length: width * height * 3 }, () => random(90) - 30);
-  const { payload } = codec.encode(samples, width, height);
+  const samples = Int32Array.from({ length: width * height * 3 }, () => random(90) - 30);
+  const { payload } = codec.encode(samples, shapeOf(width, height));
   let refused = 0;
   for (let i = 0; i < 150; i++) {
     const forged = i % 3 === 0 ? randomBytes(1 + 4 * random(300) + 8, i) : payload.slice();
@@ -30,7 +32,7 @@ test('forged payloads, which no checksum has met: refused, and the codec stays s
     const result = decoded(cut, width, height);
     if (result instanceof CnfzipError) refused++;
     else expect(result).not.toEqual(samples);
-    if (i % 25 === 0) expect(codec.decode(payload, width, height)).toEqual(samples);
+    if (i % 25 === 0) expect(codec.decode(payload, shapeOf(width, height))).toEqual(samples);
   }
   // The seed at the stack's end gives nearly all of them away; the checksum of the samples does the rest.
   expect(refused).toBeGreaterThan(145);
@@ -42,9 +44,9 @@ test('a model whose outputs overflow to infinities and NaN still codes exactly',
   for (const size of [1e10, 1e30]) {
     const weights = model.weights.map(() => (random(2) ? size : -size));
     const wild = await TileCodec.create({ name: 'wild', hash: '', definition, weights });
-    const samples = Int16Array.from({ length: 19 * 21 * 3 }, () => random(511) - 255);
-    const { payload } = wild.encode(samples, 19, 21);
-    expect(wild.decode(payload, 19, 21)).toEqual(samples);
+    const samples = Int32Array.from({ length: 19 * 21 * 3 }, () => random(511) - 255);
+    const { payload } = wild.encode(samples, shapeOf(19, 21));
+    expect(wild.decode(payload, shapeOf(19, 21))).toEqual(samples);
   }
 });
 
@@ -55,12 +57,12 @@ test('samples at the ends of their range and noise without any structure come ba
     [33, 40],
     [128, 128],
   ]) {
-    const extremes = Int16Array.from({ length: width * height * 3 }, () => (random(2) ? 255 : -255));
-    const noise = Int16Array.from({ length: width * height * 3 }, () => random(511) - 255);
-    const flat = new Int16Array(width * height * 3).fill(-255);
+    const extremes = Int32Array.from({ length: width * height * 3 }, () => (random(2) ? 255 : -255));
+    const noise = Int32Array.from({ length: width * height * 3 }, () => random(511) - 255);
+    const flat = new Int32Array(width * height * 3).fill(-255);
     for (const samples of [extremes, noise, flat]) {
-      const { payload, netBits } = codec.encode(samples, width, height);
-      expect(codec.decode(payload, width, height)).toEqual(samples);
+      const { payload, netBits } = codec.encode(samples, shapeOf(width, height));
+      expect(codec.decode(payload, shapeOf(width, height))).toEqual(samples);
       expect(Math.abs(8 * payload.length - netBits)).toBeLessThan(64 * 8);
     }
   }
@@ -70,11 +72,30 @@ test('a sequence of tiles on one stack comes back, and costs less than the tiles
   const random = randomIntegers(7);
   const [width, height] = [21, 16];
   const tiles = Array.from({ length: 12 }, (_, t) =>
-    Int16Array.from({ length: width * height * 3 }, (_, i) => (i % 3 === 0 ? 100 + 3 * t : 0) + random(9)),
+    Int32Array.from({ length: width * height * 3 }, (_, i) => (i % 3 === 0 ? 100 + 3 * t : 0) + random(9)),
   );
-  const { payload } = codec.encodeSequence(tiles, width, height);
-  expect(codec.decodeSequence(payload, tiles.length, width, height)).toEqual(tiles);
-  const alone = tiles.reduce((sum, tile) => sum + codec.encode(tile, width, height).payload.length, 0);
+  const { payload } = codec.encodeSequence(tiles, shapeOf(width, height));
+  expect(codec.decodeSequence(payload, tiles.length, shapeOf(width, height))).toEqual(tiles);
+  const alone = tiles.reduce((sum, tile) => sum + codec.encode(tile, shapeOf(width, height)).payload.length, 0);
   expect(payload.length).toBeLessThan(alone - 8 * tiles.length);
-  expect(() => codec.decodeSequence(payload, tiles.length - 1, width, height)).toThrow(CnfzipError);
+  expect(() => codec.decodeSequence(payload, tiles.length - 1, shapeOf(width, height))).toThrow(CnfzipError);
+});
+
+test.each([9, 10, 12, 14, 16])('samples of %i bits come back, each bit more costing a bit', (depth) => {
+  const random = randomIntegers(depth);
+  const [width, height] = [40, 33];
+  const finer = 2 ** (depth - 8);
+  const noise = () => Math.floor((random(1 << 16) / 65536) * 12 * finer);
+  const samples = Int32Array.from({ length: width * height * 3 }, (_, i) => (i % 3 === 0 ? 100 * finer : 0) + noise());
+  const shape = { width, height, depth };
+  const { payload, netBits } = codec.encode(samples, shape);
+  expect(codec.decode(payload, shape)).toEqual(samples);
+  const plain = codec.encode(
+    samples.map((sample) => Math.floor(sample / finer)),
+    { width, height, depth: 8 },
+  );
+  const difference = (netBits - plain.netBits) / samples.length;
+  expect(Math.abs(difference - (depth - 8))).toBeLessThan(0.05);
+  const extremes = samples.map(() => (random(2) ? 1 : -1) * (2 ** depth - 1));
+  expect(codec.decode(codec.encode(extremes, shape).payload, shape)).toEqual(extremes);
 });

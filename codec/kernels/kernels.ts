@@ -138,6 +138,7 @@ export interface KernelExports {
     parameters: number,
     gradients: number,
   ): void;
+  depthOpen(depth: number): void;
   encodeRow(head: number, headSize: number, x: number, locals: number, columns: number, trace: number): void;
   decodeRow(head: number, headSize: number, x: number, locals: number, columns: number): void;
   flowSite(row: number, y: number, locals: number, forward: boolean): void;

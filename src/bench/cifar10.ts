@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import { decodeImage, encodeImage, type TileCoder } from '../../codec/codec.js';
 import { forwardColour } from '../../codec/colour.js';
 import { Likelihood } from '../../codec/likelihood.js';
-import { PLAIN_BITS, TileCodec } from '../../codec/tile-codec.js';
+import { plainBits, TileCodec } from '../../codec/tile-codec.js';
 import { readPng } from '../index.js';
 import { loadModel } from '../models.js';
 
@@ -70,14 +70,15 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
     }
     return forwardColour(image.samples as Uint8Array, channels);
   });
+  const shape = { width, height, depth: 8 };
   const samples = images.length * width * height * channels;
   const report = (what: string, bits: number) =>
     console.log(`${what}: ${(bits / samples).toFixed(4)} bits per dimension`);
 
   await rm(out, { force: true });
-  await writeFile(out, codec.encodeSequence(tiles, width, height).payload);
+  await writeFile(out, codec.encodeSequence(tiles, shape).payload);
   const stream = await readFile(out);
-  const decoded = codec.decodeSequence(stream, tiles.length, width, height);
+  const decoded = codec.decodeSequence(stream, tiles.length, shape);
   if (!tiles.every((tile, i) => tile.every((value, j) => value === decoded[i][j])))
     throw new Error('the stream differs');
   console.log(`${files.length} images of ${width} x ${height}, all decoded and compared; model ${model.name}`);
@@ -85,8 +86,8 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
 
   const coder: TileCoder = {
     concurrency: 1,
-    encode: async (tile) => codec.encode(tile, width, height),
-    decode: async (payload) => codec.decode(payload, width, height),
+    encode: async (tile) => codec.encode(tile, shape),
+    decode: async (payload) => codec.decode(payload, shape),
   };
   let bytes = 0;
   for (const image of images) {
@@ -98,6 +99,6 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
   report(`single files, ${bytes} bytes`, 8 * bytes);
 
   let nats = 0;
-  for (const [i, tile] of tiles.entries()) nats += likelihood.evaluate(tile, width, height, i, false);
-  report('negative ELBO', nats / Math.LN2 + PLAIN_BITS * channels * tiles.length);
+  for (const [i, tile] of tiles.entries()) nats += likelihood.evaluate(tile, shape, i, false);
+  report('negative ELBO', nats / Math.LN2 + plainBits(shape.depth) * channels * tiles.length);
 }

@@ -61,7 +61,7 @@ async function cropsPerSecond(definition: ModelDefinition, threads: number, batc
   const random = new Random(1);
   const crops: Crop[] = Array.from({ length: batch }, () => ({
     side: SIDE,
-    samples: Int16Array.from({ length: SIDE ** 2 * definition.channels }, () => random.below(64)),
+    samples: Int32Array.from({ length: SIDE ** 2 * definition.channels }, () => random.below(64)),
   }));
   const weights = initialize(definition, 1);
   await engine.evaluate(weights, crops, 1, true);

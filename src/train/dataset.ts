@@ -6,12 +6,18 @@ import sharp from 'sharp';
 import { forwardColour } from '../../codec/colour.js';
 import { CnfzipError } from '../../codec/error.js';
 import type { Image } from '../../codec/image.js';
+import type { TileShape } from '../../codec/tile-codec.js';
 import type { Random } from './random.js';
 
 /** A square piece of an image as the flow codes it: side * side * channels integers after the colour transform. */
 export interface Crop {
   readonly side: number;
-  readonly samples: Int16Array;
+  readonly samples: Int32Array;
+}
+
+/** What a crop is to the codec: training images have 8 bits. */
+export function cropShape({ side }: Crop): TileShape {
+  return { width: side, height: side, depth: 8 };
 }
 
 const EXTENSIONS = /\.(png|webp|tiff?)$/i;

@@ -1,6 +1,7 @@
 /** A thread of the kernel engine. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Likelihood } from '../../codec/likelihood.js';
+import { cropShape } from './dataset.js';
 import type { KernelTask, KernelWorkerData } from './kernel-engine.js';
 
 const { definition, weights, gradient } = workerData as KernelWorkerData;
@@ -10,8 +11,8 @@ parentPort!.on('message', async (task: KernelTask) => {
   const model = await likelihood;
   model.load(weights);
   let nats = 0;
-  for (const [i, { samples, side }] of task.crops.entries()) {
-    nats += model.evaluate(samples, side, side, task.seeds[i], task.gradient);
+  for (const [i, crop] of task.crops.entries()) {
+    nats += model.evaluate(crop.samples, cropShape(crop), task.seeds[i], task.gradient);
   }
   gradient.set(model.gradient());
   parentPort!.postMessage(nats);

@@ -5,14 +5,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { CnfzipError } from '../../codec/error.js';
 import { Kernels } from '../../codec/kernels/kernels.js';
 import { serializeModel } from '../../codec/model.js';
-import { PLAIN_BITS } from '../../codec/tile-codec.js';
+import { plainBits } from '../../codec/tile-codec.js';
 import { type ModelDefinition, multiplyAdds } from '../../models/definition.js';
 import { checkTarget, exists, writeFileAtomic } from '../io/files.js';
 import { loadModel } from '../models.js';
 import { modelCard } from './card.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { learningCurve } from './curve.js';
-import { type Augmentation, type Crop, ImagePool, listImages, validationCrops } from './dataset.js';
+import { type Augmentation, type Crop, cropShape, ImagePool, listImages, validationCrops } from './dataset.js';
 import type { Engine } from './engine.js';
 import type { History, Run } from './history.js';
 import { initialize } from './initialize.js';
@@ -62,7 +62,10 @@ function learningRate(step: number, { rate, steps }: TrainingOptions): number {
 /** Mean bits per sample of crops under a model, what is coded plainly included, their dequantization drawn with a fixed seed. */
 export async function bitsPerSample(engine: Engine, weights: Float32Array, crops: readonly Crop[]): Promise<number> {
   const { nats } = await engine.evaluate(weights, crops, 1, false);
-  const plain = PLAIN_BITS * crops.reduce((sum, { samples, side }) => sum + samples.length / side ** 2, 0);
+  const plain = crops.reduce(
+    (sum, crop) => sum + plainBits(cropShape(crop).depth) * (crop.samples.length / crop.side ** 2),
+    0,
+  );
   return (nats / Math.LN2 + plain) / samplesOf(crops);
 }
 

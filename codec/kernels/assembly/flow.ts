@@ -2,12 +2,11 @@
 // from the stack (modular scale: Zhang et al., iFlow, 2021); it costs SCALE_BITS - log2 R bits, minus its log-determinant.
 
 import { alpha, beta, channels, coordinate, fieldAt, sweeps } from './field';
-import { Y_UNIT, Z_UNIT } from './grids';
+import { fineness, normalBits, SCALE_BITS, Y_UNIT, Z_UNIT } from './grids';
 import { bounded, exp, phi } from './math';
 import { projectionIndex, raw, SHEAR_BOUND, shearIndex, siteLogScale, siteMean } from './site';
 import { popBits, popUniform, pushBits, pushUniform } from './stack';
 
-const SCALE_BITS: u32 = 12;
 const SCALE_UNIT: f32 = 4096;
 
 /** Sites are coded in groups that go through the flow step by step together: their fields are independent work. */
@@ -45,17 +44,17 @@ function toInteger(x: f32): i32 {
   return <i32>nearest<f32>(x);
 }
 
-/** z <- floor(z R / 2^SCALE_BITS), dithered by a remainder from the stack. */
+/** z <- floor(z R / 2^bits), dithered by a remainder from the stack. */
 @inline
-function scaleForward(z: i32, range: u32): i32 {
+function scaleForward(z: i32, range: u32, bits: u32): i32 {
   const v = <i64>z * <i64>range + <i64>popUniform(range);
-  pushBits(<u32>v & ((1 << SCALE_BITS) - 1), SCALE_BITS);
-  return <i32>(v >> SCALE_BITS);
+  pushBits(<u32>v & ((1 << bits) - 1), bits);
+  return <i32>(v >> bits);
 }
 
 @inline
-function scaleBackward(z: i32, range: u32): i32 {
-  const v = ((<i64>z) << SCALE_BITS) + <i64>popBits(SCALE_BITS);
+function scaleBackward(z: i32, range: u32, bits: u32): i32 {
+  const v = ((<i64>z) << bits) + <i64>popBits(bits);
   let quotient = v / <i64>range;
   let remainder = v - quotient * <i64>range;
   if (remainder < 0) {
@@ -72,12 +71,14 @@ export function normalise(row: usize, s: i32, k: i32, local: usize): void {
   const slot = slotOf(s, k);
   const mean = siteMean(row, local, k);
   const logScale = siteLogScale(row, local, k);
-  const whole = floor<f32>(mean);
-  const range = nearest<f32>(SCALE_UNIT * (Z_UNIT / Y_UNIT) * exp(-logScale));
+  const unit = <f32>(1 << normalBits);
+  const location = mean * fineness;
+  const whole = floor<f32>(location);
+  const range = nearest<f32>(((unit * (Z_UNIT / Y_UNIT)) / fineness) * exp(-logScale));
   store<i32>(origins + slot, <i32>whole);
   // At least 1 even where a model's outputs are no numbers: the map stays a bijection.
   store<i32>(scales + slot, max<i32>(<i32>range, 1));
-  store<i32>(shifts + slot, toInteger(((mean - whole) * Y_UNIT * range) / SCALE_UNIT));
+  store<i32>(shifts + slot, toInteger(((location - whole) * Y_UNIT * range) / unit));
 }
 
 /** Shift of site s's coordinate k by the linear form of the coordinates before it. */
@@ -107,7 +108,7 @@ export function flowForward(rows: usize, rowStride: usize, sites: i32): void {
   for (let k: i32 = 0; k < channels; k++) {
     for (let s: i32 = sites - 1; s >= 0; s--) {
       const slot = slotOf(s, k);
-      setState(slot, scaleForward(getState(slot), load<u32>(scales + slot)) - load<i32>(shifts + slot));
+      setState(slot, scaleForward(getState(slot), load<u32>(scales + slot), normalBits) - load<i32>(shifts + slot));
     }
   }
   for (let s: i32 = 0; s < sites; s++) {
@@ -122,7 +123,7 @@ export function flowForward(rows: usize, rowStride: usize, sites: i32): void {
       for (let s: i32 = sites - 1; s >= 0; s--) {
         const range = load<u32>(stepScales + (<usize>s << 2));
         const shift = load<i32>(stepShifts + (<usize>s << 2));
-        setState(slotOf(s, k), scaleForward(getState(slotOf(s, k)), range) + shift);
+        setState(slotOf(s, k), scaleForward(getState(slotOf(s, k)), range, SCALE_BITS) + shift);
       }
     }
   }
@@ -136,7 +137,7 @@ export function flowBackward(rows: usize, rowStride: usize, sites: i32): void {
       for (let s: i32 = 0; s < sites; s++) {
         const range = load<u32>(stepScales + (<usize>s << 2));
         const shift = load<i32>(stepShifts + (<usize>s << 2));
-        setState(slotOf(s, k), scaleBackward(getState(slotOf(s, k)) - shift, range));
+        setState(slotOf(s, k), scaleBackward(getState(slotOf(s, k)) - shift, range, SCALE_BITS));
       }
     }
   }
@@ -148,7 +149,7 @@ export function flowBackward(rows: usize, rowStride: usize, sites: i32): void {
   for (let k: i32 = channels - 1; k >= 0; k--) {
     for (let s: i32 = 0; s < sites; s++) {
       const slot = slotOf(s, k);
-      setState(slot, scaleBackward(getState(slot) + load<i32>(shifts + slot), load<u32>(scales + slot)));
+      setState(slot, scaleBackward(getState(slot) + load<i32>(shifts + slot), load<u32>(scales + slot), normalBits));
     }
   }
 }

@@ -16,6 +16,7 @@ export {
 export { depthwise, depthwiseGradient } from './depthwise';
 export { fieldOpen } from './field';
 export { flowSite } from './flow';
+export { depthOpen } from './grids';
 export { collectCarry, extendLattice, features, mergeLattice, splitLattice, spreadCarry } from './lattice';
 export { lossRow } from './loss';
 export {

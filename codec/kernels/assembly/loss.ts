@@ -3,6 +3,7 @@
 
 import { BASE_SHARE, FLOOR_DENSITY, TAIL_DENSITY, WINDOW } from './base';
 import { alpha, beta, channels, coordinate, fieldAt, fieldGradient, mixtures, sweeps } from './field';
+import { fineness } from './grids';
 import { bounded, boundedSlope, exp, log, phi, phiSlope, sigmoid, softplus } from './math';
 import {
   BIN_CENTRE_BOUND,
@@ -120,23 +121,24 @@ function dequantize(row: usize, k: i32, sample: f32, mean: f32, logScale: f32, e
     uByD = uByA - uByD;
     u = 1 - u;
   }
-  // start = (x - mean) width - centre e^-offset; width = e^(-logScale - offset).
+  // start = (x - mean) width fineness - centre e^-offset; width = e^(-logScale - offset).
   const offset = raw(row, 3 * channels + k);
   const offsetSlope = boundedSlope(offset, BIN_LOG_SCALE_BOUND);
   const shrink = exp(-bounded(offset, BIN_LOG_SCALE_BOUND));
   const centre = raw(row, 2 * channels + k);
   const startByCentre = -shrink * boundedSlope(centre, BIN_CENTRE_BOUND);
-  const startByLogScale = -(sample - mean) * width;
-  const start = (sample - mean) * width - bounded(centre, BIN_CENTRE_BOUND) * shrink;
-  set(uByMean, k, -uByA * width);
-  set(qByMean, k, -qByA * width);
+  const inverse = width * fineness;
+  const startByLogScale = -(sample - mean) * inverse;
+  const start = (sample - mean) * inverse - bounded(centre, BIN_CENTRE_BOUND) * shrink;
+  set(uByMean, k, -uByA * inverse);
+  set(qByMean, k, -qByA * inverse);
   set(uByLogScale, k, uByA * startByLogScale - uByD * width);
   set(qByLogScale, k, qByA * startByLogScale - qByD * width);
   set(uByCentre, k, uByA * startByCentre);
   set(qByCentre, k, qByA * startByCentre);
   set(uByOffset, k, -(uByA * start + uByD * width) * offsetSlope);
   set(qByOffset, k, -(qByA * start + qByD * width) * offsetSlope);
-  drawn = u;
+  drawn = u / fineness;
   return logQ;
 }
 
@@ -202,7 +204,7 @@ function siteLoss(
     const logScale = siteLogScale(row, local, k);
     const sample = get(x, k);
     const e = u ? get(u, k) : random(counter + <u32>k);
-    loss += dequantize(row, k, sample, mean, logScale, e, u != 0) + logScale;
+    loss += dequantize(row, k, sample, mean, logScale, e, u != 0) + logScale + log(fineness);
     const inverse = exp(-logScale);
     set(means, k, mean);
     set(logScales, k, logScale);
@@ -258,15 +260,16 @@ function siteLoss(
   }
   for (let k: i32 = 0; k < channels; k++) {
     const dy = get(dz, k) * get(inverses, k);
-    const dMean = dy * (get(uByMean, k) - 1) + get(qByMean, k);
-    const dLogScale = dy * get(uByLogScale, k) + get(qByLogScale, k) - get(dz, k) * get(z, k) + 1;
+    const dU = dy / fineness;
+    const dMean = dU * get(uByMean, k) - dy + get(qByMean, k);
+    const dLogScale = dU * get(uByLogScale, k) + get(qByLogScale, k) - get(dz, k) * get(z, k) + 1;
     const inside = abs(get(means, k)) < MEAN_LIMIT;
     set(dRow, k, inside ? dMean * localSpread(local, k) : 0);
     const logScale = get(logScales, k);
     const free = logScale > LOWEST_LOG_SCALE && logScale < HIGHEST_LOG_SCALE;
     set(dRow, channels + k, free ? dLogScale * boundedSlope(raw(row, channels + k), LOG_SCALE_BOUND) : 0);
-    set(dRow, 2 * channels + k, dy * get(uByCentre, k) + get(qByCentre, k));
-    set(dRow, 3 * channels + k, dy * get(uByOffset, k) + get(qByOffset, k));
+    set(dRow, 2 * channels + k, dU * get(uByCentre, k) + get(qByCentre, k));
+    set(dRow, 3 * channels + k, dU * get(uByOffset, k) + get(qByOffset, k));
   }
   return loss;
 }

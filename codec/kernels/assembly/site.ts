@@ -4,6 +4,7 @@
 // triangle, mixture logits, means and log-scales (d x K each), and the field's projection (d x hidden).
 
 import { channels, mixtures } from './field';
+import { fineness } from './grids';
 import { bounded, exp, exp4 } from './math';
 
 export const MEAN_LIMIT: f32 = 2048;
@@ -102,7 +103,7 @@ export function siteMixture(row: usize, k: i32): void {
 }
 
 /**
- * The dequantizer q(u | x, c) of coordinate k: a logistic truncated to [x, x + 1). In units of its scale the bin is
+ * The dequantizer q(u | x, c) of coordinate k: a logistic truncated to the bin of sample x. In units of its scale the bin is
  * `binWidth` wide and starts at `binStart`; it is mirrored when that puts it left of the centre, where nothing cancels.
  */
 export let binStart: f32 = 0;
@@ -112,8 +113,9 @@ export let binMirrored: bool = false;
 export function siteBin(row: usize, x: f32, mean: f32, logScale: f32, k: i32): void {
   const offset = bounded(raw(row, 3 * channels + k), BIN_LOG_SCALE_BOUND);
   const centre = bounded(raw(row, 2 * channels + k), BIN_CENTRE_BOUND);
-  binWidth = exp(-logScale - offset);
-  const start = (x - mean) * binWidth - centre * exp(-offset);
+  const inverse = exp(-logScale - offset);
+  binWidth = inverse / fineness;
+  const start = (x - mean) * inverse - centre * exp(-offset);
   binMirrored = start + 0.5 * binWidth > 0;
   binStart = binMirrored ? -start - binWidth : start;
 }

@@ -8,7 +8,7 @@ import { cell, cellInputs, type LatticeMaps, latticeMaps } from './lattices.js';
 
 /** A tile as the flow codes it: height * width * channels integers after the colour transform. */
 export interface Tile {
-  readonly samples: Int16Array;
+  readonly samples: Int32Array;
   /** Seed of the dequantization's random numbers, an unsigned 32-bit integer. */
   readonly seed: number;
 }
@@ -91,7 +91,7 @@ export function gatherBatch(definition: ModelDefinition, tiles: readonly Tile[],
   return {
     tiles: tiles.length,
     textures: Float32Array.from(
-      tiles.flatMap(({ samples }) => [...textureInputs(tileTexture(samples, width, height, channels))]),
+      tiles.flatMap(({ samples }) => [...textureInputs(tileTexture(samples, width, height, channels, 8))]),
     ),
     levels: levels.reverse().map(({ level, index }) => {
       const maps = tiles.map(({ samples }) => latticeMaps(samples, width, level, index, channels));

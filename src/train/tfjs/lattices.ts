@@ -55,7 +55,7 @@ const NEAREST: Record<Pass, readonly (readonly [lattice: Lattice, row: number, c
  * repeat the nearest cell of their lattice; a lattice without any cell takes those of A.
  */
 export function latticeMaps(
-  samples: Int16Array,
+  samples: Int32Array,
   tileWidth: number,
   level: Level,
   index: number,
