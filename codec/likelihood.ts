@@ -64,7 +64,8 @@ export class Likelihood {
     const network = this.#network;
     return kernels.scoped(() => {
       const tile = kernels.alloc(samples.length * BYTES);
-      kernels.floats(tile, samples.length).set(Float32Array.from(samples, (sample) => sample / 2 ** (depth - 8)));
+      const floats = kernels.floats(tile, samples.length);
+      for (let i = 0; i < samples.length; i++) floats[i] = samples[i] / 2 ** (depth - 8);
       kernels.run.depthOpen(depth);
       network.describe(tileTexture(samples, width, height, this.#definition.channels, depth));
       const levels = pyramid(height, width);

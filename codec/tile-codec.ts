@@ -120,7 +120,8 @@ export class TileCodec {
       run.depthOpen(depth);
       const tile = kernels.alloc(samples.length * 4);
       const unit = 2 ** (depth - 8);
-      kernels.floats(tile, samples.length).set(Float32Array.from(samples, (sample) => sample / unit));
+      const floats = kernels.floats(tile, samples.length);
+      for (let i = 0; i < samples.length; i++) floats[i] = samples[i] / unit;
       const texture = tileTexture(samples, width, height, d, depth);
       network.describe(texture);
       const states = this.#contexts(tile, width, height);
@@ -180,7 +181,9 @@ export class TileCodec {
         }
         coarser = state;
       }
-      const samples = Int32Array.from(kernels.floats(tile, size), (value) => value * unit);
+      const floats = kernels.floats(tile, size);
+      const samples = new Int32Array(size);
+      for (let i = 0; i < size; i++) samples[i] = floats[i] * unit;
       const found = tileTexture(samples, width, height, d, depth);
       if (!texture.every((level, i) => level === found[i])) {
         throw new CnfzipError('corrupt', 'corrupt tile: its texture is not the one it tells');
