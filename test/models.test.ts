@@ -30,7 +30,7 @@ test('what cannot be found or used is named', async () => {
   const hash = '0011223344556677';
   await expect(modelForEncoding(3, 'none')).rejects.toMatchObject({
     code: 'unknown-model',
-    message: expect.stringMatching(/no model none; shipped are: best, default, fast, gray/),
+    message: expect.stringMatching(/no model none; shipped are: best, cifar10, default, fast, gray/),
   });
   await expect(modelForDecoding(hash)).rejects.toMatchObject({
     code: 'unknown-model',
