@@ -64,10 +64,9 @@ export class Likelihood {
     const network = this.#network;
     return kernels.scoped(() => {
       const tile = kernels.alloc(samples.length * BYTES);
-      const floats = kernels.floats(tile, samples.length);
-      for (let i = 0; i < samples.length; i++) floats[i] = samples[i] / 2 ** (depth - 8);
+      kernels.floats(tile, samples.length).set(samples);
       kernels.run.depthOpen(depth);
-      network.describe(tileTexture(samples, width, height, this.#definition.channels, depth));
+      network.describe(tileTexture(samples, width, height, this.#definition.channels));
       const levels = pyramid(height, width);
       const states: LevelState[] = [];
       const gradients: StateGradients[] = [];

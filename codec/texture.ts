@@ -9,23 +9,16 @@ import { TEXTURE_VALUES } from '../models/definition.js';
 /** A texture value is one of so many levels, four to an octave. */
 export const TEXTURE_LEVELS = 48;
 
-/** An eighth of an 8-bit sample is the unit in which distances are counted. */
+/** An eighth of a sample is the unit in which distances are counted. */
 const UNIT = 8;
 
 /**
  * Of each channel: along rows at even and odd columns, along columns at even and odd rows.
  *
  * @param samples height * width * channels integers, channels of a pixel side by side
- * @param depth bits of a sample, at least 8: distances count in samples of 8 bits
  * @returns `channels * TEXTURE_VALUES` levels, 0 .. TEXTURE_LEVELS - 1; where the tile has no such sample 0
  */
-export function tileTexture(
-  samples: Int32Array,
-  width: number,
-  height: number,
-  channels: number,
-  depth: number,
-): Uint8Array {
+export function tileTexture(samples: Int32Array, width: number, height: number, channels: number): Uint8Array {
   const sums = new Float64Array(channels * TEXTURE_VALUES);
   const counts = new Float64Array(TEXTURE_VALUES);
   const line = width * channels;
@@ -43,16 +36,14 @@ export function tileTexture(
       if (y > 0 && y < height - 1) add(at, line, 2 + (y & 1));
     }
   }
-  return Uint8Array.from(sums, (sum, i) =>
-    textureLevel(Math.floor((UNIT * sum) / (2 ** (depth - 7) * Math.max(1, counts[i % 4])))),
-  );
+  return Uint8Array.from(sums, (sum, i) => textureLevel(Math.floor((UNIT * sum) / (2 * Math.max(1, counts[i % 4])))));
 }
 
-/** Quarter octaves of an integer, in integers: 0, 1, 2, 3, then four levels for each power of two. */
+/** Quarter octaves of an integer, in integers: 0, 1, 2, 3, then four levels for each power of two, up to the highest level. */
 function textureLevel(value: number): number {
   if (value < 4) return value;
   const octave = 31 - Math.clz32(value);
-  return 4 * (octave - 1) + ((value >> (octave - 2)) & 3);
+  return Math.min(4 * (octave - 1) + ((value >> (octave - 2)) & 3), TEXTURE_LEVELS - 1);
 }
 
 /** Texture levels as the context network sees them, about -2 .. 4. */

@@ -119,10 +119,8 @@ export class TileCodec {
     kernels.scoped(() => {
       run.depthOpen(depth);
       const tile = kernels.alloc(samples.length * 4);
-      const unit = 2 ** (depth - 8);
-      const floats = kernels.floats(tile, samples.length);
-      for (let i = 0; i < samples.length; i++) floats[i] = samples[i] / unit;
-      const texture = tileTexture(samples, width, height, d, depth);
+      kernels.floats(tile, samples.length).set(samples);
+      const texture = tileTexture(samples, width, height, d);
       network.describe(texture);
       const states = this.#contexts(tile, width, height);
       const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
@@ -153,14 +151,12 @@ export class TileCodec {
     const d = this.#channels;
     return kernels.scoped(() => {
       run.depthOpen(depth);
-      const unit = 2 ** (depth - 8);
       const size = width * height * d;
       const tile = kernels.alloc(size * 4);
       const texture = new Uint8Array(network.textureSize).map(() => run.popUniform(TEXTURE_LEVELS));
       network.describe(texture);
       for (let k = 0; k < d; k++) {
-        const value = run.popUniform(2 ** (depth + 1)) - 2 ** depth;
-        kernels.floats(tile, size)[k] = value / unit;
+        kernels.floats(tile, size)[k] = run.popUniform(2 ** (depth + 1)) - 2 ** depth;
       }
       const levels = pyramid(height, width);
       const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
@@ -181,10 +177,8 @@ export class TileCodec {
         }
         coarser = state;
       }
-      const floats = kernels.floats(tile, size);
-      const samples = new Int32Array(size);
-      for (let i = 0; i < size; i++) samples[i] = floats[i] * unit;
-      const found = tileTexture(samples, width, height, d, depth);
+      const samples = Int32Array.from(kernels.floats(tile, size));
+      const found = tileTexture(samples, width, height, d);
       if (!texture.every((level, i) => level === found[i])) {
         throw new CnfzipError('corrupt', 'corrupt tile: its texture is not the one it tells');
       }

@@ -3,21 +3,21 @@ import { TEXTURE_LEVELS, tileTexture } from '../codec/texture.js';
 import { randomIntegers } from './random-bytes.js';
 
 test('flat tiles and tiles too small to have texture are at level 0', () => {
-  expect([...tileTexture(new Int32Array(8 * 8 * 3).fill(-17), 8, 8, 3, 8)]).toEqual(Array(12).fill(0));
-  expect([...tileTexture(Int32Array.from([5, 200]), 2, 1, 1, 8)]).toEqual([0, 0, 0, 0]);
+  expect([...tileTexture(new Int32Array(8 * 8 * 3).fill(-17), 8, 8, 3)]).toEqual(Array(12).fill(0));
+  expect([...tileTexture(Int32Array.from([5, 200]), 2, 1, 1)]).toEqual([0, 0, 0, 0]);
 });
 
 test('the wildest samples stay within the levels', () => {
   const samples = Int32Array.from({ length: 32 * 32 }, (_, i) => ((i + (i >> 5)) & 1 ? 255 : -256));
-  const texture = tileTexture(samples, 32, 32, 1, 8);
+  const texture = tileTexture(samples, 32, 32, 1);
   expect(Math.max(...texture)).toBeLessThan(TEXTURE_LEVELS);
   expect(Math.min(...texture)).toBeGreaterThan(TEXTURE_LEVELS - 8);
 });
 
 test('an octave is four levels', () => {
   const stripes = (height: number) => Int32Array.from({ length: 64 }, (_, i) => (i & 1 ? height : 0));
-  const [even] = tileTexture(stripes(8), 8, 8, 1, 8);
-  const [twice] = tileTexture(stripes(16), 8, 8, 1, 8);
+  const [even] = tileTexture(stripes(8), 8, 8, 1);
+  const [twice] = tileTexture(stripes(16), 8, 8, 1);
   expect(twice - even).toBe(4);
 });
 
@@ -37,7 +37,7 @@ test('what was interpolated between even columns and rows shows at the odd ones'
     ];
     return Math.round(corners.reduce((a, b) => a + b) / 4);
   });
-  const [evenColumns, oddColumns, evenRows, oddRows] = tileTexture(samples, side, side, 1, 8);
+  const [evenColumns, oddColumns, evenRows, oddRows] = tileTexture(samples, side, side, 1);
   expect(evenColumns - oddColumns).toBeGreaterThan(16);
   expect(evenRows - oddRows).toBeGreaterThan(16);
 });

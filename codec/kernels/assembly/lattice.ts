@@ -2,6 +2,7 @@
 // level's cell grid with a ring of two cells around it: (rows + 4) * (columns + 4) * channels values. Cells that the image
 // does not have, and the ring, repeat their nearest neighbour.
 
+import { meanGain } from './grids';
 import { log } from './math';
 
 const PASS_D: i32 = 0;
@@ -10,8 +11,6 @@ const PASS_V: i32 = 2;
 
 const RING: i32 = 2;
 
-/** The local mean enters the network divided by 256. */
-const MEAN_GAIN: f32 = 0.00390625;
 /** The least spread of a site's neighbours, in sample units. */
 const LEAST_SPREAD: f32 = 0.25;
 
@@ -222,7 +221,7 @@ export function features(
     }
     scaleWindows(dst + (<usize>(j * inputs) << 2), out, channels, mean);
     for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
-      store<f32>(out + c, load<f32>(mean + c) * MEAN_GAIN);
+      store<f32>(out + c, load<f32>(mean + c) * meanGain);
       store<f32>(out + (<usize>channels << 2) + c, load<f32>(mean + 2 * (<usize>channels << 2) + c));
     }
     out += <usize>channels << 3;

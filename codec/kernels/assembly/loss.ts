@@ -3,7 +3,7 @@
 
 import { BASE_SHARE, FLOOR_DENSITY, TAIL_DENSITY, WINDOW } from './base';
 import { alpha, beta, channels, coordinate, fieldAt, fieldGradient, mixtures, sweeps } from './field';
-import { fineness } from './grids';
+import { highestLogScale, meanLimit } from './grids';
 import { bounded, boundedSlope, exp, log, phi, phiSlope, sigmoid, softplus } from './math';
 import {
   BIN_CENTRE_BOUND,
@@ -11,11 +11,9 @@ import {
   binMirrored,
   binStart,
   binWidth,
-  HIGHEST_LOG_SCALE,
   LOG_SCALE_BOUND,
   LOWEST_LOG_SCALE,
   localSpread,
-  MEAN_LIMIT,
   MIX_LOG_SCALE_BOUND,
   MIX_MEAN_BOUND,
   mixInverseScales,
@@ -121,24 +119,23 @@ function dequantize(row: usize, k: i32, sample: f32, mean: f32, logScale: f32, e
     uByD = uByA - uByD;
     u = 1 - u;
   }
-  // start = (x - mean) width fineness - centre e^-offset; width = e^(-logScale - offset).
+  // start = (x - mean) width - centre e^-offset; width = e^(-logScale - offset).
   const offset = raw(row, 3 * channels + k);
   const offsetSlope = boundedSlope(offset, BIN_LOG_SCALE_BOUND);
   const shrink = exp(-bounded(offset, BIN_LOG_SCALE_BOUND));
   const centre = raw(row, 2 * channels + k);
   const startByCentre = -shrink * boundedSlope(centre, BIN_CENTRE_BOUND);
-  const inverse = width * fineness;
-  const startByLogScale = -(sample - mean) * inverse;
-  const start = (sample - mean) * inverse - bounded(centre, BIN_CENTRE_BOUND) * shrink;
-  set(uByMean, k, -uByA * inverse);
-  set(qByMean, k, -qByA * inverse);
+  const startByLogScale = -(sample - mean) * width;
+  const start = (sample - mean) * width - bounded(centre, BIN_CENTRE_BOUND) * shrink;
+  set(uByMean, k, -uByA * width);
+  set(qByMean, k, -qByA * width);
   set(uByLogScale, k, uByA * startByLogScale - uByD * width);
   set(qByLogScale, k, qByA * startByLogScale - qByD * width);
   set(uByCentre, k, uByA * startByCentre);
   set(qByCentre, k, qByA * startByCentre);
   set(uByOffset, k, -(uByA * start + uByD * width) * offsetSlope);
   set(qByOffset, k, -(qByA * start + qByD * width) * offsetSlope);
-  drawn = u / fineness;
+  drawn = u;
   return logQ;
 }
 
@@ -204,7 +201,7 @@ function siteLoss(
     const logScale = siteLogScale(row, local, k);
     const sample = get(x, k);
     const e = u ? get(u, k) : random(counter + <u32>k);
-    loss += dequantize(row, k, sample, mean, logScale, e, u != 0) + logScale + log(fineness);
+    loss += dequantize(row, k, sample, mean, logScale, e, u != 0) + logScale;
     const inverse = exp(-logScale);
     set(means, k, mean);
     set(logScales, k, logScale);
@@ -260,16 +257,15 @@ function siteLoss(
   }
   for (let k: i32 = 0; k < channels; k++) {
     const dy = get(dz, k) * get(inverses, k);
-    const dU = dy / fineness;
-    const dMean = dU * get(uByMean, k) - dy + get(qByMean, k);
-    const dLogScale = dU * get(uByLogScale, k) + get(qByLogScale, k) - get(dz, k) * get(z, k) + 1;
-    const inside = abs(get(means, k)) < MEAN_LIMIT;
+    const dMean = dy * get(uByMean, k) - dy + get(qByMean, k);
+    const dLogScale = dy * get(uByLogScale, k) + get(qByLogScale, k) - get(dz, k) * get(z, k) + 1;
+    const inside = abs(get(means, k)) < meanLimit;
     set(dRow, k, inside ? dMean * localSpread(local, k) : 0);
     const logScale = get(logScales, k);
-    const free = logScale > LOWEST_LOG_SCALE && logScale < HIGHEST_LOG_SCALE;
+    const free = logScale > LOWEST_LOG_SCALE && logScale < highestLogScale;
     set(dRow, channels + k, free ? dLogScale * boundedSlope(raw(row, channels + k), LOG_SCALE_BOUND) : 0);
-    set(dRow, 2 * channels + k, dU * get(uByCentre, k) + get(qByCentre, k));
-    set(dRow, 3 * channels + k, dU * get(uByOffset, k) + get(qByOffset, k));
+    set(dRow, 2 * channels + k, dy * get(uByCentre, k) + get(qByCentre, k));
+    set(dRow, 3 * channels + k, dy * get(uByOffset, k) + get(qByOffset, k));
   }
   return loss;
 }

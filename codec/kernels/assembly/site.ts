@@ -4,15 +4,13 @@
 // triangle, mixture logits, means and log-scales (d x K each), and the field's projection (d x hidden).
 
 import { channels, mixtures } from './field';
-import { fineness } from './grids';
+import { highestLogScale, meanLimit } from './grids';
 import { bounded, exp, exp4 } from './math';
 
-export const MEAN_LIMIT: f32 = 2048;
 export const LOG_SCALE_CENTRE: f32 = -0.5;
 export const LOG_SCALE_BOUND: f32 = 3;
-/** log s stays in this range whatever its neighbours say. */
+/** log s is never less than this, whatever its neighbours say. */
 export const LOWEST_LOG_SCALE: f32 = -2.7;
-export const HIGHEST_LOG_SCALE: f32 = 4.1;
 export const BIN_CENTRE_BOUND: f32 = 4;
 export const BIN_LOG_SCALE_BOUND: f32 = 1;
 export const SHEAR_BOUND: f32 = 4;
@@ -60,14 +58,14 @@ export function localLogSpread(local: usize, k: i32): f32 {
 @inline
 export function siteMean(row: usize, local: usize, k: i32): f32 {
   const mean = localMean(local, k) + localSpread(local, k) * raw(row, k);
-  return max<f32>(min<f32>(mean, MEAN_LIMIT), -MEAN_LIMIT);
+  return max<f32>(min<f32>(mean, meanLimit), -meanLimit);
 }
 
 /** log s of coordinate k: relative to the neighbours' spread. */
 @inline
 export function siteLogScale(row: usize, local: usize, k: i32): f32 {
   const scale = localLogSpread(local, k) + LOG_SCALE_CENTRE + bounded(raw(row, channels + k), LOG_SCALE_BOUND);
-  return max<f32>(min<f32>(scale, HIGHEST_LOG_SCALE), LOWEST_LOG_SCALE);
+  return max<f32>(min<f32>(scale, highestLogScale), LOWEST_LOG_SCALE);
 }
 
 /** Weights (sum 1), means and inverse scales of coordinate k's logistics; lanes from K on have weight 0. */
@@ -113,9 +111,8 @@ export let binMirrored: bool = false;
 export function siteBin(row: usize, x: f32, mean: f32, logScale: f32, k: i32): void {
   const offset = bounded(raw(row, 3 * channels + k), BIN_LOG_SCALE_BOUND);
   const centre = bounded(raw(row, 2 * channels + k), BIN_CENTRE_BOUND);
-  const inverse = exp(-logScale - offset);
-  binWidth = inverse / fineness;
-  const start = (x - mean) * inverse - centre * exp(-offset);
+  binWidth = exp(-logScale - offset);
+  const start = (x - mean) * binWidth - centre * exp(-offset);
   binMirrored = start + 0.5 * binWidth > 0;
   binStart = binMirrored ? -start - binWidth : start;
 }

@@ -91,7 +91,7 @@ export function gatherBatch(definition: ModelDefinition, tiles: readonly Tile[],
   return {
     tiles: tiles.length,
     textures: Float32Array.from(
-      tiles.flatMap(({ samples }) => [...textureInputs(tileTexture(samples, width, height, channels, 8))]),
+      tiles.flatMap(({ samples }) => [...textureInputs(tileTexture(samples, width, height, channels))]),
     ),
     levels: levels.reverse().map(({ level, index }) => {
       const maps = tiles.map(({ samples }) => latticeMaps(samples, width, level, index, channels));
