@@ -1,9 +1,116 @@
-/** An image as its file holds it: 8-bit samples, row by row, the channels of a pixel side by side. */
+/** Images as their files hold them: samples row by row, the channels of a pixel side by side. */
+import { CnfzipError } from './error.js';
+
+/** Largest image that is read or written, in pixels: 16,384 x 16,384. */
+export const MAX_PIXELS = 2 ** 28;
+
+/** Longest side of an image, in pixels. */
+export const MAX_SIDE = 2 ** 24;
+
+/** Largest sample there is. */
+export const MAX_VALUE = 65535;
+
+export type Channels = 1 | 2 | 3 | 4;
+
 export interface Image {
+  /** Pixels, 1 .. 2^24 a side and at most 2^28 in all. */
   readonly width: number;
   readonly height: number;
-  /** 1: gray. 3: red, green, blue. */
-  readonly channels: 1 | 3;
-  /** `height * width * channels` samples, 0 .. 255. */
-  readonly samples: Uint8Array;
+  /** 1: gray, or indexes of a palette. 2: gray, alpha. 3: red, green, blue. 4: red, green, blue, alpha. */
+  readonly channels: Channels;
+  /** Largest value a sample may have, 1 .. 65535. Left out, it is 255 for a `Uint8Array` and 65535 for a `Uint16Array`. */
+  readonly maxval?: number;
+  /** `height * width * channels` samples, 0 .. `maxval`: a `Uint16Array` where `maxval` is above 255. */
+  readonly samples: Uint8Array | Uint16Array;
+  /** Colours that the samples of an image with one channel are indexes of: red, green, blue, 0 .. 255; 1 to 256 of them. */
+  readonly palette?: Uint8Array;
+  /** What a file tells beside its samples, in the order of the file. */
+  readonly metadata?: readonly Metadata[];
+}
+
+/** One piece of metadata: a chunk of a PNG file other than header, palette, samples and end (PNG, third edition, 11.3). */
+export interface Metadata {
+  /** Four letters: `iCCP`, `eXIf`, `tRNS`, ... */
+  readonly type: string;
+  /** Where it stands. Images without a palette have their samples behind the `start`. */
+  readonly place: 'start' | 'after palette' | 'end';
+  readonly data: Uint8Array;
+}
+
+/** Largest value of an image's samples. */
+export function maxvalOf({ maxval, samples }: Pick<Image, 'maxval' | 'samples'>): number {
+  return maxval ?? (samples instanceof Uint16Array ? MAX_VALUE : 255);
+}
+
+/** An array for samples up to `maxval`. */
+export function allocSamples(count: number, maxval: number): Uint8Array | Uint16Array {
+  return maxval > 255 ? new Uint16Array(count) : new Uint8Array(count);
+}
+
+/** Whether two images are the same: size, channels, range, samples, palette and metadata. */
+export function sameImage(a: Image, b: Image): boolean {
+  const [left, right] = [a.metadata ?? [], b.metadata ?? []];
+  return (
+    a.width === b.width &&
+    a.height === b.height &&
+    a.channels === b.channels &&
+    maxvalOf(a) === maxvalOf(b) &&
+    sameValues(a.samples, b.samples) &&
+    sameValues(a.palette ?? [], b.palette ?? []) &&
+    left.length === right.length &&
+    left.every(({ type, place, data }, i) => {
+      const other = right[i];
+      return type === other.type && place === other.place && sameValues(data, other.data);
+    })
+  );
+}
+
+/** @throws {CnfzipError} `bad-input` or `unsupported` if it is not what `Image` says; the message names the member */
+export function checkImage(image: Image): void {
+  const { width, height, channels, samples, palette, metadata = [] } = image;
+  const bad = (what: string) => new CnfzipError('bad-input', what);
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
+    throw bad(`image.width and image.height must be positive integers: ${width} x ${height}`);
+  }
+  checkSize(width, height);
+  if (![1, 2, 3, 4].includes(channels)) {
+    throw new CnfzipError('unsupported', `image.channels must be 1, 2, 3 or 4: ${channels}`);
+  }
+  const maxval = maxvalOf(image);
+  if (!Number.isInteger(maxval) || maxval < 1 || maxval > MAX_VALUE) {
+    throw bad(`image.maxval must be an integer from 1 to ${MAX_VALUE}: ${maxval}`);
+  }
+  const count = width * height * channels;
+  const array = maxval > 255 ? 'Uint16Array' : 'Uint8Array';
+  if (!(maxval > 255 ? samples instanceof Uint16Array : samples instanceof Uint8Array) || samples.length !== count) {
+    throw bad(`image.samples must be a ${array} of ${count} samples`);
+  }
+  if (maxval !== 255 && maxval !== MAX_VALUE && samples.some((sample) => sample > maxval)) {
+    throw bad(`image.samples holds values above image.maxval, ${maxval}`);
+  }
+  if (palette !== undefined) {
+    const whole = palette instanceof Uint8Array && palette.length % 3 === 0;
+    if (!whole || palette.length === 0 || palette.length > 768) {
+      throw bad('image.palette must be a Uint8Array of 1 to 256 colours, three bytes each');
+    }
+    if (channels !== 1 || maxval > 255) throw bad('an image with a palette must have 1 channel and maxval up to 255');
+  }
+  for (const { type, place, data } of metadata) {
+    if (!/^[A-Za-z]{4}$/.test(type)) throw bad(`image.metadata: a type must be four letters: ${type}`);
+    if (!['start', 'after palette', 'end'].includes(place)) throw bad(`image.metadata: there is no place ${place}`);
+    if (!(data instanceof Uint8Array)) throw bad(`image.metadata: the data of ${type} must be a Uint8Array`);
+  }
+}
+
+/** @throws {CnfzipError} `unsupported` if an image of this size, at least 1 x 1, is too large */
+export function checkSize(width: number, height: number): void {
+  if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
+    throw new CnfzipError('unsupported', `${width} x ${height} pixels are too many: at most 2^28, no side over 2^24`);
+  }
+}
+
+function sameValues(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
