@@ -1,85 +1,55 @@
-/** Images to `.cnfz` files and back: colour, tiles, tile codec, container. */
-import { forwardColour, inverseColour } from './colour.js';
-import { FORMAT_VERSION, MAX_PIXELS, MAX_SIDE, readContainer, writeContainer } from './container.js';
+/** Images to `.cnfz` files and back: layers, their codecs, container. */
+import { readAttachments, writeAttachments } from './attachments.js';
+import { Coding, type CodingOptions } from './coding.js';
+import { type CodedLayer, type FlowId, readContainer, writeContainer } from './container.js';
 import { crc32 } from './crc32.js';
+import { decodeLayer } from './decode-layer.js';
+import { encodeLayer, layerBytes, mayBeatWithWebp } from './encode-layer.js';
 import { CnfzipError } from './error.js';
-import type { Image } from './image.js';
+import { checkImage, type Image, maxvalOf } from './image.js';
 import { KERNEL_VERSION } from './kernels/kernels.js';
+import { joinAlpha, type Layer, layerChannels, splitAlpha } from './layers.js';
 import type { Model } from './model.js';
-import { type EncodedTile, TileCodec, type TileShape } from './tile-codec.js';
-import { extractTile, insertTile, type Tile, tileLayout } from './tiles.js';
-
-/** Codes tiles, in this thread or in others. */
-export interface TileCoder {
-  /** Tiles that are worth having under way at once, at least 1. */
-  readonly concurrency: number;
-  /** `samples`: `height * width * channels` integers after colour, interleaved. */
-  encode(samples: Int32Array, shape: TileShape): Promise<EncodedTile>;
-  decode(payload: Uint8Array, shape: TileShape): Promise<Int32Array>;
-}
-
-export interface CodingOptions {
-  /** Called after each tile with the part of the image that is done, above 0 and up to 1. */
-  onProgress?: (fraction: number) => void;
-  /** Who codes the tiles; it must use the same model. Without it they are coded one after the other in this thread. */
-  coder?: TileCoder;
-}
-
-/** What a `.cnfz` file is made of; sizes in bytes. */
-export interface FileInfo {
-  bytes: number;
-  formatVersion: number;
-  kernelVersion: number;
-  /** 16 hexadecimal digits. */
-  modelHash: string;
-  width: number;
-  height: number;
-  channels: 1 | 3;
-  bitDepth: number;
-  /** Bits of the whole file per sample of the image. */
-  bitsPerSample: number;
-  /** What is not payload: header, lengths and checksums. */
-  overheadBytes: number;
-  /** In the order of the file, with the size of each tile's payload. */
-  tiles: (Tile & { bytes: number })[];
-}
 
 /**
  * Compresses an image without loss.
  *
- * @throws CnfzipError `bad-input` if the image is malformed, `usage` if the model is for another number of channels
+ * @param models what may code gray and colour, by the number of their channels; what has no model is coded without a flow
+ * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed
  */
-export async function encodeImage(image: Image, model: Model, options: CodingOptions = {}): Promise<Uint8Array> {
+export async function encodeImage(
+  image: Image,
+  models: readonly Model[],
+  options: CodingOptions = {},
+): Promise<Uint8Array> {
   checkImage(image);
-  const { width, height, channels, samples } = image;
-  if (model.definition.channels !== channels) {
-    throw new CnfzipError(
-      'usage',
-      `the model ${model.name} is for ${model.definition.channels} channels, the image has ${channels}`,
-    );
-  }
-  const coder = options.coder ?? (await localCoder(model));
-  const payloads: Uint8Array[] = [];
-  await forEachTile(tileLayout(width, height), coder.concurrency, options.onProgress, async (tile, i) => {
-    const coordinates = forwardColour(extractTile(samples, width, channels, tile), channels);
-    payloads[i] = (await coder.encode(coordinates, shapeOf(tile))).payload;
-  });
+  const { width, height, channels, samples, palette } = image;
+  const maxval = maxvalOf(image);
+  const layer: Layer = { width, height, channels, maxval, samples };
+  // Neighbouring indexes of a palette say nothing of each other: no flow.
+  const modelFor = ({ channels }: Layer) =>
+    palette ? undefined : models.find(({ definition }) => definition.channels === channels);
+  const split = channels % 2 === 0 ? splitAlpha(layer) : [layer];
+  const coding = new Coding(options, split.length * width * height);
+  let layers: CodedLayer[] = [];
+  for (const part of split) layers.push(await encodeLayer(part, modelFor(part), coding));
+  if (split.length > 1) layers = await joinIfSmaller(layer, layers, coding);
   return writeContainer({
-    kernelVersion: KERNEL_VERSION,
-    modelHash: model.hash,
     width,
     height,
     channels,
-    bitDepth: 8,
-    payloads,
-    samplesCrc: crc32(samples),
+    maxval,
+    indexed: palette !== undefined,
+    attachments: writeAttachments(image),
+    layers,
+    samplesCrc: samplesCrc(samples),
   });
 }
 
 /**
  * Decodes a `.cnfz` file: the exact samples that were encoded, or an error.
  *
- * @param models the models at hand; the file names the one it needs by its hash
+ * @param models the models at hand; the file names those it needs by their hashes (see `info`)
  * @throws CnfzipError `bad-input`, `corrupt` or `unsupported` (see `readContainer`), `unknown-model`
  */
 export async function decodeImage(
@@ -88,111 +58,48 @@ export async function decodeImage(
   options: CodingOptions = {},
 ): Promise<Image> {
   const container = readContainer(bytes);
-  const { width, height, channels } = container;
-  checkKernel(container.kernelVersion);
-  const model = models.find(({ hash }) => hash === container.modelHash);
-  if (!model) throw new CnfzipError('unknown-model', `needs the model ${container.modelHash}, which is not at hand`);
-  if (model.definition.channels !== channels) {
-    throw new CnfzipError('corrupt', `damaged: ${channels} channels, but its model is for another number`);
+  const { width, height, channels, maxval, indexed, attachments } = container;
+  const attached = attachments && readAttachments(attachments, indexed);
+  const channelsOf = layerChannels(channels, container.layers.length > 1);
+  const coding = new Coding(options, channelsOf.length * width * height);
+  const chosen = container.layers.map(({ flow }) => flow && modelOf(flow, models));
+  const layers: Layer[] = [];
+  for (const [i, coded] of container.layers.entries()) {
+    const shape = { width, height, channels: channelsOf[i], maxval };
+    layers.push(await decodeLayer(coded, shape, chosen[i], coding));
   }
-  const coder = options.coder ?? (await localCoder(model));
-  const samples = new Uint8Array(width * height * channels);
-  await forEachTile(tileLayout(width, height), coder.concurrency, options.onProgress, async (tile, i) => {
-    const coordinates = await coder.decode(container.payloads[i], shapeOf(tile));
-    insertTile(samples, width, channels, tile, inverseColour(coordinates, channels));
-  });
-  if (crc32(samples) !== container.samplesCrc) {
+  const { samples } = layers.length > 1 ? joinAlpha(layers[0], layers[1]) : layers[0];
+  if (samplesCrc(samples) !== container.samplesCrc || samples.some((sample) => sample > maxval)) {
     throw new CnfzipError('corrupt', 'damaged: the checksum of the decoded samples does not match');
   }
-  return { width, height, channels, samples };
+  return { width, height, channels, maxval, samples, ...attached };
 }
 
-/**
- * Describes a `.cnfz` file without decoding its tiles; the header's and the chunks' checksums are checked.
- *
- * @throws CnfzipError `bad-input`, `corrupt` or `unsupported` (see `readContainer`)
- */
-export function info(bytes: Uint8Array): FileInfo {
-  const { kernelVersion, modelHash, width, height, channels, bitDepth, payloads } = readContainer(bytes);
-  const payloadBytes = payloads.reduce((sum, payload) => sum + payload.length, 0);
-  return {
-    bytes: bytes.length,
-    formatVersion: FORMAT_VERSION,
-    kernelVersion,
-    modelHash,
-    width,
-    height,
-    channels,
-    bitDepth,
-    bitsPerSample: (8 * bytes.length) / (width * height * channels),
-    overheadBytes: bytes.length - payloadBytes,
-    tiles: tileLayout(width, height).map((tile, i) => ({ ...tile, bytes: payloads[i].length })),
-  };
-}
-
-/** @throws CnfzipError `unsupported` if this version of the kernels cannot decide the same bits */
-export function checkKernel(version: number): void {
-  if (version !== KERNEL_VERSION) {
+/** @throws CnfzipError `unsupported` if this version of the kernels cannot decide the same bits; `unknown-model` */
+function modelOf({ kernelVersion, modelHash }: FlowId, models: readonly Model[]): Model {
+  if (kernelVersion !== KERNEL_VERSION) {
     throw new CnfzipError(
       'unsupported',
-      `written with kernel arithmetic version ${version}; this cnfzip has version ${KERNEL_VERSION}`,
+      `written with kernel arithmetic version ${kernelVersion}; this cnfzip has version ${KERNEL_VERSION}`,
     );
   }
+  const model = models.find(({ hash }) => hash === modelHash);
+  if (!model) throw new CnfzipError('unknown-model', `needs the model ${modelHash}, which is not at hand`);
+  return model;
 }
 
-function checkImage({ width, height, channels, samples }: Image): void {
-  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
-    throw new CnfzipError('bad-input', `image.width and image.height must be positive integers: ${width} x ${height}`);
-  }
-  if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
-    throw new CnfzipError('unsupported', `${width} x ${height} pixels are too many: at most 2^28, no side over 2^24`);
-  }
-  if (channels !== 1 && channels !== 3) {
-    throw new CnfzipError('unsupported', `image.channels must be 1 (gray) or 3 (RGB): ${channels}`);
-  }
-  if (!(samples instanceof Uint8Array) || samples.length !== width * height * channels) {
-    throw new CnfzipError('bad-input', `image.samples must be a Uint8Array of ${width * height * channels} samples`);
-  }
+/** The layers of colour and alpha, or WebP's or deflate's one layer of all channels, whichever is smaller. */
+async function joinIfSmaller(layer: Layer, split: CodedLayer[], coding: Coding): Promise<CodedLayer[]> {
+  const [colour] = split;
+  const opaque = layer.samples.every((sample, i) => sample === 255 || i % layer.channels < layer.channels - 1);
+  // WebP decodes what has no alpha as opaque.
+  if (opaque && layer.maxval === 255) return colour.method === 'webp' && !colour.alphabet ? [colour] : split;
+  const bytes = split.reduce((sum, part) => sum + layerBytes(part), 0);
+  if (layer.maxval <= 255 && !(await mayBeatWithWebp(layer, bytes))) return split;
+  const joint = await encodeLayer(layer, undefined, coding);
+  return layerBytes(joint) < bytes ? [joint] : split;
 }
 
-function shapeOf({ width, height }: Tile): TileShape {
-  return { width, height, depth: 8 };
-}
-
-async function localCoder(model: Model): Promise<TileCoder> {
-  const codec = await TileCodec.create(model);
-  // Between tiles the event loop gets a turn, so that a page can show progress.
-  const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
-  return {
-    concurrency: 1,
-    encode: (samples, shape) => turn().then(() => codec.encode(samples, shape)),
-    decode: (payload, shape) => turn().then(() => codec.decode(payload, shape)),
-  };
-}
-
-/** Runs `work` over all tiles, at most `concurrency` at once; after a failure no further tile is begun. */
-async function forEachTile(
-  tiles: readonly Tile[],
-  concurrency: number,
-  onProgress: CodingOptions['onProgress'],
-  work: (tile: Tile, index: number) => Promise<void>,
-): Promise<void> {
-  const total = tiles.reduce((sum, tile) => sum + tile.width * tile.height, 0);
-  let next = 0;
-  let done = 0;
-  const lane = async () => {
-    while (next < tiles.length) {
-      const index = next++;
-      const tile = tiles[index];
-      try {
-        await work(tile, index);
-      } catch (error) {
-        next = tiles.length;
-        throw error;
-      }
-      done += tile.width * tile.height;
-      onProgress?.(done / total);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(concurrency, tiles.length) }, lane));
+function samplesCrc(samples: Uint8Array | Uint16Array): number {
+  return crc32(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
 }

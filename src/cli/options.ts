@@ -4,6 +4,8 @@ import type { Options } from '../index.js';
 
 export interface CommonOptions {
   threads?: number;
+  maxPixels?: number;
+  maxMemory?: number;
   model?: string;
   quiet?: boolean;
   verbose?: boolean;
@@ -25,6 +27,12 @@ export function addCommonOptions(command: Command): Command {
   return command
     .option('-T, --threads <n>', 'threads, 1 to 256 (default: as many as the machine runs at once)', parseThreads)
     .option('--model <model>', 'fast, default or best, or the path of a .cnfm file')
+    .option(
+      '--max-pixels <n>',
+      'refuse larger images; K, M and G stand for 2^10, 2^20, 2^30 (default: 256M)',
+      parseSize,
+    )
+    .option('--max-memory <bytes>', 'stay within so much memory, by estimate, or refuse; K, M, G as above', parseSize)
     .addOption(new Option('-q, --quiet', 'print nothing but errors').conflicts('verbose'))
     .option('-v, --verbose', 'print more')
     .option('--no-progress', 'draw no progress bar');
@@ -52,9 +60,9 @@ export function requireOneInput(command: Command, files: readonly string[], { ou
   if (stdout) command.error('error: --stdout is for one input only');
 }
 
-/** The library's options; those that were not given are left out. */
-export function codingOptions({ threads, model }: CommonOptions): Options {
-  return { ...(threads && { threads }), ...(model && { model }) };
+/** The library's options. */
+export function codingOptions({ threads, model, maxPixels, maxMemory }: CommonOptions): Options {
+  return { threads, model, maxPixels, maxMemory };
 }
 
 function parseThreads(text: string): number {
@@ -63,4 +71,13 @@ function parseThreads(text: string): number {
     throw new InvalidArgumentError('It must be an integer from 1 to 256.');
   }
   return threads;
+}
+
+function parseSize(text: string): number {
+  const [, digits, unit] = /^(\d+)([KMG]?)$/i.exec(text) ?? [];
+  const size = Number(digits) * 1024 ** ['', 'K', 'M', 'G'].indexOf((unit ?? '').toUpperCase());
+  if (digits === undefined || !Number.isSafeInteger(size) || size < 1) {
+    throw new InvalidArgumentError('It must be a positive integer, with K, M or G behind it if need be.');
+  }
+  return size;
 }

@@ -1,53 +1,58 @@
-/** The structure of a PNG file: header and chunks, checked before anything is decoded. */
-import { MAX_PIXELS, MAX_SIDE } from '../../codec/container.js';
+/** The structure of a PNG file: header and chunks, checked before anything is decoded (PNG, third edition, 5). */
 import { crc32 } from '../../codec/crc32.js';
 import { CnfzipError } from '../../codec/error.js';
+import { checkSize, type Metadata } from '../../codec/image.js';
 
 /** What a PNG file says of itself. */
-export interface PngStructure {
-  width: number;
-  height: number;
+export interface PngHeader {
+  readonly width: number;
+  readonly height: number;
   /** Bits per sample: 1, 2, 4, 8 or 16. */
-  depth: number;
-  /** 0 gray, 2 RGB, 3 palette, 4 gray with alpha, 6 RGB with alpha. */
-  colourType: number;
-  interlaced: boolean;
-  /** Types of the ancillary chunks, each once, in the order of the file. */
-  ancillary: string[];
+  readonly depth: number;
+  readonly colourType: ColourType;
+  readonly interlaced: boolean;
+}
+
+/** 0 gray, 2 RGB, 3 palette, 4 gray with alpha, 6 RGB with alpha. */
+export type ColourType = 0 | 2 | 3 | 4 | 6;
+
+export interface PngStructure extends PngHeader {
+  /** Of palette images: red, green, blue. */
+  readonly palette?: Uint8Array;
+  /** All other chunks but header, samples and end, in the order of the file. */
+  readonly metadata: Metadata[];
   /** The compressed samples, in pieces: views of the file. */
-  imageData: Uint8Array[];
-  /** Length up to the end of the last chunk; what follows is no part of the PNG. */
-  length: number;
+  readonly imageData: Uint8Array[];
+  /** Bytes behind the last chunk, which are no part of the PNG. */
+  readonly trailing: number;
 }
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** Other formats by what they begin with: bytes as hexadecimal digits, `.` for any digit. */
-const OTHER_FORMATS: [name: string, start: RegExp][] = [
-  ['a JPEG', /^ffd8ff/],
-  ['a WebP', /^52494646.{8}57454250/],
-  ['a GIF', /^47494638/],
-  ['a TIFF', /^(49492a00|4d4d002a)/],
-  ['a BMP', /^424d/],
-  ['a Netpbm', /^503[1-7](0a|20)/],
-  ['a JPEG XL', /^(ff0a|0000000c4a584c20)/],
-  ['an AVIF or HEIF', /^.{8}66747970/],
-  ['a cnfz', /^cf5a0d0a/],
-];
+const DEPTHS: Record<ColourType, number[]> = {
+  0: [1, 2, 4, 8, 16],
+  2: [8, 16],
+  3: [1, 2, 4, 8],
+  4: [8, 16],
+  6: [8, 16],
+};
 
-const DEPTHS: Record<number, number[]> = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
+const INDEXED = 3;
 
 /**
  * Reads a PNG's header and chunks.
  *
- * @throws CnfzipError `bad-input` if it is no PNG, is cut short or damaged; `unsupported` if it is too large
+ * @throws CnfzipError `bad-input` if it is no PNG, is cut short or damaged; `unsupported` if it is too large, or has a
+ *   chunk that must be understood and is not
  */
 export function readPngStructure(bytes: Uint8Array): PngStructure {
-  checkSignature(bytes);
+  if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) throw new CnfzipError('bad-input', 'not a PNG file');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const ancillary = new Set<string>();
+  const metadata: Metadata[] = [];
   const imageData: Uint8Array[] = [];
-  let header: ReturnType<typeof readHeader> | undefined;
+  let header: PngHeader | undefined;
+  let palette: Uint8Array | undefined;
+  let previous = '';
   for (let at = SIGNATURE.length; ; ) {
     if (bytes.length - at < 12) throw cutShort();
     const length = view.getUint32(at);
@@ -63,49 +68,82 @@ export function readPngStructure(bytes: Uint8Array): PngStructure {
       if (type !== 'IHDR' || length !== 13) throw damaged('it does not begin with a header chunk');
       header = readHeader(data);
     } else if (type === 'IDAT') {
+      if (imageData.length > 0 && previous !== 'IDAT') throw damaged('its image data is not in one piece');
+      if (header.colourType === INDEXED && !palette) throw damaged('it has no palette');
       imageData.push(data);
     } else if (type === 'IEND') {
       if (imageData.length === 0) throw damaged('it holds no image data');
-      return { ...header, ancillary: [...ancillary], imageData, length: end + 4 };
-    } else if (type[0] > 'Z') {
-      ancillary.add(type);
+      return { ...header, palette, metadata, imageData, trailing: bytes.length - end - 4 };
+    } else if (type === 'PLTE' && header.colourType === INDEXED) {
+      if (palette || imageData.length > 0) throw damaged('its palette is not where it belongs');
+      const fits = length > 0 && length % 3 === 0 && length <= 3 * 2 ** header.depth;
+      if (!fits) throw damaged(`a palette of ${length} bytes`);
+      palette = data.slice();
+    } else {
+      const critical = type[0] <= 'Z';
+      if (type === 'IHDR') throw damaged('it has two headers');
+      if (critical && type !== 'PLTE')
+        throw new CnfzipError('unsupported', `a PNG with a ${type} chunk, which is not known`);
+      const place = imageData.length > 0 ? 'end' : palette ? 'after palette' : 'start';
+      metadata.push({ type, place, data: data.slice() });
     }
+    previous = type;
     at = end + 4;
   }
 }
 
-function checkSignature(bytes: Uint8Array): void {
-  if (bytes.length === 0) throw new CnfzipError('bad-input', 'not a PNG file: it is empty');
-  if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) {
-    const start = Buffer.from(bytes.subarray(0, 16)).toString('hex');
-    const other = OTHER_FORMATS.find(([, pattern]) => pattern.test(start));
-    throw new CnfzipError('bad-input', `not a PNG file${other ? `: it is ${other[0]} file` : ''}`);
-  }
+/** The bytes of a PNG file; `imageData` is the compressed samples. */
+export function writePngStructure(
+  { width, height, depth, colourType }: PngHeader,
+  palette: Uint8Array | undefined,
+  metadata: readonly Metadata[],
+  imageData: Uint8Array,
+): Uint8Array {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([depth, colourType], 8);
+  const at = (wanted: Metadata['place']) =>
+    metadata.filter(({ place }) => place === wanted).map(({ type, data }) => chunk(type, data));
+  return Buffer.concat([
+    Uint8Array.from(SIGNATURE),
+    chunk('IHDR', header),
+    ...at('start'),
+    ...(palette ? [chunk('PLTE', palette)] : []),
+    ...at('after palette'),
+    chunk('IDAT', imageData),
+    ...at('end'),
+    chunk('IEND', new Uint8Array(0)),
+  ]);
 }
 
-function readHeader(data: Uint8Array) {
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const out = Buffer.alloc(12 + data.length);
+  out.writeUInt32BE(data.length, 0);
+  out.write(type, 4, 'latin1');
+  out.set(data, 8);
+  out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
+  return out;
+}
+
+function readHeader(data: Uint8Array): PngHeader {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const width = view.getUint32(0);
   const height = view.getUint32(4);
   const [depth, colourType, compression, filter, interlace] = data.subarray(8);
-  if (!DEPTHS[colourType]?.includes(depth)) {
+  if (!DEPTHS[colourType as ColourType]?.includes(depth)) {
     throw damaged(`its header names colour type ${colourType} with ${depth} bits, which no PNG has`);
   }
   if (compression !== 0 || filter !== 0 || interlace > 1) {
     throw damaged('its header names an unknown compression, filter or interlace method');
   }
   if (width === 0 || height === 0) throw damaged(`its header says ${width} x ${height} pixels`);
-  if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
-    throw new CnfzipError(
-      'unsupported',
-      `${width} x ${height} pixels are too many: at most 2^28 in all and 2^24 a side are supported`,
-    );
-  }
-  return { width, height, depth, colourType, interlaced: interlace === 1 };
+  checkSize(width, height);
+  return { width, height, depth, colourType: colourType as ColourType, interlaced: interlace === 1 };
 }
 
-function damaged(what: string): CnfzipError {
-  return new CnfzipError('bad-input', `damaged PNG: ${what}`);
+export function damaged(what: string, cause?: unknown): CnfzipError {
+  return new CnfzipError('bad-input', `damaged PNG: ${what}`, { cause });
 }
 
 function cutShort(): CnfzipError {

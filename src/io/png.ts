@@ -1,11 +1,12 @@
 /** PNG files to exact samples and back. Samples are never colour-managed: gAMA, iCCP and their like change nothing. */
-import { constants, inflateSync } from 'node:zlib';
-import { PNG } from 'pngjs';
-import { CnfzipError } from '../../codec/error.js';
-import type { Image } from '../../codec/image.js';
-import { type PngStructure, readPngStructure } from './png-chunks.js';
+import { deflateSync, inflateSync } from 'node:zlib';
+import { filterRows, unfilterRows } from '../../codec/filters.js';
+import { allocSamples, type Channels, checkImage, type Image, maxvalOf } from '../../codec/image.js';
+import { type ColourType, damaged, readPngStructure, writePngStructure } from './png-chunks.js';
+import { scaleSamples } from './scale.js';
 
-const KINDS: Record<number, string> = { 0: 'gray', 2: 'RGB', 3: 'palette', 4: 'gray with alpha', 6: 'RGB with alpha' };
+const CHANNELS: Record<ColourType, Channels> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+const COLOUR_TYPES: Record<Channels, ColourType> = { 1: 0, 2: 4, 3: 2, 4: 6 };
 
 /** Upper starts and strides of the seven passes of an interlaced PNG: x, y, dx, dy. */
 const ADAM7 = [
@@ -16,85 +17,182 @@ const ADAM7 = [
   [0, 2, 2, 4],
   [1, 0, 2, 2],
   [0, 1, 1, 2],
-];
+] as const;
+const AT_ONCE = [[0, 0, 1, 1]] as const;
 
 /** Deflate makes at most this many bytes of one. */
 const MAX_INFLATION = 1032;
 
+/** A part of the image whose rows follow each other: every dx-th sample of every dy-th row, from (x, y) on. */
+interface Pass {
+  readonly x: number;
+  readonly y: number;
+  readonly dx: number;
+  readonly dy: number;
+  readonly columns: number;
+  readonly rows: number;
+  readonly rowBytes: number;
+}
+
 /**
- * Decodes a PNG file of 8-bit gray or RGB samples.
+ * Decodes a PNG file of any kind; of an animated one the default image, and its animation as metadata.
  *
- * @throws CnfzipError `bad-input` if it is no PNG, is damaged or cut short; `unsupported` for any other kind of PNG
+ * @throws CnfzipError `bad-input` if it is no PNG, is damaged or cut short; `unsupported` if it is too large
  */
 export function decodePng(bytes: Uint8Array): Image {
-  const structure = readPngStructure(bytes);
-  const channels = checkKind(structure);
-  checkImageData(structure, channels);
-  const { width, height, length } = structure;
-  let rgba: Uint8Array;
-  try {
-    rgba = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, length), { checkCRC: false }).data;
-  } catch (error) {
-    throw new CnfzipError('bad-input', 'damaged PNG: its image data cannot be decoded', { cause: error });
+  const { width, height, depth, colourType, interlaced, palette, metadata, imageData } = readPngStructure(bytes);
+  const channels = CHANNELS[colourType];
+  const bits = depth * channels;
+  const passes = passesOf(width, height, bits, interlaced);
+  let filtered: Uint8Array = inflate(
+    imageData,
+    passes.reduce((sum, { rows, rowBytes }) => sum + rows * (1 + rowBytes), 0),
+  );
+  const maxval = 2 ** depth - 1;
+  const samples = allocSamples(width * height * channels, maxval);
+  for (const pass of passes) {
+    const { rows, rowBytes } = pass;
+    const rowsOfPass = unfilter(filtered, rows, rowBytes, Math.max(1, bits >> 3));
+    placeSamples(rowsOfPass, pass, depth, samples, width, channels);
+    filtered = filtered.subarray(rows * (1 + rowBytes));
   }
-  const pixels = width * height;
-  const samples = new Uint8Array(pixels * channels);
-  for (let i = 0; i < pixels; i++) {
-    for (let c = 0; c < channels; c++) samples[i * channels + c] = rgba[4 * i + c];
-  }
-  return { width, height, channels, samples };
+  return {
+    width,
+    height,
+    channels,
+    maxval,
+    samples,
+    ...(palette && { palette }),
+    ...(metadata.length > 0 && { metadata }),
+  };
 }
 
-/** Encodes an image as a PNG file of 8-bit samples. */
-export function encodePng({ width, height, channels, samples }: Image): Uint8Array {
-  const png = new PNG();
-  png.width = width;
-  png.height = height;
-  png.data = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
-  const colorType = channels === 1 ? 0 : 2;
-  return PNG.sync.write(png, {
-    colorType,
-    inputColorType: colorType,
-    inputHasAlpha: false,
-    deflateLevel: 9,
-    deflateStrategy: constants.Z_DEFAULT_STRATEGY,
-  });
+/**
+ * Encodes an image as a PNG file: with the samples, palette and metadata as they are. Samples of a range that no PNG has are
+ * scaled to the next depth, from which they can be scaled back.
+ *
+ * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed
+ */
+export function encodePng(image: Image): Uint8Array {
+  checkImage(image);
+  const { width, height, channels, palette, metadata = [] } = image;
+  const depth = pngDepth(channels, maxvalOf(image));
+  const samples = palette ? image.samples : scaleSamples(image.samples, maxvalOf(image), 2 ** depth - 1);
+  const bits = depth * channels;
+  const rowBytes = Math.ceil((width * bits) / 8);
+  const packed = pack(samples, width * channels, height, depth, rowBytes);
+  // Differences of indexes and of packed samples mean little: PNG's advice is to leave those alone (12.7).
+  const filtered =
+    palette || depth < 8 ? unfilteredRows(packed, height, rowBytes) : filterRows(packed, height, rowBytes, bits >> 3);
+  const colourType = palette ? 3 : COLOUR_TYPES[channels];
+  const header = { width, height, depth, colourType, interlaced: false };
+  return writePngStructure(header, palette, metadata, deflateSync(filtered, { level: 9 }));
 }
 
-/** What a PNG file holds beside its samples, and what a `.cnfz` file does not keep yet: chunk types, for people. */
-export function listPngMetadata(bytes: Uint8Array): string[] {
-  const { ancillary, length } = readPngStructure(bytes);
-  return length < bytes.length ? [...ancillary, 'data after the end of the PNG'] : ancillary;
+/** Bytes behind the end of a PNG, which are no part of it. */
+export function pngTrailing(bytes: Uint8Array): number {
+  return readPngStructure(bytes).trailing;
 }
 
-function checkKind({ depth, colourType, ancillary }: PngStructure): 1 | 3 {
-  let kind = `${depth}-bit ${KINDS[colourType]} PNG`;
-  if (ancillary.includes('acTL')) kind = 'animated PNG';
-  else if (colourType !== 3 && ancillary.includes('tRNS'))
-    kind = `${depth}-bit ${KINDS[colourType]} PNG with transparency`;
-  else if (depth === 8 && colourType === 0) return 1;
-  else if (depth === 8 && colourType === 2) return 3;
-  throw new CnfzipError('unsupported', `${kind}: only 8-bit gray and RGB without transparency are supported yet`);
+/** Whether a PNG holds samples of this range as they are. */
+export function fitsPng({ channels, maxval }: { channels: Channels; maxval: number }): boolean {
+  return maxval === 2 ** pngDepth(channels, maxval) - 1;
 }
 
-/** Refuses image data that is not as large as the header says, before much memory is taken for it. */
-function checkImageData({ width, height, interlaced, imageData }: PngStructure, channels: number): void {
-  const passes = interlaced ? ADAM7 : [[0, 0, 1, 1]];
-  let size = 0;
-  for (const [x, y, dx, dy] of passes) {
-    const columns = Math.ceil((width - x) / dx);
-    if (columns > 0) size += Math.max(0, Math.ceil((height - y) / dy)) * (1 + columns * channels);
-  }
+/** The least depth of a PNG whose samples reach `maxval`. */
+function pngDepth(channels: Channels, maxval: number): number {
+  const depths = channels === 1 ? [1, 2, 4, 8, 16] : [8, 16];
+  return depths.find((depth) => maxval < 2 ** depth)!;
+}
+
+function passesOf(width: number, height: number, bits: number, interlaced: boolean): Pass[] {
+  return (interlaced ? ADAM7 : AT_ONCE)
+    .map(([x, y, dx, dy]) => {
+      const columns = Math.max(0, Math.ceil((width - x) / dx));
+      const rows = columns > 0 ? Math.max(0, Math.ceil((height - y) / dy)) : 0;
+      return { x, y, dx, dy, columns, rows, rowBytes: Math.ceil((columns * bits) / 8) };
+    })
+    .filter(({ rows }) => rows > 0);
+}
+
+/** Inflates image data, and refuses what is not as large as the header says before memory is taken for it. */
+function inflate(imageData: readonly Uint8Array[], size: number): Uint8Array {
   const compressed = imageData.reduce((sum, piece) => sum + piece.length, 0);
-  if (compressed * MAX_INFLATION < size) {
-    throw new CnfzipError('bad-input', 'damaged PNG: it holds too little image data for its size');
-  }
-  // pngjs returns uninitialised memory for image data that is damaged or ends too early, so that is found out here.
-  let inflated: number;
+  if (compressed * MAX_INFLATION < size) throw damaged('it holds too little image data for its size');
+  let inflated: Uint8Array;
   try {
-    inflated = inflateSync(Buffer.concat(imageData), { maxOutputLength: size }).length;
+    inflated = inflateSync(Buffer.concat(imageData), { maxOutputLength: size });
   } catch (error) {
-    throw new CnfzipError('bad-input', 'damaged PNG: its image data cannot be decoded', { cause: error });
+    throw damaged('its image data cannot be decoded', error);
   }
-  if (inflated < size) throw new CnfzipError('bad-input', 'damaged PNG: its image data ends too early');
+  if (inflated.length < size) throw damaged('its image data ends too early');
+  return inflated;
+}
+
+function unfilter(filtered: Uint8Array, rows: number, rowBytes: number, distance: number): Uint8Array {
+  try {
+    return unfilterRows(filtered, rows, rowBytes, distance);
+  } catch (error) {
+    throw damaged((error as Error).message, error);
+  }
+}
+
+/** Takes the samples of a pass out of its rows, in which those of less than 8 bits are packed, highest bits first. */
+function placeSamples(
+  bytes: Uint8Array,
+  { x, y, dx, dy, columns, rows, rowBytes }: Pass,
+  depth: number,
+  samples: Uint8Array | Uint16Array,
+  width: number,
+  channels: number,
+): void {
+  if (depth === 8 && dx === 1 && dy === 1) {
+    samples.set(bytes);
+    return;
+  }
+  const mask = 2 ** depth - 1;
+  for (let row = 0; row < rows; row++) {
+    const line = row * rowBytes;
+    for (let column = 0; column < columns; column++) {
+      const to = ((y + row * dy) * width + x + column * dx) * channels;
+      for (let c = 0; c < channels; c++) {
+        const i = column * channels + c;
+        if (depth === 16) samples[to + c] = bytes[line + 2 * i] * 256 + bytes[line + 2 * i + 1];
+        else samples[to + c] = (bytes[line + ((i * depth) >> 3)] >> (8 - depth - ((i * depth) & 7))) & mask;
+      }
+    }
+  }
+}
+
+function pack(
+  samples: Uint8Array | Uint16Array,
+  perRow: number,
+  rows: number,
+  depth: number,
+  rowBytes: number,
+): Uint8Array {
+  if (depth === 8) return Uint8Array.from(samples);
+  const out = new Uint8Array(rows * rowBytes);
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < perRow; i++) {
+      const sample = samples[row * perRow + i];
+      const bit = i * depth;
+      const at = row * rowBytes + (bit >> 3);
+      if (depth === 16) {
+        out[at] = sample >> 8;
+        out[at + 1] = sample;
+      } else {
+        out[at] |= sample << (8 - depth - (bit & 7));
+      }
+    }
+  }
+  return out;
+}
+
+function unfilteredRows(bytes: Uint8Array, rows: number, rowBytes: number): Uint8Array {
+  const out = new Uint8Array(rows * (1 + rowBytes));
+  for (let row = 0; row < rows; row++) {
+    out.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), row * (1 + rowBytes) + 1);
+  }
+  return out;
 }

@@ -229,7 +229,7 @@ function centralCrop(image: Image): Crop {
   const { width, height, channels } = image;
   const side = Math.min(128, width, height);
   const samples = square(image, (width - side) >> 1, (height - side) >> 1, side);
-  return { side, samples: forwardColour(samples, channels) };
+  return { side, samples: forwardColour(samples, channels as 1 | 3) };
 }
 
 function leftOut(path: string, error: unknown): string {

@@ -1,0 +1,67 @@
+/**
+ * Dense alphabets: samples that use few of their values (8 bits stretched to 16, say) are coded as indexes of a list of those.
+ * The list in its chunk: the number of values (v), the bytes of what follows (v), then deflated the gaps (v each) between
+ * neighbouring values, the first from -1, less 1.
+ */
+import { ByteReader, varint } from './bytes.js';
+import { deflate, inflate } from './deflate.js';
+import { CnfzipError } from './error.js';
+import { allocSamples } from './image.js';
+
+/** An alphabet is worth its chunk where the values that occur are at most this part of those that could. */
+const SPARSE = 0.5;
+
+/** The values that occur, ascending, if they are few; else nothing. */
+export function findAlphabet(samples: Uint8Array | Uint16Array, maxval: number): Uint16Array | undefined {
+  const occurs = new Uint8Array(maxval + 1);
+  for (const sample of samples) occurs[sample] = 1;
+  const values = Uint16Array.from(occurs.keys()).filter((value) => occurs[value]);
+  return values.length <= SPARSE * (maxval + 1) ? values : undefined;
+}
+
+/** Samples as indexes of the alphabet that has all of them. */
+export function toIndexes(samples: Uint8Array | Uint16Array, alphabet: Uint16Array): Uint8Array | Uint16Array {
+  const indexes = new Uint16Array(alphabet[alphabet.length - 1] + 1);
+  for (const [index, value] of alphabet.entries()) indexes[value] = index;
+  return allocSamples(samples.length, alphabet.length - 1).map((_, i) => indexes[samples[i]]);
+}
+
+/**
+ * Undoes `toIndexes`.
+ *
+ * @throws {CnfzipError} `corrupt` if an index is beyond the alphabet
+ */
+export function fromIndexes(
+  indexes: Uint8Array | Uint16Array,
+  alphabet: Uint16Array,
+  maxval: number,
+): Uint8Array | Uint16Array {
+  if (indexes.some((index) => index >= alphabet.length)) {
+    throw new CnfzipError('corrupt', 'damaged: a sample is none of the values that occur');
+  }
+  return allocSamples(indexes.length, maxval).map((_, i) => alphabet[indexes[i]]);
+}
+
+export function writeAlphabet(alphabet: Uint16Array): Uint8Array {
+  const gaps = Array.from(alphabet, (value, i) => varint(value - (i === 0 ? -1 : alphabet[i - 1]) - 1)).flat();
+  return Uint8Array.from([...varint(alphabet.length), ...varint(gaps.length), ...deflate(Uint8Array.from(gaps))]);
+}
+
+/** @throws {CnfzipError} `corrupt` if it is none of values up to `maxval` */
+export function readAlphabet(chunk: Uint8Array, maxval: number): Uint16Array {
+  const damaged = () => new CnfzipError('corrupt', 'damaged: the list of values that occur is malformed');
+  const outer = new ByteReader(chunk);
+  const count = outer.varint();
+  const length = outer.varint();
+  if (count < 1 || count > maxval + 1 || length > 3 * count) throw damaged();
+  const reader = new ByteReader(inflate(outer.take(outer.left), length));
+  const alphabet = new Uint16Array(count);
+  let value = -1;
+  for (let i = 0; i < count; i++) {
+    value += reader.varint() + 1;
+    if (value > maxval) throw damaged();
+    alphabet[i] = value;
+  }
+  if (reader.left > 0) throw damaged();
+  return alphabet;
+}

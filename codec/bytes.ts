@@ -1,0 +1,55 @@
+/** Numbers in bytes: little-endian, and varints of 7 bits a byte, lowest first, the top bit set on all bytes but the last. */
+import { CnfzipError } from './error.js';
+
+/** @param value an integer, 0 .. 2^35 - 1 */
+export function varint(value: number): number[] {
+  const bytes: number[] = [];
+  for (; value >= 128; value = Math.floor(value / 128)) bytes.push((value % 128) | 128);
+  bytes.push(value);
+  return bytes;
+}
+
+/** Reads bytes one after the other; throws `corrupt` where they end too early or are no number. */
+export class ByteReader {
+  at = 0;
+
+  constructor(readonly bytes: Uint8Array) {}
+
+  get left(): number {
+    return this.bytes.length - this.at;
+  }
+
+  /** A view of the next bytes. */
+  take(count: number): Uint8Array {
+    if (count > this.left) throw this.cutShort();
+    this.at += count;
+    return this.bytes.subarray(this.at - count, this.at);
+  }
+
+  byte(): number {
+    return this.take(1)[0];
+  }
+
+  uint32(): number {
+    const [a, b, c, d] = this.take(4);
+    return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+  }
+
+  /** At most five bytes in its shortest form, so below 2^35. */
+  varint(): number {
+    let value = 0;
+    for (let i = 0; i < 5; i++) {
+      const byte = this.byte();
+      value += (byte & 127) * 2 ** (7 * i);
+      if (byte < 128) {
+        if (byte === 0 && i > 0) break;
+        return value;
+      }
+    }
+    throw new CnfzipError('corrupt', 'damaged: a malformed number');
+  }
+
+  cutShort(): CnfzipError {
+    return new CnfzipError('corrupt', 'cut short: the file ends before its data does');
+  }
+}

@@ -1,0 +1,65 @@
+/** Decodes layers: the counterpart of `encode-layer.ts`. */
+import { fromIndexes, readAlphabet } from './alphabet.js';
+import type { Coding } from './coding.js';
+import { type CodedLayer, tileMethod } from './container.js';
+import { CnfzipError } from './error.js';
+import { decodeFlowTile, isFlowLayer } from './flow-tiles.js';
+import { allocSamples } from './image.js';
+import type { Layer } from './layers.js';
+import type { Model } from './model.js';
+import { decodePlain } from './plain.js';
+import { insertTile, tileLayout } from './tiles.js';
+import { decodeWebp } from './webp.js';
+
+type Shape = Omit<Layer, 'samples'>;
+
+/**
+ * @param shape of the layer
+ * @param model that the layer names, if it names one
+ * @throws {CnfzipError} `corrupt`
+ */
+export async function decodeLayer(
+  coded: CodedLayer,
+  shape: Shape,
+  model: Model | undefined,
+  coding: Coding,
+): Promise<Layer> {
+  if (!coded.alphabet) return decodeSamples(coded, shape, model, coding);
+  const alphabet = readAlphabet(coded.alphabet, shape.maxval);
+  const { samples } = await decodeSamples(coded, { ...shape, maxval: alphabet.length - 1 }, model, coding);
+  return { ...shape, samples: fromIndexes(samples, alphabet, shape.maxval) };
+}
+
+async function decodeSamples(
+  { method, payloads }: CodedLayer,
+  shape: Shape,
+  model: Model | undefined,
+  coding: Coding,
+): Promise<Layer> {
+  if (method === 'tiles') return decodeTiles(payloads, shape, model, coding);
+  const layer = method === 'webp' ? await decodeWebp(payloads[0], shape) : decodePlain(payloads[0], shape);
+  coding.advance(shape.width * shape.height);
+  return layer;
+}
+
+async function decodeTiles(
+  payloads: readonly Uint8Array[],
+  shape: Shape,
+  model: Model | undefined,
+  coding: Coding,
+): Promise<Layer> {
+  const { width, height, channels, maxval } = shape;
+  const coder = model && (await coding.coder(model));
+  const layer: Layer = { ...shape, samples: allocSamples(width * height * channels, maxval) };
+  await coding.forEachTile(tileLayout(width, height), coder?.concurrency ?? 1, async (tile, i) => {
+    const method = tileMethod(payloads[i]);
+    const payload = payloads[i].subarray(1);
+    const tileShape = { ...shape, width: tile.width, height: tile.height };
+    if (method === 'webp') return insertTile(layer, tile, await decodeWebp(payload, tileShape));
+    if (coder && isFlowLayer(tileShape) && model?.definition.channels === channels) {
+      return insertTile(layer, tile, await decodeFlowTile(payload, tileShape, coder));
+    }
+    throw new CnfzipError('corrupt', `damaged: tile ${i + 1} needs a flow of ${channels} channels`);
+  });
+  return layer;
+}

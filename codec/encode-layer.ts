@@ -1,0 +1,150 @@
+/**
+ * The encoder's choice: each layer is coded by whatever makes it the smallest, among the flow, WebP and plain deflate; where
+ * an image has photographs and graphics side by side, each tile. Trying costs time, so a fast probe and the share of pixels
+ * that repeat a neighbour decide what is tried in earnest.
+ */
+import { findAlphabet, toIndexes, writeAlphabet } from './alphabet.js';
+import { varint } from './bytes.js';
+import type { Coding } from './coding.js';
+import { type CodedLayer, TILE_METHODS, type TileMethod } from './container.js';
+import { encodeFlowTile, isFlowLayer } from './flow-tiles.js';
+import { KERNEL_VERSION } from './kernels/kernels.js';
+import type { Layer } from './layers.js';
+import type { Model } from './model.js';
+import { encodePlain } from './plain.js';
+import { extractTile, tileLayout } from './tiles.js';
+import { encodeWebp, fitsWebp } from './webp.js';
+
+/** With so many repeats a tile is a graphic, on which the flow's time would be wasted. */
+const GRAPHIC = 0.75;
+/** A layer with fewer repeats is no graphic: few values are worth an alphabet. */
+const PHOTOGRAPH = 0.5;
+/** Layers up to this many pixels are coded in every way there is. */
+const TINY = 4096;
+/** Up to this many pixels at once WebP does its best. */
+const BEST_PIXELS = 2 ** 22;
+
+/** What is known of a tile once the flow has coded it and WebP has had a fast try. */
+interface Trial {
+  readonly tile: Layer;
+  /** Nothing where there is no model, or the tile is too much of a graphic. */
+  readonly flow?: Uint8Array;
+  readonly flowIsAhead: boolean;
+  /** Whether WebP's best may be smaller than the flow's payload. */
+  readonly webpMayWin: boolean;
+}
+
+/** @param model codes layers with as many channels as this one; without it there is no flow to choose */
+export async function encodeLayer(original: Layer, model: Model | undefined, coding: Coding): Promise<CodedLayer> {
+  const alphabet = alphabetOf(original);
+  const layer = alphabet
+    ? { ...original, maxval: alphabet.length - 1, samples: toIndexes(original.samples, alphabet) }
+    : original;
+  const trials = await tryTiles(layer, model, coding);
+  const candidates: CodedLayer[] = [];
+  const asWhole = fitsWebp(layer) && trials.some(({ webpMayWin }) => webpMayWin);
+  if (asWhole) candidates.push({ method: 'webp', payloads: [await encodeWholeWebp(layer)] });
+  if (!asWhole || trials.some(({ flowIsAhead }) => flowIsAhead)) {
+    const tiles = await encodeTiles(trials, model, asWhole && trials.length === 1);
+    if (tiles) candidates.push(tiles);
+  }
+  if (candidates.length === 0 || !fitsWebp(layer) || isTiny(layer)) {
+    candidates.push({ method: 'plain', payloads: [encodePlain(layer)] });
+  }
+  const smallest = candidates.reduce((a, b) => (layerBytes(b) < layerBytes(a) ? b : a));
+  return { ...smallest, alphabet: alphabet && writeAlphabet(alphabet) };
+}
+
+/** Bytes of a layer in its file. */
+export function layerBytes({ method, alphabet, payloads }: CodedLayer): number {
+  const chunks = alphabet ? [alphabet, ...payloads] : payloads;
+  const header = method === 'tiles' ? 10 : 1;
+  return chunks.reduce((sum, { length }) => sum + varint(length).length + length + 4, header);
+}
+
+/** Whether WebP might code a layer in less than `bytes`: a thorough search may save as much as there are repeats. */
+export async function mayBeatWithWebp(layer: Layer, bytes: number): Promise<boolean> {
+  return fitsWebp(layer) && (await encodeWebp(layer, 'probe')).length * (1 - repeats(layer)) < bytes;
+}
+
+function alphabetOf(layer: Layer): Uint16Array | undefined {
+  const worthwhile = layer.maxval > 255 || (!isTiny(layer) && repeats(layer) < PHOTOGRAPH);
+  return worthwhile ? findAlphabet(layer.samples, layer.maxval) : undefined;
+}
+
+async function tryTiles(layer: Layer, model: Model | undefined, coding: Coding): Promise<Trial[]> {
+  const coder = model && (await coding.coder(model));
+  const trials: Trial[] = [];
+  await coding.forEachTile(tileLayout(layer.width, layer.height), coder?.concurrency ?? 1, async (place, i) => {
+    const tile = extractTile(layer, place);
+    const webp = fitsWebp(tile);
+    const repeated = repeats(tile);
+    const wanted = isTiny(layer) || !webp || repeated < GRAPHIC;
+    const flow = coder && isFlowLayer(tile) && wanted ? await encodeFlowTile(tile, coder) : undefined;
+    const size = flow?.length ?? Number.POSITIVE_INFINITY;
+    const probe = webp ? (await encodeWebp(tile, 'probe')).length : Number.POSITIVE_INFINITY;
+    const webpMayWin = webp && (isTiny(layer) || probe * (1 - repeated) < size);
+    trials[i] = { tile, flow, flowIsAhead: size < probe, webpMayWin };
+  });
+  return trials;
+}
+
+/**
+ * Each tile by the flow or WebP, whichever is smaller; nothing if there is a tile that neither can code.
+ *
+ * @param flowOnly not to try WebP
+ */
+async function encodeTiles(
+  trials: readonly Trial[],
+  model: Model | undefined,
+  flowOnly: boolean,
+): Promise<CodedLayer | undefined> {
+  const payloads: Uint8Array[] = [];
+  let flows = 0;
+  for (const { tile, flow, webpMayWin } of trials) {
+    // The best effort is for whole layers: where it matters most, graphics, they are the smaller ones.
+    const webp = webpMayWin && !flowOnly ? await encodeWebp(tile, 'good') : undefined;
+    if (flow && !(webp && webp.length < flow.length)) {
+      payloads.push(withMethod('flow', flow));
+      flows++;
+    } else if (webp) {
+      payloads.push(withMethod('webp', webp));
+    } else {
+      return undefined;
+    }
+  }
+  const flow = flows > 0 ? { kernelVersion: KERNEL_VERSION, modelHash: model!.hash } : undefined;
+  return { method: 'tiles', flow, payloads };
+}
+
+function withMethod(method: TileMethod, payload: Uint8Array): Uint8Array {
+  const out = new Uint8Array(1 + payload.length);
+  out[0] = TILE_METHODS.indexOf(method);
+  out.set(payload, 1);
+  return out;
+}
+
+function encodeWholeWebp(layer: Layer): Promise<Uint8Array> {
+  return encodeWebp(layer, layer.width * layer.height <= BEST_PIXELS ? 'best' : 'good');
+}
+
+function isTiny({ width, height }: Layer): boolean {
+  return width * height <= TINY;
+}
+
+/** The part of the pixels that are equal to the one before or above them. */
+function repeats({ width, height, channels, samples }: Layer): number {
+  const line = width * channels;
+  const same = (a: number, b: number) => {
+    for (let c = 0; c < channels; c++) if (samples[a + c] !== samples[b + c]) return false;
+    return true;
+  };
+  let count = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = y * line + x * channels;
+      if ((x > 0 && same(at, at - channels)) || (y > 0 && same(at, at - line))) count++;
+    }
+  }
+  return count / (width * height);
+}

@@ -1,0 +1,159 @@
+/**
+ * Lossless WebP (libwebp in WebAssembly) of layers of up to 8 bits: gray as red = green = blue. A payload is the VP8L stream
+ * (RFC 9649, 3), without the RIFF container around it, whose 20 bytes its length tells.
+ */
+import { CnfzipError } from './error.js';
+import { allocSamples, type Channels } from './image.js';
+import type { Layer } from './layers.js';
+
+/** libwebp's two halves, compiled: `codec/enc/webp_enc_simd.wasm` and `codec/dec/webp_dec.wasm` of @jsquash/webp. */
+export interface WebpModules {
+  encoder(): Promise<WebAssembly.Module>;
+  decoder(): Promise<WebAssembly.Module>;
+}
+
+/** How hard the encoder tries: `probe` some 0.1 s a megapixel, `best` 1 to 10 s. */
+export type WebpEffort = 'probe' | 'good' | 'best';
+
+/** libwebp's settings (cwebp -m, -q). */
+const EFFORTS: Record<WebpEffort, { method: number; quality: number }> = {
+  probe: { method: 2, quality: 20 },
+  good: { method: 4, quality: 100 },
+  best: { method: 6, quality: 100 },
+};
+
+/** Longest side of a WebP image, in pixels. */
+const MAX_WEBP_SIDE = 16383;
+/** Most pixels of one WebP image here: libwebp works in less than 2 GB of memory. */
+const MAX_WEBP_PIXELS = 2 ** 25;
+
+const RIFF_BYTES = 20;
+const VP8L_SIGNATURE = 0x2f;
+
+let modules: WebpModules | undefined;
+
+/** Tells where libwebp's modules come from, where they cannot be fetched by their address as in browsers. */
+export function provideWebp(given: WebpModules): void {
+  modules = given;
+}
+
+const once = <T>(make: () => Promise<T>) => {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+};
+
+const encoder = once(async () => {
+  const { default: encode, init } = await import('@jsquash/webp/encode.js');
+  await (modules ? init(await modules.encoder()) : init());
+  return encode;
+});
+
+const decoder = once(async () => {
+  // libwebp's binding makes an ImageData, which browsers have; it looks it up as the module starts.
+  const missing = globalThis.ImageData === undefined;
+  if (missing) Object.assign(globalThis, { ImageData: PlainImageData });
+  const { default: decode, init } = await import('@jsquash/webp/decode.js');
+  await (modules ? init(await modules.decoder()) : init());
+  return decode;
+});
+
+class PlainImageData {
+  constructor(
+    readonly data: Uint8ClampedArray,
+    readonly width: number,
+    readonly height: number,
+  ) {}
+}
+
+/** Whether a layer can be coded by `encodeWebp`. */
+export function fitsWebp({ width, height, maxval }: Omit<Layer, 'samples'>): boolean {
+  return maxval <= 255 && width <= MAX_WEBP_SIDE && height <= MAX_WEBP_SIDE && width * height <= MAX_WEBP_PIXELS;
+}
+
+/** A layer as VP8L stream. */
+export async function encodeWebp(layer: Layer, effort: WebpEffort): Promise<Uint8Array> {
+  const file = await encodeWebpFile(layer, effort);
+  const length = new DataView(file.buffer).getUint32(RIFF_BYTES - 4, true);
+  return file.slice(RIFF_BYTES, RIFF_BYTES + length);
+}
+
+/** A layer as WebP file. */
+export async function encodeWebpFile(layer: Layer, effort: WebpEffort): Promise<Uint8Array<ArrayBuffer>> {
+  const { width, height } = layer;
+  const encode = await encoder();
+  // `exact` keeps the colour of transparent pixels.
+  const settings = { lossless: 1, exact: 1, ...EFFORTS[effort] };
+  return new Uint8Array(await encode({ data: toRgba(layer), width, height, colorSpace: 'srgb' }, settings));
+}
+
+/**
+ * Undoes `encodeWebp`.
+ *
+ * @throws {CnfzipError} `corrupt`
+ */
+export async function decodeWebp(payload: Uint8Array, shape: Omit<Layer, 'samples'>): Promise<Layer> {
+  const { width, height, channels, maxval } = shape;
+  const damaged = (cause?: unknown) => new CnfzipError('corrupt', 'damaged: its WebP data is malformed', { cause });
+  // The stream's own size decides what memory is taken.
+  const [signature, a, b, c, d] = payload;
+  const size = (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+  const [ownWidth, ownHeight] = [(size & 0x3fff) + 1, ((size >>> 14) & 0x3fff) + 1];
+  if (payload.length < 5 || signature !== VP8L_SIGNATURE || ownWidth !== width || ownHeight !== height) throw damaged();
+  if (!fitsWebp(shape)) throw damaged();
+  let rgba: Uint8ClampedArray;
+  try {
+    rgba = (await (await decoder())(toFile(payload))).data;
+  } catch (cause) {
+    throw damaged(cause);
+  }
+  if (rgba.length !== 4 * width * height) throw damaged();
+  const samples = allocSamples(width * height * channels, maxval);
+  fromRgba(rgba, channels, samples);
+  return { ...shape, samples };
+}
+
+/** Places of a pixel's samples among red, green, blue and alpha. */
+function placesOf(channels: Channels): number[] {
+  return { 1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3] }[channels];
+}
+
+function toRgba({ samples, channels }: Layer): Uint8ClampedArray<ArrayBuffer> {
+  const pixels = samples.length / channels;
+  const rgba = new Uint8ClampedArray(4 * pixels).fill(255);
+  const gray = channels < 3;
+  const alpha = channels % 2 === 0;
+  for (let i = 0; i < pixels; i++) {
+    const at = i * channels;
+    rgba[4 * i] = samples[at];
+    rgba[4 * i + 1] = samples[gray ? at : at + 1];
+    rgba[4 * i + 2] = samples[gray ? at : at + 2];
+    if (alpha) rgba[4 * i + 3] = samples[at + channels - 1];
+  }
+  return rgba;
+}
+
+function fromRgba(rgba: Uint8ClampedArray, channels: Channels, samples: Uint8Array | Uint16Array): void {
+  const places = placesOf(channels);
+  for (let i = 0, at = 0; at < samples.length; i += 4) {
+    for (const place of places) samples[at++] = rgba[i + place];
+  }
+}
+
+/** The WebP file around a VP8L stream; streams of odd length are padded. */
+function toFile(stream: Uint8Array): ArrayBuffer {
+  const padded = stream.length + (stream.length & 1);
+  const file = new Uint8Array(RIFF_BYTES + padded);
+  const view = new DataView(file.buffer);
+  const put = (text: string, at: number) => {
+    for (let i = 0; i < text.length; i++) file[at + i] = text.charCodeAt(i);
+  };
+  put('RIFF', 0);
+  view.setUint32(4, RIFF_BYTES - 8 + padded, true);
+  put('WEBPVP8L', 8);
+  view.setUint32(16, stream.length, true);
+  file.set(stream, RIFF_BYTES);
+  return file.buffer;
+}

@@ -1,0 +1,139 @@
+/** The image formats that cnfzip reads and writes: which one a file is in, and who knows it. */
+import { CnfzipError } from '../../codec/error.js';
+import type { Image } from '../../codec/image.js';
+import type { FileInfo } from '../../codec/info.js';
+import { decodeBmp } from './bmp.js';
+import { decodeNetpbm, encodeNetpbm } from './netpbm.js';
+import { decodePng, encodePng, fitsPng, pngTrailing } from './png.js';
+import { type Decoded, decodeRaster, encodeTiff, encodeWebp } from './raster.js';
+
+/** `ppm` is Netpbm: PGM, PPM or PAM, as the channels need. */
+export const OUTPUT_FORMATS = ['png', 'ppm', 'tiff', 'webp'] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+/** Extensions of images, in lower case with their dots. */
+export const INPUT_EXTENSIONS = [
+  '.png',
+  '.apng',
+  '.ppm',
+  '.pgm',
+  '.pbm',
+  '.pnm',
+  '.pam',
+  '.tif',
+  '.tiff',
+  '.webp',
+  '.bmp',
+  '.gif',
+  '.jpg',
+  '.jpeg',
+] as const;
+
+const OUTPUT_EXTENSIONS: Record<string, OutputFormat> = {
+  '.png': 'png',
+  '.pgm': 'ppm',
+  '.ppm': 'ppm',
+  '.pnm': 'ppm',
+  '.pam': 'ppm',
+  '.tif': 'tiff',
+  '.tiff': 'tiff',
+  '.webp': 'webp',
+};
+
+interface Format {
+  readonly name: string;
+  /** What a file begins with: bytes as hexadecimal digits, `.` for any digit. */
+  readonly start: RegExp;
+  decode?(bytes: Uint8Array): Promise<Decoded>;
+}
+
+const LOSSY = 'itself is smaller than any lossless file of its samples: keep it';
+
+const FORMATS: readonly Format[] = [
+  { name: 'PNG', start: /^89504e470d0a1a0a/, decode: readPng },
+  { name: 'Netpbm', start: /^503[1-7](0[9-d]|20|23)/, decode: readNetpbm },
+  { name: 'TIFF', start: /^(49492a00|4d4d002a|49492b00|4d4d002b)/, decode: (bytes) => decodeRaster(bytes, 'TIFF') },
+  { name: 'WebP', start: /^52494646.{8}57454250/, decode: readWebp },
+  { name: 'GIF', start: /^474946383[79]61/, decode: (bytes) => decodeRaster(bytes, 'GIF') },
+  { name: 'BMP', start: /^424d/, decode: async (bytes) => ({ image: decodeBmp(bytes), warnings: [] }) },
+  { name: 'JPEG', start: /^ffd8ff/, decode: readJpeg },
+  { name: 'JPEG XL', start: /^(ff0a|0000000c4a584c20)/ },
+  { name: 'AVIF or HEIF', start: /^.{8}66747970/ },
+];
+
+/**
+ * Reads an image of any format that is known, whatever its name.
+ *
+ * @throws CnfzipError `bad-input` if it is no image, or damaged; `unsupported`
+ */
+export async function readImage(bytes: Uint8Array): Promise<Decoded> {
+  if (bytes.length === 0) throw new CnfzipError('bad-input', 'not an image: it is empty');
+  const start = Buffer.from(bytes.subarray(0, 16)).toString('hex');
+  if (start.startsWith('cf5a0d0a')) throw new CnfzipError('bad-input', 'a cnfz file: it is compressed already');
+  const format = FORMATS.find(({ start: pattern }) => pattern.test(start));
+  if (format?.decode) return format.decode(bytes);
+  const known = FORMATS.filter(({ decode }) => decode).map(({ name }) => name);
+  if (format)
+    throw new CnfzipError('unsupported', `${format.name} files are not read; those known: ${known.join(', ')}`);
+  throw new CnfzipError('bad-input', `not an image of a known format: ${known.join(', ')}`);
+}
+
+/**
+ * The bytes of an image file.
+ *
+ * @returns also a line for each thing that the format cannot hold
+ * @throws CnfzipError `unsupported` if the format cannot hold the samples
+ */
+export async function writeImage(
+  image: Image,
+  format: OutputFormat,
+): Promise<{ bytes: Uint8Array; warnings: string[] }> {
+  const warnings: string[] = [];
+  const lost = (image.metadata ?? []).filter(({ type }) => type !== 'tRNS').map(({ type }) => type);
+  if (format !== 'png' && lost.length > 0) warnings.push(`metadata is not written to ${format}: ${lost.join(', ')}`);
+  const encoders = { png: encodePng, ppm: encodeNetpbm, tiff: encodeTiff, webp: encodeWebp };
+  return { bytes: await encoders[format](image), warnings };
+}
+
+/** PNG, but for samples that no PNG holds as they are. */
+export function naturalFormat(image: Pick<FileInfo, 'channels' | 'maxval'>): OutputFormat {
+  return fitsPng(image) ? 'png' : 'ppm';
+}
+
+/** The extension of an image that is written in a format, with its dot. */
+export function extensionOf(
+  { channels, paletteColours, metadata }: Pick<FileInfo, 'channels' | 'paletteColours' | 'metadata'>,
+  format: OutputFormat,
+): string {
+  if (format !== 'ppm') return `.${format}`;
+  if (channels % 2 === 0 || metadata.some(({ type }) => type === 'tRNS')) return '.pam';
+  return channels === 3 || paletteColours > 0 ? '.ppm' : '.pgm';
+}
+
+/** The format that a file's name asks for, if it does. */
+export function formatOfExtension(name: string): OutputFormat | undefined {
+  const [extension] = /\.[^./\\]+$/.exec(name.toLowerCase()) ?? [];
+  return extension === undefined ? undefined : OUTPUT_EXTENSIONS[extension];
+}
+
+async function readPng(bytes: Uint8Array): Promise<Decoded> {
+  const image = decodePng(bytes);
+  const trailing = pngTrailing(bytes);
+  return { image, warnings: trailing > 0 ? [`${trailing} bytes behind the end of the PNG are not kept`] : [] };
+}
+
+async function readNetpbm(bytes: Uint8Array): Promise<Decoded> {
+  const { image, trailing } = decodeNetpbm(bytes);
+  return { image, warnings: trailing > 0 ? [`${trailing} bytes behind the first image are not kept`] : [] };
+}
+
+async function readWebp(bytes: Uint8Array): Promise<Decoded> {
+  const decoded = await decodeRaster(bytes, 'WebP');
+  const lossy = Buffer.from(bytes.subarray(0, 4096)).includes('VP8 ');
+  return lossy ? { ...decoded, warnings: [...decoded.warnings, `the lossy WebP ${LOSSY}`] } : decoded;
+}
+
+async function readJpeg(bytes: Uint8Array): Promise<Decoded> {
+  const decoded = await decodeRaster(bytes, 'JPEG');
+  return { ...decoded, warnings: [...decoded.warnings, `the JPEG ${LOSSY}`] };
+}

@@ -1,0 +1,111 @@
+/** TIFF, WebP, GIF and JPEG through libvips: exact samples, no colour management, metadata as the chunks PNG has for it. */
+import { deflateSync } from 'node:zlib';
+import sharp from 'sharp';
+import { CnfzipError } from '../../codec/error.js';
+import { type Channels, type Image, MAX_PIXELS, type Metadata, maxvalOf } from '../../codec/image.js';
+import { encodeWebpFile, fitsWebp } from '../../codec/webp.js';
+import { expand } from './expand.js';
+import { scaleSamples } from './scale.js';
+
+/** libvips' names of the kinds of samples that are kept as they are, by depth and whether there is colour. */
+const SPACES = { uchar: ['b-w', 'srgb'], ushort: ['grey16', 'rgb16'] } as const;
+
+export interface Decoded {
+  readonly image: Image;
+  /** What of the file is not in the image, a line each. */
+  readonly warnings: string[];
+}
+
+/** @throws CnfzipError `bad-input`, `unsupported` */
+export async function decodeRaster(bytes: Uint8Array, kind: string): Promise<Decoded> {
+  const source = () => sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'warning', ignoreIcc: true });
+  const refuse = (error: unknown) => {
+    const [why] = (error as Error).message.split('\n');
+    return new CnfzipError('bad-input', `damaged ${kind}: ${why}`, { cause: error });
+  };
+  const facts = await source()
+    .metadata()
+    .catch((error) => {
+      throw refuse(error);
+    });
+  const { depth, space, channels: found, hasAlpha, pages = 1, orientation = 1 } = facts;
+  const colours = found - (hasAlpha ? 1 : 0);
+  const known = (depth === 'uchar' || depth === 'ushort') && (colours === 1 || colours === 3);
+  if (!known || !['srgb', 'b-w', 'rgb16', 'grey16', 'rgb'].includes(space)) {
+    throw new CnfzipError(
+      'unsupported',
+      `a ${kind} of ${found} channels (${space}, ${depth}): gray and RGB of 8 or 16 bits are known`,
+    );
+  }
+  const { data, info } = await source()
+    .toColourspace(SPACES[depth][colours === 1 ? 0 : 1])
+    .raw({ depth })
+    .toBuffer({ resolveWithObject: true })
+    .catch((error) => {
+      throw refuse(error);
+    });
+  if (info.channels !== found)
+    throw new CnfzipError('unsupported', `a ${kind} of an unusual kind (${space}, ${depth})`);
+  // A copy, as the buffer need not begin where 16-bit numbers may.
+  const samples = depth === 'ushort' ? new Uint16Array(Uint8Array.from(data).buffer) : Uint8Array.from(data);
+  const metadata = metadataOf(facts);
+  const { width, height } = info;
+  const warnings: string[] = [];
+  if (pages > 1) warnings.push(`only the first of ${pages} ${kind === 'TIFF' ? 'pages' : 'frames'} is kept`);
+  if (orientation > 1 && !facts.exif) warnings.push('its orientation is not kept');
+  return {
+    image: {
+      width,
+      height,
+      channels: found as Channels,
+      maxval: depth === 'ushort' ? 65535 : 255,
+      samples,
+      ...(metadata.length > 0 && { metadata }),
+    },
+    warnings,
+  };
+}
+
+/** A TIFF file of 8 or 16 bits; samples of other ranges are scaled to the next of these. Metadata is left out. */
+export async function encodeTiff(image: Image): Promise<Uint8Array> {
+  const { width, height, channels, samples, maxval } = plain(image);
+  const deep = maxval > 255;
+  const scaled = scaleSamples(samples, maxval, deep ? 65535 : 255);
+  return sharp(scaled, { raw: { width, height, channels }, limitInputPixels: MAX_PIXELS })
+    .toColourspace(SPACES[deep ? 'ushort' : 'uchar'][channels < 3 ? 0 : 1])
+    .tiff({ compression: 'deflate', predictor: 'horizontal' })
+    .toBuffer();
+}
+
+/**
+ * A lossless WebP file; samples of less than 8 bits are scaled. Metadata is left out.
+ *
+ * @throws CnfzipError `unsupported` if no WebP can hold the samples
+ */
+export async function encodeWebp(image: Image): Promise<Uint8Array> {
+  const layer = plain(image);
+  if (!fitsWebp(layer)) {
+    throw new CnfzipError(
+      'unsupported',
+      'no WebP can hold it: WebP has 8 bits a sample and at most 16383 pixels a side',
+    );
+  }
+  return encodeWebpFile({ ...layer, maxval: 255, samples: scaleSamples(layer.samples, layer.maxval, 255) }, 'good');
+}
+
+function plain(image: Image) {
+  const { width, height, channels, samples, maxval } = expand(image);
+  return { width, height, channels, samples, maxval: maxvalOf({ samples, maxval }) };
+}
+
+/** Colour profile, EXIF and XMP as chunks of a PNG (11.3.2.3, 11.3.4.5, 11.3.3.4). */
+function metadataOf({ icc, exif, xmp }: sharp.Metadata): Metadata[] {
+  const found: Metadata[] = [];
+  const text = (string: string) => Buffer.from(string, 'latin1');
+  const add = (type: string, parts: Uint8Array[]) =>
+    found.push({ type, place: 'start', data: Uint8Array.from(Buffer.concat(parts)) });
+  if (icc) add('iCCP', [text('ICC profile\0\0'), deflateSync(icc)]);
+  if (exif) add('eXIf', [exif.subarray(exif.toString('latin1', 0, 6) === 'Exif\0\0' ? 6 : 0)]);
+  if (xmp) add('iTXt', [text('XML:com.adobe.xmp\0\0\0\0\0'), xmp]);
+  return found;
+}

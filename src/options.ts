@@ -1,0 +1,58 @@
+/** Options of `encode` and `decode`. */
+import { CnfzipError } from '../codec/error.js';
+import type { Model } from '../codec/model.js';
+
+/** Options that `encode` and `decode` share. */
+export interface Options {
+  /**
+   * When encoding: a model from `loadModel`, the path of a model's file, or the name of a shipped one: `fast`, `default`, `best`.
+   * When decoding: a model or its path, beside the shipped ones; the file itself names the one it needs.
+   */
+  model?: Model | string;
+  /**
+   * Threads that code tiles, 1 .. 256; 1 stays in the calling thread. Without it: as many as the machine runs at
+   * once, but no more than tiles. The result does not depend on it.
+   */
+  threads?: number;
+  /** Called after each tile with the part that is done, above 0 and up to 1. */
+  onProgress?: (fraction: number) => void;
+  /** Stops between two tiles; the promise is rejected with the signal's reason. */
+  signal?: AbortSignal;
+  /** Images of more pixels are refused before memory is taken for them; 2^28 without it, which is also the most. */
+  maxPixels?: number;
+  /** Bytes of memory to stay within, by estimate: threads are left out for it, and what needs more is refused. */
+  maxMemory?: number;
+}
+
+export const MAX_THREADS = 256;
+
+type Check = (value: unknown) => string | undefined;
+
+const integer = (least: number, most: number): Check => {
+  const fits = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
+  return (value) => (fits(value) ? undefined : `must be an integer from ${least} to ${most}: ${value}`);
+};
+
+const CHECKS: Record<keyof Options, Check> = {
+  model: (value) =>
+    typeof value === 'string' || (value as Model | null)?.weights instanceof Float32Array
+      ? undefined
+      : 'must be a model from loadModel, a path or a name',
+  threads: integer(1, MAX_THREADS),
+  onProgress: (value) => (typeof value === 'function' ? undefined : 'must be a function'),
+  signal: (value) => (value instanceof AbortSignal ? undefined : 'must be an AbortSignal'),
+  maxPixels: integer(1, Number.MAX_SAFE_INTEGER),
+  maxMemory: integer(1, Number.MAX_SAFE_INTEGER),
+};
+
+/** @throws CnfzipError `usage`, naming the option */
+export function checkOptions(options: Options): void {
+  for (const [name, value] of Object.entries(options)) {
+    const check = CHECKS[name as keyof Options];
+    if (!check) {
+      throw new CnfzipError('usage', `there is no option ${name}; there are: ${Object.keys(CHECKS).join(', ')}`);
+    }
+    const problem = value === undefined ? undefined : check(value);
+    if (problem) throw new CnfzipError('usage', `option ${name} ${problem}`);
+  }
+}
