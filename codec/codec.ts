@@ -96,7 +96,7 @@ async function joinIfSmaller(layer: Layer, split: CodedLayer[], coding: Coding):
   if (opaque && layer.maxval === 255) return colour.method === 'webp' && !colour.alphabet ? [colour] : split;
   const bytes = split.reduce((sum, part) => sum + layerBytes(part), 0);
   if (layer.maxval <= 255 && !(await mayBeatWithWebp(layer, bytes))) return split;
-  const joint = await encodeLayer(layer, undefined, coding);
+  const joint = await encodeLayer(layer, undefined, coding, bytes);
   return layerBytes(joint) < bytes ? [joint] : split;
 }
 

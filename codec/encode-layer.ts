@@ -21,8 +21,12 @@ const GRAPHIC = 0.75;
 const PHOTOGRAPH = 0.5;
 /** Layers up to this many pixels are coded in every way there is. */
 const TINY = 4096;
-/** Up to this many pixels at once WebP does its best. */
+/** WebP's best effort is made up to this many pixels at once. */
 const BEST_PIXELS = 2 ** 22;
+
+/** What harder efforts may save, of a WebP with such a share of repeats: measured on photographs and graphics, rounded up. */
+const goodSaves = (repeated: number) => repeated / 2;
+const bestSaves = (repeated: number) => repeated ** 3 / 3;
 
 /** What is known of a tile once the flow has coded it and WebP has had a fast try. */
 interface Trial {
@@ -34,8 +38,16 @@ interface Trial {
   readonly webpMayWin: boolean;
 }
 
-/** @param model codes layers with as many channels as this one; without it there is no flow to choose */
-export async function encodeLayer(original: Layer, model: Model | undefined, coding: Coding): Promise<CodedLayer> {
+/**
+ * @param model codes layers with as many channels as this one; without it there is no flow to choose
+ * @param toBeat bytes in which the layer can be coded elsehow
+ */
+export async function encodeLayer(
+  original: Layer,
+  model: Model | undefined,
+  coding: Coding,
+  toBeat = Number.POSITIVE_INFINITY,
+): Promise<CodedLayer> {
   const alphabet = alphabetOf(original);
   const layer = alphabet
     ? { ...original, maxval: alphabet.length - 1, samples: toIndexes(original.samples, alphabet) }
@@ -43,7 +55,10 @@ export async function encodeLayer(original: Layer, model: Model | undefined, cod
   const trials = await tryTiles(layer, model, coding);
   const candidates: CodedLayer[] = [];
   const asWhole = fitsWebp(layer) && trials.some(({ webpMayWin }) => webpMayWin);
-  if (asWhole) candidates.push({ method: 'webp', payloads: [await encodeWholeWebp(layer)] });
+  if (asWhole) {
+    const flows = trials.reduce((sum, { flow }) => sum + (flow?.length ?? Number.POSITIVE_INFINITY), 0);
+    candidates.push({ method: 'webp', payloads: [await encodeWholeWebp(layer, Math.min(flows, toBeat))] });
+  }
   if (!asWhole || trials.some(({ flowIsAhead }) => flowIsAhead)) {
     const tiles = await encodeTiles(trials, model, asWhole && trials.length === 1);
     if (tiles) candidates.push(tiles);
@@ -62,9 +77,9 @@ export function layerBytes({ method, alphabet, payloads }: CodedLayer): number {
   return chunks.reduce((sum, { length }) => sum + varint(length).length + length + 4, header);
 }
 
-/** Whether WebP might code a layer in less than `bytes`: a thorough search may save as much as there are repeats. */
+/** Whether WebP might code a layer in less than `bytes`. */
 export async function mayBeatWithWebp(layer: Layer, bytes: number): Promise<boolean> {
-  return fitsWebp(layer) && (await encodeWebp(layer, 'probe')).length * (1 - repeats(layer)) < bytes;
+  return fitsWebp(layer) && (await encodeWebp(layer, 'probe')).length * (1 - goodSaves(repeats(layer))) < bytes;
 }
 
 function alphabetOf(layer: Layer): Uint16Array | undefined {
@@ -83,7 +98,7 @@ async function tryTiles(layer: Layer, model: Model | undefined, coding: Coding):
     const flow = coder && isFlowLayer(tile) && wanted ? await encodeFlowTile(tile, coder) : undefined;
     const size = flow?.length ?? Number.POSITIVE_INFINITY;
     const probe = webp ? (await encodeWebp(tile, 'probe')).length : Number.POSITIVE_INFINITY;
-    const webpMayWin = webp && (isTiny(layer) || probe * (1 - repeated) < size);
+    const webpMayWin = webp && (isTiny(layer) || probe * (1 - goodSaves(repeated)) < size);
     trials[i] = { tile, flow, flowIsAhead: size < probe, webpMayWin };
   });
   return trials;
@@ -124,8 +139,12 @@ function withMethod(method: TileMethod, payload: Uint8Array): Uint8Array {
   return out;
 }
 
-function encodeWholeWebp(layer: Layer): Promise<Uint8Array> {
-  return encodeWebp(layer, layer.width * layer.height <= BEST_PIXELS ? 'best' : 'good');
+async function encodeWholeWebp(layer: Layer, toBeat: number): Promise<Uint8Array> {
+  const good = await encodeWebp(layer, 'good');
+  const promising = good.length * (1 - bestSaves(repeats(layer))) < toBeat;
+  if (!promising || layer.width * layer.height > BEST_PIXELS) return good;
+  const best = await encodeWebp(layer, 'best');
+  return best.length < good.length ? best : good;
 }
 
 function isTiny({ width, height }: Layer): boolean {

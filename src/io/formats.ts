@@ -72,6 +72,8 @@ export async function readImage(bytes: Uint8Array): Promise<Decoded> {
   if (start.startsWith('cf5a0d0a')) throw new CnfzipError('bad-input', 'a cnfz file: it is compressed already');
   const format = FORMATS.find(({ start: pattern }) => pattern.test(start));
   if (format?.decode) return format.decode(bytes);
+  // What text transfers do to a PNG: other line ends, the top bit lost.
+  if (/504e47/.test(start)) throw new CnfzipError('bad-input', 'damaged PNG: its signature is not whole');
   const known = FORMATS.filter(({ decode }) => decode).map(({ name }) => name);
   if (format)
     throw new CnfzipError('unsupported', `${format.name} files are not read; those known: ${known.join(', ')}`);
