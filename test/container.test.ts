@@ -1,19 +1,27 @@
 import { expect, test } from 'vitest';
-import { type Container, FORMAT_VERSION, readContainer, writeContainer } from '../codec/container.js';
+import {
+  type CodedLayer,
+  type Container,
+  FORMAT_VERSION,
+  METHODS,
+  readContainer,
+  writeContainer,
+} from '../codec/container.js';
 import { crc32 } from '../codec/crc32.js';
 import { CnfzipError } from '../codec/error.js';
+import type { Channels } from '../codec/image.js';
 import { tileCount } from '../codec/tiles.js';
 import { randomBytes, randomIntegers } from './random-bytes.js';
 
 function container(width: number, height: number, payloadBytes: number, seed = 1): Container {
+  const payloads = Array.from({ length: tileCount(width, height) }, (_, i) => randomBytes(payloadBytes, seed + i));
   return {
-    kernelVersion: 1,
-    modelHash: '0123456789abcdef',
     width,
     height,
     channels: 3,
-    bitDepth: 8,
-    payloads: Array.from({ length: tileCount(width, height) }, (_, i) => randomBytes(payloadBytes, seed + i)),
+    maxval: 255,
+    indexed: false,
+    layers: [{ method: 'tiles', flow: { kernelVersion: 1, modelHash: '0123456789abcdef' }, payloads }],
     samplesCrc: 0xdeadbeef,
   };
 }
@@ -29,9 +37,13 @@ function failure(bytes: Uint8Array): CnfzipError {
   throw new Error('it was read without an error');
 }
 
+/** Where width, height, kind and largest value of a 32 x 32 image are in its header. */
+const [WIDTH, HEIGHT, KIND, MAXVAL] = [5, 6, 7, 8];
+const HEADER_BYTES = 20;
+
 /** A header with its own checksum made right again, so that what is behind the checksum is tested. */
 function withHeader(change: (header: number[]) => void): Uint8Array {
-  const header = [...writeContainer(container(32, 32, 10)).subarray(0, 17)];
+  const header = [...writeContainer(container(32, 32, 10)).subarray(0, HEADER_BYTES)];
   change(header);
   const bytes = new Uint8Array(header.length + 4 + 1000);
   bytes.set(header);
@@ -39,14 +51,34 @@ function withHeader(change: (header: number[]) => void): Uint8Array {
   return bytes;
 }
 
+function randomLayer(seed: number, tiles: number): CodedLayer {
+  const random = randomIntegers(seed);
+  const method = METHODS[random(3)];
+  const flow = method === 'tiles' && random(4) > 0;
+  const modelHash = Buffer.from(randomBytes(8, seed)).toString('hex');
+  return {
+    method,
+    flow: flow ? { kernelVersion: 1 + random(255), modelHash } : undefined,
+    alphabet: random(2) ? randomBytes(random(30), seed) : undefined,
+    payloads: Array.from({ length: method === 'tiles' ? tiles : 1 }, (_, i) => randomBytes(random(300), seed + i)),
+  };
+}
+
 test('random containers come back', () => {
   const random = randomIntegers(5);
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < 100; i++) {
+    const [width, height] = [1 + random(2000), 1 + random(2000)];
+    const channels = (1 + random(4)) as Channels;
+    const attachments = random(2) ? randomBytes(random(50), i) : undefined;
+    const split = channels % 2 === 0 && random(2) === 0;
     const original: Container = {
-      ...container(1 + random(2000), 1 + random(2000), random(300), i),
-      channels: random(2) ? 1 : 3,
-      kernelVersion: random(256),
-      modelHash: Buffer.from(randomBytes(8, i)).toString('hex'),
+      width,
+      height,
+      channels,
+      maxval: 1 + random(65535),
+      indexed: false,
+      attachments,
+      layers: Array.from({ length: split ? 2 : 1 }, (_, l) => randomLayer(10 * i + l, tileCount(width, height))),
       samplesCrc: random(2 ** 32),
     };
     expect(readContainer(writeContainer(original))).toEqual(original);
@@ -54,26 +86,37 @@ test('random containers come back', () => {
 });
 
 test('the bytes are those that are documented', () => {
-  const bytes = writeContainer({ ...container(300, 2, 0), payloads: [Uint8Array.of(9, 8, 7)] });
-  expect(Buffer.from(bytes).toString('hex')).toBe(
-    'cf5a0d0a' +
-      '01' +
-      '01' +
-      '0123456789abcdef' +
-      'ac02' +
-      '02' +
-      '73' +
-      '4e2806e6' +
-      '03' +
-      '090807' +
-      'd6549d6a' +
-      'efbeadde',
+  const flow = { kernelVersion: 2, modelHash: '0123456789abcdef' };
+  const bytes = writeContainer({
+    ...container(300, 2, 0),
+    attachments: Uint8Array.of(5, 6),
+    layers: [{ method: 'tiles', flow, alphabet: Uint8Array.of(4), payloads: [Uint8Array.of(9, 8, 7)] }],
+  });
+  expect(Buffer.from(bytes).toString('hex')).toMatch(
+    new RegExp(
+      '^cf5a0d0a' + // magic
+        '02' + // format version
+        'ac02' + // width
+        '02' + // height
+        '13' + // three channels, attachments
+        'ff01' + // largest value
+        '12' + // tiles, with an alphabet
+        '02' + // kernel version
+        '0123456789abcdef' +
+        '.{8}' + // CRC-32
+        '020506.{8}' +
+        '0104.{8}' +
+        '03090807.{8}' +
+        'efbeadde$',
+    ),
   );
 });
 
-test('a file of one tile costs at most 36 bytes beside its payload', () => {
-  expect(writeContainer(container(32, 32, 1500)).length - 1500).toBe(31);
-  expect(writeContainer(container(512, 512, 400_000)).length - 400_000).toBe(34);
+test('a file of one tile costs at most 36 bytes beside its payload, one of WebP 26', () => {
+  expect(writeContainer(container(32, 32, 1500)).length - 1500).toBe(34);
+  expect(writeContainer(container(512, 512, 400_000)).length - 400_000).toBe(37);
+  const layers: CodedLayer[] = [{ method: 'webp', payloads: [new Uint8Array(200)] }];
+  expect(writeContainer({ ...container(500, 300, 0), layers }).length - 200).toBe(27);
 });
 
 test('every flipped bit up to the trailer is refused', () => {
@@ -108,30 +151,35 @@ test('what is no cnfz file, damaged by a text mode, or written by a newer versio
   expect(failure(text).code).toBe('bad-input');
   const newer = bytes.slice();
   newer[4] = FORMAT_VERSION + 1;
-  expect(failure(newer)).toMatchObject({ code: 'unsupported', message: expect.stringContaining('format version 2') });
+  expect(failure(newer)).toMatchObject({ code: 'unsupported', message: expect.stringContaining('format version 3') });
 });
 
 test('impossible or unknown headers are refused before memory is taken', () => {
   const huge = [0xff, 0xff, 0xff, 0xff, 0x0f];
-  expect(failure(withHeader((h) => h.splice(14, 2, ...huge, ...huge))).message).toMatch(/impossible image size/);
-  expect(failure(withHeader((h) => h.splice(14, 1, 0))).message).toMatch(/impossible image size 0 x 32/);
+  expect(failure(withHeader((h) => h.splice(WIDTH, 2, ...huge, ...huge))).message).toMatch(/impossible image size/);
+  expect(failure(withHeader((h) => h.splice(WIDTH, 1, 0))).message).toMatch(/impossible image size 0 x 32/);
   // 16,384 x 16,384: within the bounds, but 1,024 tiles do not fit in the file.
-  expect(failure(withHeader((h) => h.splice(14, 2, 0x80, 0x80, 1, 0x80, 0x80, 1))).message).toMatch(/cut short/);
-  expect(failure(withHeader((h) => h.splice(14, 1, 0xa0, 0))).message).toMatch(/malformed number/);
-  expect(failure(withHeader((h) => h.splice(14, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 1))).message).toMatch(/malformed/);
-  expect(failure(withHeader((h) => h.splice(16, 1, 0xf4))).message).toMatch(/4 channels of 16 bits/);
+  expect(failure(withHeader((h) => h.splice(WIDTH, 2, 0x80, 0x80, 1, 0x80, 0x80, 1))).message).toMatch(/cut short/);
+  expect(failure(withHeader((h) => h.splice(HEIGHT, 1, 0xa0, 0))).message).toMatch(/malformed number/);
+  expect(failure(withHeader((h) => h.splice(HEIGHT, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 1))).message).toMatch(/malformed/);
+  expect(failure(withHeader((h) => h.splice(KIND, 1, 5)))).toMatchObject({ code: 'unsupported' });
+  expect(failure(withHeader((h) => h.splice(KIND, 1, 0x43)))).toMatchObject({ code: 'unsupported' });
+  expect(failure(withHeader((h) => h.splice(KIND, 1, 3 + 8))).message).toMatch(/contradict/);
+  expect(failure(withHeader((h) => h.splice(KIND, 1, 1 + 8))).message).toMatch(/contradict/);
+  expect(failure(withHeader((h) => h.splice(MAXVAL, 2, 0))).message).toMatch(/impossible largest value 0/);
+  expect(failure(withHeader((h) => h.splice(MAXVAL, 2, 0x80, 0x80, 4))).message).toMatch(/impossible largest value/);
 });
 
 test('a chunk cannot claim more than the file holds', () => {
   const bytes = writeContainer(container(32, 32, 20));
-  bytes[21] = 127;
+  bytes[HEADER_BYTES + 4] = 127;
   expect(failure(bytes).message).toMatch(/cut short/);
 });
 
 test('random bytes behind a magic never give anything but a CnfzipError', () => {
   for (let seed = 0; seed < 500; seed++) {
     const bytes = randomBytes(60, seed);
-    bytes.set([0xcf, 0x5a, 0x0d, 0x0a, 1]);
+    bytes.set([0xcf, 0x5a, 0x0d, 0x0a, 2]);
     failure(bytes);
   }
 });

@@ -5,7 +5,7 @@ import { Likelihood } from '../codec/likelihood.js';
 import { plainBits, TileCodec, type Trace } from '../codec/tile-codec.js';
 import { type ModelDefinition, parameters } from '../models/definition.js';
 import { decodePng } from '../src/index.js';
-import { modelForEncoding } from '../src/models.js';
+import { modelsForEncoding } from '../src/models.js';
 import { initialize } from '../src/train/initialize.js';
 import { randomIntegers } from './random-bytes.js';
 
@@ -22,8 +22,8 @@ test.each([
   const rows = Array.from({ length: height }, (_, y) =>
     samples.subarray(y * width * channels, (y * width + columns) * channels),
   );
-  const tile = forwardColour(Uint8Array.from(rows.flatMap((row) => [...row])), channels);
-  const model = await modelForEncoding(channels);
+  const tile = forwardColour(Uint8Array.from(rows.flatMap((row) => [...row])), channels as 1 | 3);
+  const [model] = await modelsForEncoding(channels);
   const codec = await TileCodec.create(model);
   const trace: Trace = [];
   const shape = { width: columns, height, depth: 8 };
@@ -79,7 +79,7 @@ test.each([1, 3] as const)('%i channels: the gradient is that of finite differen
 });
 
 test('gradients add up over the tiles since the weights were loaded', async () => {
-  const { definition, weights } = await modelForEncoding(1);
+  const [{ definition, weights }] = await modelsForEncoding(1);
   const random = randomIntegers(8);
   const samples = Int32Array.from({ length: 16 * 16 }, () => 100 + random(9));
   const likelihood = await Likelihood.create(definition);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { loadModel, modelForDecoding, modelForEncoding } from '../src/models.js';
+import { loadModel, modelForDecoding, modelsForEncoding } from '../src/models.js';
 import { untrainedModel, untrainedModelFile } from './untrained.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
@@ -13,22 +13,25 @@ const model = await untrainedModel(3);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test.each([1, 3] as const)('the shipped default for %i channels is found by name and by hash', async (channels) => {
-  const shipped = await modelForEncoding(channels);
+  const [shipped] = await modelsForEncoding(channels);
   expect(shipped.definition.channels).toBe(channels);
-  expect(await modelForEncoding(channels, 'default')).toBe(shipped);
+  expect(await modelsForEncoding(channels, 'default')).toEqual([shipped]);
   expect(await modelForDecoding(shipped.hash)).toBe(shipped);
   expect(await modelForDecoding(shipped.hash, model)).toBe(shipped);
 });
 
 test('a model in a file of its own is found by path', async () => {
-  expect(await modelForEncoding(3, path)).toEqual(model);
-  expect(await modelForEncoding(3, model)).toBe(model);
+  expect(await modelsForEncoding(3, path)).toEqual([model]);
+  expect(await modelsForEncoding(3, model)).toEqual([model]);
+  const gray = await untrainedModel(1);
+  const [colour, alpha] = await modelsForEncoding(4, gray);
+  expect([colour.name, alpha]).toEqual(['default', gray]);
   expect(await modelForDecoding(model.hash, path)).toEqual(model);
 });
 
 test('what cannot be found or used is named', async () => {
   const hash = '0011223344556677';
-  await expect(modelForEncoding(3, 'none')).rejects.toMatchObject({
+  await expect(modelsForEncoding(3, 'none')).rejects.toMatchObject({
     code: 'unknown-model',
     message: expect.stringMatching(/no model none; shipped are: best, cifar10, default, fast, gray/),
   });

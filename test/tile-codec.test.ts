@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { CnfzipError } from '../codec/error.js';
 import { TileCodec } from '../codec/tile-codec.js';
-import { modelForEncoding } from '../src/models.js';
+import { modelsForEncoding } from '../src/models.js';
 import { randomBytes, randomIntegers } from './random-bytes.js';
 
-const model = await modelForEncoding(3);
+const [model] = await modelsForEncoding(3);
 const codec = await TileCodec.create(model);
 
 const shapeOf = (width: number, height: number) => ({ width, height, depth: 8 });

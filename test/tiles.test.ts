@@ -35,14 +35,15 @@ test('a photograph of 768 x 512 makes two halves', () => {
   ]);
 });
 
-test.each([1, 3])('tiles that are cut out and put back restore an image of %i channels', (channels) => {
+test.each([1, 2, 3, 4] as const)('tiles that are cut out and put back restore an image of %i channels', (channels) => {
   const [width, height] = [701, 530];
   const samples = randomBytes(width * height * channels, channels);
-  const restored = new Uint8Array(samples.length);
+  const layer = { width, height, channels, maxval: 255, samples };
+  const restored = { ...layer, samples: new Uint8Array(samples.length) };
   for (const tile of tileLayout(width, height)) {
-    const cut = extractTile(samples, width, channels, tile);
-    expect(cut).toHaveLength(tile.width * tile.height * channels);
-    insertTile(restored, width, channels, tile, cut);
+    const cut = extractTile(layer, tile);
+    expect(cut.samples).toHaveLength(tile.width * tile.height * channels);
+    insertTile(restored, tile, cut);
   }
-  expect(Buffer.compare(restored, samples)).toBe(0);
+  expect(Buffer.compare(restored.samples, samples)).toBe(0);
 });
