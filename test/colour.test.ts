@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { forwardColour, inverseColour } from '../codec/colour.js';
-import { randomBytes } from './random-bytes.js';
+import { randomBytes, randomIntegers } from './random-bytes.js';
 
 test('every colour of a coarse grid with all extremes comes back, in the range that is promised', () => {
   const values = [0, 1, 2, 3, 63, 64, 127, 128, 129, 191, 252, 253, 254, 255];
@@ -18,7 +18,7 @@ test('every colour of a coarse grid with all extremes comes back, in the range t
 
 test('random colours come back', () => {
   const samples = randomBytes(3 * 10_000, 1);
-  expect(Buffer.compare(inverseColour(forwardColour(samples, 3), 3, 255), samples)).toBe(0);
+  expect(inverseColour(forwardColour(samples, 3), 3, 255)).toEqual(samples);
 });
 
 test('known values', () => {
@@ -32,4 +32,10 @@ test('gray is copied', () => {
   const coordinates = forwardColour(samples, 1);
   expect([...coordinates]).toEqual([0, 7, 255]);
   expect(inverseColour(coordinates, 1, 255)).toEqual(samples);
+});
+
+test('16-bit samples come back, the extremes among them', () => {
+  const random = randomIntegers(3);
+  const samples = Uint16Array.from({ length: 3000 }, () => [0, 65535, random(65536)][random(3)]);
+  expect(inverseColour(forwardColour(samples, 3), 3, 65535)).toEqual(samples);
 });

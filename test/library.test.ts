@@ -1,54 +1,96 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { crc32 } from '../codec/crc32.js';
-import { decode, encode, type Image, info, type Options, readPng, writePng } from '../src/index.js';
+import { readContainer, writeContainer } from '../codec/container.js';
+import { sameImage } from '../codec/image.js';
+import { decode, encode, type Image, info, type Options, readImage, writeImage } from '../src/index.js';
 import { randomBytes } from './random-bytes.js';
-import { untrainedModel } from './untrained.js';
 
 // Threads need the compiled worker.
 const built = new URL('../dist/src/index.js', import.meta.url).href;
 const library = (await import(/* @vite-ignore */ built)) as typeof import('../src/index.js');
 
-const model = await untrainedModel(3);
 const noise: Image = { width: 600, height: 9, channels: 3, samples: randomBytes(600 * 9 * 3, 1) };
 
-test('a PNG file goes through the library and back', async () => {
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+/** A photograph of two tiles. */
+const photograph = await readImage(fixture('gray-boat-531x60.png'));
+
+test('an image file goes through the library and back, in every format', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
   try {
-    const image = await readPng(fileURLToPath(new URL('../fixtures/water-32x32.png', import.meta.url)));
-    const bytes = await encode(image, { model });
-    expect(info(bytes)).toMatchObject({ width: 32, height: 32, channels: 3, modelHash: model.hash });
-    await writePng(join(folder, 'out.png'), await decode(bytes, { model }));
-    expect(await readPng(join(folder, 'out.png'))).toEqual(image);
+    const image = await readImage(fixture('house-253x191.png'));
+    const bytes = await encode(image, { model: 'fast' });
+    expect(info(bytes)).toMatchObject({ width: 253, height: 191, channels: 3, maxval: 255 });
+    const decoded = await decode(bytes);
+    for (const name of ['out.png', 'out.ppm', 'out.tiff', 'out.webp']) {
+      const path = join(folder, name);
+      await writeImage(path, decoded);
+      const back = await readImage(path);
+      expect(sameImage({ ...back, metadata: [] }, { ...image, metadata: [] }), name).toBe(true);
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }
 });
 
+test('images are read from paths, bytes and streams', async () => {
+  const path = fixture('gray-boat-531x60.png');
+  expect(await readImage(createReadStream(path))).toEqual(photograph);
+  await expect(readImage(new Uint8Array(0))).rejects.toMatchObject({ code: 'bad-input' });
+});
+
+test('a sharp pipeline is an image, samples and all', async () => {
+  const { data, info } = await sharp(fixture('house-253x191.png')).raw().toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const bytes = await encode({ width, height, channels, samples: data }, { model: 'fast' });
+  const decoded = await decode(bytes);
+  expect(sameImage(decoded, { width, height, channels, samples: data })).toBe(true);
+  expect(await sharp(decoded.samples, { raw: { width, height, channels } }).png().toBuffer()).toBeDefined();
+});
+
 test('the bytes and the samples do not depend on the number of threads', async () => {
-  const one = await library.encode(noise, { model, threads: 1 });
-  const two = await library.encode(noise, { model, threads: 2 });
+  const one = await library.encode(photograph, { threads: 1 });
+  const two = await library.encode(photograph, { threads: 2 });
+  expect(info(one).layers[0].tiles.map(({ method }) => method)).toEqual(['flow', 'flow']);
   expect(Buffer.compare(one, two)).toBe(0);
   for (const threads of [1, 2, 5]) {
-    const { samples } = await library.decode(one, { model, threads });
-    expect(Buffer.compare(samples, noise.samples)).toBe(0);
+    expect(sameImage(await library.decode(one, { threads }), photograph)).toBe(true);
   }
 });
 
 test('an error in a thread arrives with its code', async () => {
-  const bytes = await library.encode(noise, { model, threads: 2 });
-  const start = info(bytes).overheadBytes - 4 - 4 - 4 - 2 - 2;
-  const length = info(bytes).tiles[0].bytes;
-  bytes[start + 2 + length - 20] ^= 1;
-  const end = start + 2 + length;
-  new DataView(bytes.buffer).setUint32(end, crc32(bytes.subarray(start, end)), true);
-  await expect(library.decode(bytes, { model, threads: 2 })).rejects.toMatchObject({
-    name: 'CnfzipError',
-    code: 'corrupt',
-  });
+  const container = readContainer(await library.encode(photograph, { threads: 2 }));
+  const [layer] = container.layers;
+  const payloads = layer.payloads.map((payload) => payload.slice());
+  payloads[0][payloads[0].length - 20] ^= 1;
+  const bytes = writeContainer({ ...container, layers: [{ ...layer, payloads }] });
+  await expect(library.decode(bytes, { threads: 2 })).rejects.toMatchObject({ name: 'CnfzipError', code: 'corrupt' });
+});
+
+test('a signal stops work with its reason', async () => {
+  for (const threads of [1, 2]) {
+    const stop = new AbortController();
+    const work = library.encode(photograph, { threads, signal: stop.signal });
+    stop.abort();
+    await expect(work).rejects.toMatchObject({ name: 'AbortError' });
+  }
+});
+
+test('images beyond the limits are refused, threads are left out for the limit of memory', async () => {
+  const bytes = await library.encode(photograph, { maxMemory: 300e6 });
+  const tooLarge = {
+    code: 'unsupported',
+    message: expect.stringMatching(/531 x 60 pixels are more than the limit of 9/),
+  };
+  await expect(encode(photograph, { maxPixels: 9 })).rejects.toMatchObject(tooLarge);
+  await expect(decode(bytes, { maxPixels: 9 })).rejects.toMatchObject(tooLarge);
+  const tooMuch = { code: 'unsupported', message: expect.stringMatching(/of memory, more than the limit of 1 MB/) };
+  await expect(encode(photograph, { maxMemory: 1e6 })).rejects.toMatchObject(tooMuch);
+  await expect(decode(bytes, { maxMemory: 1e6 })).rejects.toMatchObject(tooMuch);
 });
 
 test.each([
@@ -58,6 +100,9 @@ test.each([
   ['threads', { threads: '2' as unknown as number }],
   ['model', { model: 7 as unknown as string }],
   ['onProgress', { onProgress: true as unknown as () => void }],
+  ['signal', { signal: 1 as unknown as AbortSignal }],
+  ['maxPixels', { maxPixels: 0 }],
+  ['maxMemory', { maxMemory: Number.NaN }],
   ['thread', { thread: 2 } as Options],
 ])('a wrong option is named: %s', async (name, options) => {
   const refusal = { code: 'usage', message: expect.stringContaining(`option ${name}`) };
@@ -68,5 +113,5 @@ test.each([
 test('a PNG is not written over another without leave', async () => {
   const path = fileURLToPath(new URL('../fixtures/pixel-1x1.png', import.meta.url));
   expect(existsSync(path)).toBe(true);
-  await expect(writePng(path, noise)).rejects.toMatchObject({ code: 'file' });
+  await expect(writeImage(path, noise)).rejects.toMatchObject({ code: 'file' });
 });

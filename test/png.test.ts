@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
+import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { crc32 } from '../codec/crc32.js';
-import type { Image } from '../codec/image.js';
-import { decodePng, encodePng, listPngMetadata } from '../src/io/png.js';
-import { randomBytes } from './random-bytes.js';
+import { type Image, sameImage } from '../codec/image.js';
+import { decodePng, encodePng, pngTrailing } from '../src/io/png.js';
+import { isPngImage, randomImage } from './random-image.js';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -38,6 +39,7 @@ const SMALL: Image = {
   width: 2,
   height: 2,
   channels: 3,
+  maxval: 255,
   samples: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
 };
 
@@ -52,15 +54,33 @@ function refusal(bytes: Uint8Array): { code: string; message: string } {
   throw new Error('it was read without an error');
 }
 
-test.each([1, 3] as const)('random images of %i channels come back', (channels) => {
-  for (const [width, height] of [
-    [1, 1],
-    [1, 17],
-    [40, 1],
-    [61, 47],
-  ]) {
-    const image: Image = { width, height, channels, samples: randomBytes(width * height * channels, width) };
-    expect(decodePng(encodePng(image))).toEqual(image);
+test('random images of every kind come back; ranges that no PNG has are scaled', async () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const image = randomImage(seed);
+    const file = encodePng(image);
+    const back = decodePng(file);
+    if (isPngImage(image)) {
+      expect(sameImage(back, image), `seed ${seed}`).toBe(true);
+      continue;
+    }
+    const [from, to] = [image.maxval!, back.maxval!];
+    expect([...back.samples].map((sample) => Math.round((sample * from) / to))).toEqual([...image.samples]);
+  }
+});
+
+test('libpng reads the same samples from what is written', async () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const image = randomImage(seed);
+    if (!isPngImage(image) || image.palette || image.maxval! < 255) continue;
+    const deep = image.maxval! > 255;
+    const { data } = await sharp(encodePng({ ...image, metadata: [] }))
+      .toColourspace(deep ? (image.channels === 1 ? 'grey16' : 'rgb16') : image.channels === 1 ? 'b-w' : 'srgb')
+      .raw({ depth: deep ? 'ushort' : 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    const samples = deep ? new Uint16Array(Uint8Array.from(data).buffer) : data;
+    // Gray with alpha comes as RGBA.
+    const wanted = image.channels === 2 ? [...samples].filter((_, i) => i % 4 === 0 || i % 4 === 3) : [...samples];
+    expect(wanted).toEqual([...image.samples]);
   }
 });
 
@@ -85,57 +105,50 @@ test('an interlaced file gives the same samples', () => {
   expect(decodePng(interlaced)).toEqual(SMALL);
 });
 
-test('gamma and other metadata change no sample, and are listed', () => {
+test('gamma and other metadata change no sample, and are kept in their places', () => {
   const gamma = chunk('gAMA', Uint8Array.of(0, 0, 0xb1, 0x8f));
   const text = chunk('tEXt', Buffer.from('Comment\0hello'));
   const file = png(header(2, 2, 8, 2), gamma, text, DATA, text, END);
-  expect(decodePng(file)).toEqual(SMALL);
-  expect(listPngMetadata(file)).toEqual(['gAMA', 'tEXt']);
+  const image = decodePng(file);
+  expect(image).toMatchObject(SMALL);
+  expect(image.metadata!.map(({ type, place }) => `${type} ${place}`)).toEqual([
+    'gAMA start',
+    'tEXt start',
+    'tEXt end',
+  ]);
+  const again = Buffer.from(encodePng(image));
+  expect(again.subarray(33, 33 + gamma.length + text.length)).toEqual(Buffer.concat([gamma, text]));
+  expect(again.subarray(-END.length - text.length)).toEqual(Buffer.concat([text, END]));
 });
 
-test('what follows the end of the PNG is no part of it, but is told', () => {
+test('palette, transparency and what stands around them', () => {
+  const palette = chunk('PLTE', Uint8Array.of(1, 2, 3, 4, 5, 6));
+  const [before, after] = [chunk('gAMA', new Uint8Array(4)), chunk('tRNS', Uint8Array.of(7))];
+  const data = chunk('IDAT', deflateSync(Uint8Array.of(0, 0b01000000)));
+  const image = decodePng(png(header(3, 1, 1, 3), before, palette, after, data, END));
+  expect([...image.samples]).toEqual([0, 1, 0]);
+  expect([...image.palette!]).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(image.metadata!.map(({ type, place }) => `${type} ${place}`)).toEqual(['gAMA start', 'tRNS after palette']);
+  expect(decodePng(encodePng(image))).toEqual(image);
+});
+
+test('what follows the end of the PNG is no part of it', () => {
   const file = Buffer.concat([png(header(2, 2, 8, 2), DATA, END), Buffer.from('more')]);
   expect(decodePng(file)).toEqual(SMALL);
-  expect(listPngMetadata(file)).toEqual(['data after the end of the PNG']);
+  expect(pngTrailing(file)).toBe(4);
 });
 
 test.each([
-  [16, 2, '16-bit RGB'],
-  [16, 0, '16-bit gray'],
-  [4, 0, '4-bit gray'],
-  [8, 3, '8-bit palette'],
-  [8, 4, '8-bit gray with alpha'],
-  [8, 6, '8-bit RGB with alpha'],
-])('%i bits of colour type %i are not supported yet', (depth, colourType, kind) => {
-  const { code, message } = refusal(png(header(2, 2, depth, colourType), DATA, END));
-  expect(code).toBe('unsupported');
-  expect(message).toBe(`${kind} PNG: only 8-bit gray and RGB without transparency are supported yet`);
-});
-
-test('transparency and animation are not supported yet', () => {
-  const transparent = chunk('tRNS', Uint8Array.of(0, 1, 0, 2, 0, 3));
-  expect(refusal(png(header(2, 2, 8, 2), transparent, DATA, END))).toMatchObject({
-    code: 'unsupported',
-    message: expect.stringContaining('with transparency'),
-  });
-  expect(refusal(png(header(2, 2, 8, 2), chunk('acTL', new Uint8Array(8)), DATA, END))).toMatchObject({
-    code: 'unsupported',
-    message: expect.stringContaining('animated'),
-  });
-});
-
-test.each([
-  ['an empty file', Buffer.alloc(0), /it is empty/],
   ['text', Buffer.from('hello, world'), /^not a PNG file$/],
-  ['a JPEG', Buffer.from('ffd8ffe000104a464946', 'hex'), /it is a JPEG file/],
-  ['a WebP', Buffer.from('RIFF\x04\0\0\0WEBPVP8L', 'latin1'), /it is a WebP file/],
-  ['a cnfz file', Buffer.from('cf5a0d0a0101', 'hex'), /it is a cnfz file/],
   ['no header', png(DATA, END), /does not begin with a header/],
   ['a colour type that no PNG has', png(header(2, 2, 8, 5), DATA, END), /which no PNG has/],
   ['a depth that no PNG has', png(header(2, 2, 0, 2), DATA, END), /which no PNG has/],
   ['no pixels', png(header(0, 2, 8, 2), DATA, END), /0 x 2 pixels/],
+  ['no palette', png(header(2, 2, 8, 3), DATA, END), /it has no palette/],
+  ['a palette too large', png(header(2, 2, 1, 3), chunk('PLTE', new Uint8Array(9)), DATA, END), /a palette of 9 bytes/],
+  ['two headers', png(header(2, 2, 8, 2), header(2, 2, 8, 2), DATA, END), /two headers/],
+  ['scattered data', png(header(2, 2, 8, 2), DATA, chunk('tEXt', new Uint8Array(1)), DATA, END), /not in one piece/],
   ['no image data', png(header(2, 2, 8, 2), END), /no image data/],
-  ['an unknown critical chunk', png(header(2, 2, 8, 2), chunk('ABCD', new Uint8Array(1)), DATA, END), /damaged PNG/],
   ['too few rows', png(header(2, 3, 8, 2), DATA, END), /ends too early/],
   ['too few rows, interlaced', png(header(9, 9, 8, 2, 1), DATA, END), /damaged PNG/],
   ['far too little data', png(header(16000, 16000, 8, 2), DATA, END), /too little image data/],
@@ -143,10 +156,15 @@ test.each([
   [
     'an unknown filter',
     png(header(1, 1, 8, 0), chunk('IDAT', deflateSync(Uint8Array.of(9, 9))), END),
-    /cannot be decoded/,
+    /no row filter 9/,
   ],
 ])('%s is refused', (_, bytes, message) => {
   expect(refusal(bytes)).toMatchObject({ code: 'bad-input', message: expect.stringMatching(message) });
+});
+
+test('a chunk that must be understood and is not is refused', () => {
+  const file = png(header(2, 2, 8, 2), chunk('ABCD', new Uint8Array(1)), DATA, END);
+  expect(refusal(file)).toMatchObject({ code: 'unsupported', message: expect.stringContaining('ABCD') });
 });
 
 test('too many pixels are refused before memory is taken', () => {
@@ -168,6 +186,6 @@ test('every truncation and every flipped bit of a real file is refused', () => {
   for (let bit = 0; bit < 8 * file.length; bit++) {
     const flipped = Buffer.from(file);
     flipped[bit >> 3] ^= 1 << (bit & 7);
-    expect(refusal(flipped).code, `bit ${bit}`).toBe('bad-input');
+    expect(refusal(flipped).code, `bit ${bit}`).toMatch(/bad-input|unsupported/);
   }
 });

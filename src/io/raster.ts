@@ -38,16 +38,17 @@ export async function decodeRaster(bytes: Uint8Array, kind: string): Promise<Dec
     );
   }
   const { data, info } = await source()
-    .toColourspace(SPACES[depth][colours === 1 ? 0 : 1])
+    .toColourspace(spaceOf(depth, found))
     .raw({ depth })
     .toBuffer({ resolveWithObject: true })
     .catch((error) => {
       throw refuse(error);
     });
-  if (info.channels !== found)
+  if (info.channels !== (found === 2 ? 4 : found))
     throw new CnfzipError('unsupported', `a ${kind} of an unusual kind (${space}, ${depth})`);
   // A copy, as the buffer need not begin where 16-bit numbers may.
-  const samples = depth === 'ushort' ? new Uint16Array(Uint8Array.from(data).buffer) : Uint8Array.from(data);
+  const raw = depth === 'ushort' ? new Uint16Array(Uint8Array.from(data).buffer) : Uint8Array.from(data);
+  const samples = found === 2 ? raw.filter((_, i) => i % 4 === 0 || i % 4 === 3) : raw;
   const metadata = metadataOf(facts);
   const { width, height } = info;
   const warnings: string[] = [];
@@ -66,13 +67,16 @@ export async function decodeRaster(bytes: Uint8Array, kind: string): Promise<Dec
   };
 }
 
-/** A TIFF file of 8 or 16 bits; samples of other ranges are scaled to the next of these. Metadata is left out. */
+/**
+ * A TIFF file of 8 or 16 bits; samples of other ranges are scaled to the next of these, gray with alpha becomes RGBA.
+ * Metadata is left out.
+ */
 export async function encodeTiff(image: Image): Promise<Uint8Array> {
   const { width, height, channels, samples, maxval } = plain(image);
   const deep = maxval > 255;
   const scaled = scaleSamples(samples, maxval, deep ? 65535 : 255);
   return sharp(scaled, { raw: { width, height, channels }, limitInputPixels: MAX_PIXELS })
-    .toColourspace(SPACES[deep ? 'ushort' : 'uchar'][channels < 3 ? 0 : 1])
+    .toColourspace(spaceOf(deep ? 'ushort' : 'uchar', channels))
     .tiff({ compression: 'deflate', predictor: 'horizontal' })
     .toBuffer();
 }
@@ -91,6 +95,11 @@ export async function encodeWebp(image: Image): Promise<Uint8Array> {
     );
   }
   return encodeWebpFile({ ...layer, maxval: 255, samples: scaleSamples(layer.samples, layer.maxval, 255) }, 'good');
+}
+
+/** Gray with alpha goes through as RGBA: libvips drops the alpha of 8-bit gray. */
+function spaceOf(depth: 'uchar' | 'ushort', channels: number) {
+  return SPACES[depth][channels === 1 ? 0 : 1];
 }
 
 function plain(image: Image) {
