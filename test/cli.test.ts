@@ -237,10 +237,7 @@ test('two inputs of one name do not replace each other', () => {
 });
 
 test('limits', () => {
-  expectRefusal(
-    ['compress', '--max-pixels', '1K', '-o', 'x', fixture('kodim23.png')],
-    /more than the limit of 1024/,
-  );
+  expectRefusal(['compress', '--max-pixels', '1K', '-o', 'x', fixture('kodim23.png')], /more than the limit of 1024/);
   expectRefusal(['compress', '--max-memory', '9M', 'a.png'], /about \d+ MB of memory, more than the limit of 10 MB/);
   expect(cnfzip('compress', '--max-pixels', 'many', 'a.png').status).toBe(2);
 });
