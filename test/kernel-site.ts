@@ -20,6 +20,7 @@ export class KernelSite {
 
   static async create(definition: ModelDefinition): Promise<KernelSite> {
     const kernels = await Kernels.create();
+    kernels.run.depthOpen(8);
     const network = new ContextNetwork(kernels, definition);
     network.load(new Float32Array(parameterCount(definition)));
     return new KernelSite(kernels, network);

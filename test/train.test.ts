@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TileCodec } from '../codec/tile-codec.js';
+import { decodePng, loadModel } from '../src/index.js';
 
 const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
@@ -28,7 +30,7 @@ function cnfzip(...args: string[]) {
   return { status, stderr: stderr.toString() };
 }
 
-test('trains, leaves out what it cannot use, resumes, and its model codes', () => {
+test('trains, leaves out what it cannot use, resumes, and its model codes', async () => {
   const first = cnfzip('train', ...common, '--valid', 'photos', '--steps', '3');
   expect(first).toMatchObject({ status: 0 });
   for (const name of ['tiny-5x3.png', 'broken.png']) {
@@ -45,10 +47,14 @@ test('trains, leaves out what it cannot use, resumes, and its model codes', () =
   expect(card).toContain('`cnfzip train --data photos --out mine.cnfm');
   expect(readFileSync(join(folder, 'mine.svg'), 'utf8')).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
 
-  const image = fixture('gray-paint-121x121.png');
-  expect(cnfzip('compress', '-q', '--model', './mine.cnfm', image, '-o', 'x.cnfz')).toEqual({ status: 0, stderr: '' });
-  expect(cnfzip('verify', '-q', '--model', './mine.cnfm', 'x.cnfz')).toEqual({ status: 0, stderr: '' });
-  expect(cnfzip('verify', 'x.cnfz').stderr).toMatch(/^cnfzip: x\.cnfz: needs the model [\da-f]{16}.*\n$/);
+  // After so few steps WebP codes better: that the model codes at all is asked of the tile codec.
+  const model = await loadModel(join(folder, 'mine.cnfm'));
+  expect(model.name).toBe('mine');
+  const codec = await TileCodec.create(model);
+  const { width, height, samples } = decodePng(readFileSync(fixture('gray-paint-121x121.png')));
+  const tile = Int32Array.from(samples);
+  const shape = { width, height, depth: 8 };
+  expect(codec.decode(codec.encode(tile, shape).payload, shape)).toEqual(tile);
 });
 
 test('the same command and seed on one thread give the same weights', () => {
