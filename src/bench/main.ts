@@ -18,7 +18,7 @@ interface BenchOptions {
 
 const program = new Command('bench')
   .description('Compress PNG files with cnfzip and other lossless codecs, decode and compare them.')
-  .argument('<folder>', 'folder of 8-bit gray or RGB PNG files')
+  .argument('<folder>', 'folder of PNG files')
   .option('--models <name...>', 'models of cnfzip: shipped names or files', ['fast', 'default', 'best'])
   .option('--threads <n>', 'threads of every codec that has the option', '1')
   .option('--csv <file>', 'write every measurement')
