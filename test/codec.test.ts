@@ -9,10 +9,10 @@ import type { CnfzipError } from '../codec/error.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { info } from '../codec/info.js';
 import { TileCodec } from '../codec/tile-codec.js';
+import { randomBytes } from '../src/fuzz/random-bytes.js';
+import { randomImage } from '../src/fuzz/random-image.js';
 import { decodePng } from '../src/index.js';
 import { modelsForEncoding } from '../src/models.js';
-import { randomBytes } from './random-bytes.js';
-import { randomImage } from './random-image.js';
 import { untrainedModel } from './untrained.js';
 
 const untrained = [await untrainedModel(1), await untrainedModel(3)];

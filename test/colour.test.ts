@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { forwardColour, inverseColour } from '../codec/colour.js';
-import { randomBytes, randomIntegers } from './random-bytes.js';
+import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 
 test('every colour of a coarse grid with all extremes comes back, in the range that is promised', () => {
   const values = [0, 1, 2, 3, 63, 64, 127, 128, 129, 191, 252, 253, 254, 255];

@@ -11,7 +11,7 @@ import { crc32 } from '../codec/crc32.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Channels } from '../codec/image.js';
 import { tileCount } from '../codec/tiles.js';
-import { randomBytes, randomIntegers } from './random-bytes.js';
+import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 
 function container(width: number, height: number, payloadBytes: number, seed = 1): Container {
   const payloads = Array.from({ length: tileCount(width, height) }, (_, i) => randomBytes(payloadBytes, seed + i));

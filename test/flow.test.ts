@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ModelDefinition } from '../models/definition.js';
+import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import { KernelSite } from './kernel-site.js';
-import { randomIntegers } from './random-bytes.js';
 
 const HIDDEN = 8;
 

@@ -2,10 +2,10 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { CnfzipError } from '../codec/error.js';
 import { type Channels, type Image, sameImage } from '../codec/image.js';
+import { randomBytes } from '../src/fuzz/random-bytes.js';
+import { randomImage } from '../src/fuzz/random-image.js';
 import { expand } from '../src/io/expand.js';
 import { extensionOf, formatOfExtension, naturalFormat, readImage, writeImage } from '../src/io/formats.js';
-import { randomBytes } from './random-bytes.js';
-import { randomImage } from './random-image.js';
 import '../src/webp.js';
 
 const [width, height] = [13, 7];

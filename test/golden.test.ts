@@ -5,7 +5,7 @@ import { Kernels } from '../codec/kernels/kernels.js';
 import { Likelihood } from '../codec/likelihood.js';
 import { TileCodec } from '../codec/tile-codec.js';
 import { type ModelDefinition, parameterCount } from '../models/definition.js';
-import { randomIntegers } from './random-bytes.js';
+import { randomIntegers } from '../src/fuzz/random-bytes.js';
 
 /**
  * Golden vectors of the kernels' arithmetic, as checksums of their outputs. They change only together with KERNEL_VERSION.

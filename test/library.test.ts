@@ -6,8 +6,8 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { readContainer, writeContainer } from '../codec/container.js';
 import { sameImage } from '../codec/image.js';
+import { randomBytes } from '../src/fuzz/random-bytes.js';
 import { decode, encode, type Image, info, type Options, readImage, writeImage } from '../src/index.js';
-import { randomBytes } from './random-bytes.js';
 
 // Threads need the compiled worker.
 const built = new URL('../dist/src/index.js', import.meta.url).href;

@@ -4,10 +4,10 @@ import { forwardColour } from '../codec/colour.js';
 import { Likelihood } from '../codec/likelihood.js';
 import { plainBits, TileCodec, type Trace } from '../codec/tile-codec.js';
 import { type ModelDefinition, parameters } from '../models/definition.js';
+import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import { decodePng } from '../src/index.js';
 import { modelsForEncoding } from '../src/models.js';
 import { initialize } from '../src/train/initialize.js';
-import { randomIntegers } from './random-bytes.js';
 
 test.each([
   'house-253x191.png',

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { CnfzipError } from '../codec/error.js';
 import { type Image, sameImage } from '../codec/image.js';
+import { randomImage } from '../src/fuzz/random-image.js';
 import { expand } from '../src/io/expand.js';
 import { decodeNetpbm, encodeNetpbm } from '../src/io/netpbm.js';
-import { randomImage } from './random-image.js';
 
 const text = (string: string) => Buffer.from(string, 'latin1');
 const decode = (string: string) => decodeNetpbm(text(string)).image;

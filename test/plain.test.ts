@@ -3,7 +3,7 @@ import { findAlphabet, fromIndexes, readAlphabet, toIndexes, writeAlphabet } fro
 import { deflate, inflate } from '../codec/deflate.js';
 import { CnfzipError } from '../codec/error.js';
 import { filterRows, unfilterRows } from '../codec/filters.js';
-import { randomBytes, randomIntegers } from './random-bytes.js';
+import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 
 test('unfilterRows undoes filterRows', () => {
   const random = randomIntegers(1);

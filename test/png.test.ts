@@ -4,8 +4,8 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { crc32 } from '../codec/crc32.js';
 import { type Image, sameImage } from '../codec/image.js';
+import { isPngImage, randomImage } from '../src/fuzz/random-image.js';
 import { decodePng, encodePng, pngTrailing } from '../src/io/png.js';
-import { isPngImage, randomImage } from './random-image.js';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 

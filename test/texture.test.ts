@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TEXTURE_LEVELS, tileTexture } from '../codec/texture.js';
-import { randomIntegers } from './random-bytes.js';
+import { randomIntegers } from '../src/fuzz/random-bytes.js';
 
 test('flat tiles and tiles too small to have texture are at level 0', () => {
   expect([...tileTexture(new Int32Array(8 * 8 * 3).fill(-17), 8, 8, 3)]).toEqual(Array(12).fill(0));

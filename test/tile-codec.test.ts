@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { CnfzipError } from '../codec/error.js';
 import { TileCodec } from '../codec/tile-codec.js';
+import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 import { modelsForEncoding } from '../src/models.js';
-import { randomBytes, randomIntegers } from './random-bytes.js';
 
 const [model] = await modelsForEncoding(3);
 const codec = await TileCodec.create(model);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { extractTile, insertTile, MAX_TILE_SIDE, tileCount, tileLayout } from '../codec/tiles.js';
-import { randomBytes } from './random-bytes.js';
+import { randomBytes } from '../src/fuzz/random-bytes.js';
 
 test.each([
   [1, 1],

@@ -23,7 +23,18 @@ export function cnfzip(model: string, threads: number): Codec {
     name: `cnfzip ${model}`,
     programs: [],
     extension: 'cnfz',
-    encode: (input, output) => [...node, 'compress', '--strip', '--no-verify', ...common, '--model', model, input, '-o', output],
+    encode: (input, output) => [
+      ...node,
+      'compress',
+      '--strip',
+      '--no-verify',
+      ...common,
+      '--model',
+      model,
+      input,
+      '-o',
+      output,
+    ],
     decode: (input, output) => [...node, 'decompress', ...common, input, '-o', output],
   };
 }

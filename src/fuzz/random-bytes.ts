@@ -1,4 +1,4 @@
-/** Seeded random integers for tests (mulberry32): `below(n)` gives 0 .. n - 1. */
+/** Seeded random integers for tests and fuzzing (mulberry32): `below(n)` gives 0 .. n - 1. */
 export function randomIntegers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

@@ -1,4 +1,4 @@
-import { type Channels, type Image, maxvalOf } from '../codec/image.js';
+import { type Channels, type Image, maxvalOf } from '../../codec/image.js';
 import { randomBytes, randomIntegers } from './random-bytes.js';
 
 /** An image of random size, kind and contents: noise, few values, or a slope; with metadata at random. */

@@ -1,0 +1,80 @@
+/**
+ * `npm run fuzz`: decodes damaged `.cnfz` and PNG files. None may crash the decoder, take longer than 5 seconds, more
+ * memory than the limit, or give other pixels. Every case is known by its seed.
+ */
+import { Worker } from 'node:worker_threads';
+import { Command } from 'commander';
+import type { FuzzReport, FuzzTask } from './worker.js';
+
+const MAX_SECONDS = 5;
+const MAX_MEMORY = 1e9;
+
+interface FuzzOptions {
+  cnfz: string;
+  png: string;
+  seed: string;
+}
+
+const program = new Command('fuzz')
+  .description('Decode damaged files; exit code 1 if one crashes, hangs, takes too much memory or gives other pixels.')
+  .option('--cnfz <n>', 'damaged .cnfz files', '200000')
+  .option('--png <n>', 'damaged PNG files', '20000')
+  .option('--seed <n>', 'of the first case', '1')
+  .action(async ({ cnfz, png, seed }: FuzzOptions) => {
+    const firstSeed = Number(seed);
+    const failures = await fuzz({ kind: 'cnfz', firstSeed, cases: Number(cnfz) });
+    process.exitCode = failures + (await fuzz({ kind: 'png', firstSeed, cases: Number(png) })) > 0 ? 1 : 0;
+  });
+await program.parseAsync();
+
+async function fuzz(task: FuzzTask): Promise<number> {
+  const counts = { refused: 0, unchanged: 0, accepted: 0 };
+  const last = task.firstSeed + task.cases;
+  let failures = 0;
+  let slowest = 0;
+  let memory = 0;
+  const started = performance.now();
+  for (let next = task.firstSeed; next < last; ) {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: { ...task, firstSeed: next, cases: last - next },
+    });
+    let running = { seed: next, since: Number.POSITIVE_INFINITY };
+    const fail = (seed: number, what: string) => {
+      failures++;
+      console.log(`${task.kind} seed ${seed}: ${what}`);
+    };
+    await new Promise<void>((resolve) => {
+      const watch = setInterval(() => {
+        memory = Math.max(memory, process.memoryUsage().rss);
+        const seconds = (performance.now() - running.since) / 1000;
+        if (seconds > MAX_SECONDS || memory > MAX_MEMORY) {
+          fail(running.seed, seconds > MAX_SECONDS ? `hangs` : `takes ${Math.round(memory / 1e6)} MB`);
+          void worker.terminate();
+        }
+      }, 200);
+      worker.on('message', (report: FuzzReport) => {
+        if ('begun' in report) {
+          running = { seed: report.seed, since: performance.now() };
+          return;
+        }
+        slowest = Math.max(slowest, performance.now() - running.since);
+        running = { seed: report.seed + 1, since: Number.POSITIVE_INFINITY };
+        if ('failure' in report) fail(report.seed, report.failure);
+        else counts[report.outcome]++;
+      });
+      worker.on('error', (error) => fail(running.seed, error.stack ?? error.message));
+      worker.on('exit', () => {
+        clearInterval(watch);
+        resolve();
+      });
+    });
+    next = running.since === Number.POSITIVE_INFINITY && running.seed > next ? running.seed : running.seed + 1;
+  }
+  const seconds = (performance.now() - started) / 1000;
+  console.log(
+    `${task.kind}: ${task.cases} damaged files, seeds ${task.firstSeed} to ${last - 1}: ${counts.refused} refused, ` +
+      `${counts.unchanged} decoded to the same image, ${counts.accepted} forged to another; ${failures} failures; ` +
+      `slowest ${(slowest / 1000).toFixed(2)} s, memory ${Math.round(memory / 1e6)} MB, ${seconds.toFixed(0)} s`,
+  );
+  return failures;
+}
