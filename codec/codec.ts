@@ -16,6 +16,17 @@ import type { Model } from './model.js';
  *
  * @param models what may code gray and colour, by the number of their channels; what has no model is coded without a flow
  * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed
+ * @example In a browser fetch gets the model, whose address a bundler knows
+ * ```js
+ * import { readFile } from 'node:fs/promises';
+ * import { decodeImage, encodeImage, parseModel } from 'cnfzip/codec';
+ *
+ * const model = await parseModel(await readFile('mine.cnfm'));
+ * const samples = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => 128 + 60 * Math.sin(i / 99) + 9 * Math.sin(i * i));
+ * const bytes = await encodeImage({ width: 32, height: 32, channels: 3, samples }, [model]);
+ * const image = await decodeImage(bytes, [model]);
+ * console.log(image.samples.every((sample, i) => sample === samples[i]));
+ * ```
  */
 export async function encodeImage(
   image: Image,

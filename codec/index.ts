@@ -1,10 +1,16 @@
-/** The codec by itself: no file system, no threads, nothing of Node, so that it also runs in browsers. */
+/**
+ * The codec by itself: no file system, no threads, nothing of Node, so that it also runs in browsers.
+ *
+ * @module cnfzip/codec
+ */
+
+export type { ModelDefinition } from '../models/definition.js';
 export { decodeImage, encodeImage } from './codec.js';
 export type { CodingOptions, TileCoder } from './coding.js';
 export { CnfzipError, type CnfzipErrorCode } from './error.js';
 export type { Channels, Image, Metadata } from './image.js';
 export { type FileInfo, info, type LayerInfo } from './info.js';
 export { type Model, parseModel } from './model.js';
-export type { EncodedTile } from './tile-codec.js';
+export type { EncodedTile, TileShape } from './tile-codec.js';
 export type { Tile } from './tiles.js';
 export { provideWebp, type WebpModules } from './webp.js';

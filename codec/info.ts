@@ -45,6 +45,14 @@ export interface LayerInfo {
  * Describes a `.cnfz` file without decoding its samples; the header's and the chunks' checksums are checked.
  *
  * @throws CnfzipError `bad-input`, `corrupt` or `unsupported` (see `readContainer`)
+ * @example
+ * ```js
+ * import { readFile } from 'node:fs/promises';
+ * import { info } from 'cnfzip';
+ *
+ * const { width, height, bitsPerSample, layers } = info(await readFile('photo.cnfz'));
+ * console.log(width, height, bitsPerSample, layers[0].method);
+ * ```
  */
 export function info(bytes: Uint8Array): FileInfo {
   const { width, height, channels, maxval, indexed, attachments, layers } = readContainer(bytes);

@@ -1,4 +1,8 @@
-/** cnfzip as a library for Node: images, image files, `.cnfz` files. For browsers there is `cnfzip/codec`. */
+/**
+ * cnfzip as a library for Node: images, image files, `.cnfz` files. For browsers there is `cnfzip/codec`.
+ *
+ * @module cnfzip
+ */
 import { availableParallelism } from 'node:os';
 import { decodeImage, encodeImage } from '../codec/codec.js';
 import type { CodingOptions } from '../codec/coding.js';
@@ -26,6 +30,7 @@ export type { Channels, Image, Metadata } from '../codec/image.js';
 export type { FileInfo, LayerInfo } from '../codec/info.js';
 export type { Model } from '../codec/model.js';
 export type { Tile } from '../codec/tiles.js';
+export type { ModelDefinition } from '../models/definition.js';
 export type { OutputFormat } from './io/formats.js';
 export { decodePng, encodePng } from './io/png.js';
 export { loadModel } from './models.js';
@@ -38,8 +43,37 @@ export { info };
  * @returns the bytes of a `.cnfz` file
  * @throws CnfzipError `bad-input`, `unsupported` (the image); `usage` (an option); `unknown-model`, `bad-model`, `file`
  * @example
+ * ```js
+ * import { writeFile } from 'node:fs/promises';
+ * import { encode, readImage } from 'cnfzip';
+ *
  * const image = await readImage('photo.png');
- * const bytes = await encode(image, { model: 'fast', threads: 2 });
+ * const bytes = await encode(image, { model: 'fast', threads: 2, onProgress: (part) => console.log(part) });
+ * await writeFile('small.cnfz', bytes);
+ * ```
+ * @example Samples from a program of one's own, and from a pipeline of sharp
+ * ```js
+ * import { encode } from 'cnfzip';
+ * import sharp from 'sharp';
+ *
+ * const depth = await encode({ width: 2, height: 1, channels: 1, maxval: 1023, samples: Uint16Array.of(7, 1000) });
+ *
+ * const { data, info } = await sharp('photo.png').resize(64).raw().toBuffer({ resolveWithObject: true });
+ * const { width, height, channels } = info;
+ * const thumbnail = await encode({ width, height, channels, samples: data });
+ * console.log(depth.length, thumbnail.length);
+ * ```
+ * @example Stopping
+ * ```js
+ * import { encode, readImage } from 'cnfzip';
+ *
+ * const image = await readImage('photo.png');
+ * try {
+ *   await encode(image, { signal: AbortSignal.timeout(1) });
+ * } catch (error) {
+ *   console.log(error.name); // TimeoutError
+ * }
+ * ```
  */
 export async function encode(image: Image, options: Options = {}): Promise<Uint8Array> {
   checkOptions(options);
@@ -54,7 +88,21 @@ export async function encode(image: Image, options: Options = {}): Promise<Uint8
  * @throws CnfzipError `bad-input` (no `.cnfz` file), `corrupt`, `unsupported` (written by a newer cnfzip, or beyond the
  *   limits), `unknown-model`, `bad-model`, `usage` (an option), `file`
  * @example
- * const { width, height, channels, samples } = await decode(bytes);
+ * ```js
+ * import { readFile } from 'node:fs/promises';
+ * import { CnfzipError, decode } from 'cnfzip';
+ *
+ * const bytes = await readFile('photo.cnfz');
+ * const { width, height, channels, samples } = await decode(bytes, { maxPixels: 50e6 });
+ * console.log(samples.length === width * height * channels);
+ *
+ * try {
+ *   await decode(bytes.subarray(0, 99));
+ * } catch (error) {
+ *   if (!(error instanceof CnfzipError)) throw error;
+ *   console.log(error.code, error.message); // corrupt, cut short: ...
+ * }
+ * ```
  */
 export async function decode(bytes: Uint8Array, options: Options = {}): Promise<Image> {
   checkOptions(options);
@@ -71,7 +119,14 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
  * @param source path of a file, its bytes, or a stream of them
  * @throws CnfzipError `file`, `bad-input`, `unsupported`
  * @example
- * const image = await readImage('photo.tiff');
+ * ```js
+ * import { createReadStream } from 'node:fs';
+ * import { readImage } from 'cnfzip';
+ *
+ * const image = await readImage('photo.png');
+ * const same = await readImage(createReadStream('photo.png'));
+ * console.log(image.width === same.width, image.metadata);
+ * ```
  */
 export async function readImage(source: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Image> {
   return (await parseImage(await readBytes(source))).image;
@@ -84,6 +139,13 @@ export async function readImage(source: string | Uint8Array | AsyncIterable<Uint
  *   samples as they are
  * @param options.force replace an existing file
  * @throws CnfzipError `file`; `unsupported` if the format cannot hold the samples
+ * @example
+ * ```js
+ * import { readFile } from 'node:fs/promises';
+ * import { decode, writeImage } from 'cnfzip';
+ *
+ * await writeImage('photo.tiff', await decode(await readFile('photo.cnfz')));
+ * ```
  */
 export async function writeImage(
   path: string,

@@ -21,6 +21,14 @@ const shipped = new Map<string, Promise<Model>>();
  * Reads a model from its file.
  *
  * @throws CnfzipError `file` if it cannot be read, `bad-model` if it is no model or is damaged
+ * @example
+ * ```js
+ * import { encode, loadModel, readImage } from 'cnfzip';
+ *
+ * const model = await loadModel('mine.cnfm');
+ * const bytes = await encode(await readImage('photo.png'), { model });
+ * console.log(bytes.length);
+ * ```
  */
 export async function loadModel(path: string): Promise<Model> {
   try {

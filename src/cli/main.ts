@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { withCommand } from './aliases.js';
+import { addCompletion } from './completion.js';
 import { addCompress } from './compress.js';
 import { addDecompress } from './decompress.js';
 import { addInfo } from './info.js';
@@ -33,6 +34,7 @@ addVerify(program);
 addInfo(program);
 addLikelihood(program);
 addTrain(program);
+addCompletion(program);
 
 // A reader that goes away (`| head`) is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -53,6 +53,13 @@ export function addTrain(program: Command): void {
         .default('auto'),
     )
     .option('--resume', 'go on from the checkpoint')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  cnfzip train --data photos --valid held-out --out mine.cnfm --definition fast
+  cnfzip train --data photos --valid held-out --out mine.cnfm --definition fast --steps 40000 --resume`,
+    )
     .action(run);
 }
 

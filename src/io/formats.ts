@@ -8,8 +8,8 @@ import { decodePng, encodePng, fitsPng, pngTrailing } from './png.js';
 import { type Decoded, decodeRaster, encodeTiff, encodeWebp } from './raster.js';
 
 /** `ppm` is Netpbm: PGM, PPM or PAM, as the channels need. */
-export const OUTPUT_FORMATS = ['png', 'ppm', 'tiff', 'webp'] as const;
-export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+export const OUTPUT_FORMATS: readonly OutputFormat[] = ['png', 'ppm', 'tiff', 'webp'];
+export type OutputFormat = 'png' | 'ppm' | 'tiff' | 'webp';
 
 /** Extensions of images, in lower case with their dots. */
 export const INPUT_EXTENSIONS = [

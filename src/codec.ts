@@ -1,0 +1,4 @@
+/** `cnfzip/codec` in Node: the codec, and libwebp from its package. */
+import './webp.js';
+
+export * from '../codec/index.js';
