@@ -1,10 +1,10 @@
-/** How much memory coding takes, by measurements of whole processes. */
+/** How much memory coding takes, by measurements of whole processes, on the high side. */
 import { CnfzipError } from '../codec/error.js';
 
 /** Bytes: of a process that does nothing yet, of each thread that codes tiles, and of each sample of the image. */
-const BASE = 80e6;
-const PER_THREAD = 130e6;
-const PER_SAMPLE = 8;
+const BASE = 90e6;
+const PER_THREAD = 150e6;
+const PER_SAMPLE = 18;
 
 /**
  * As many threads, up to `wanted`, as stay within a limit.
