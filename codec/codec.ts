@@ -44,7 +44,7 @@ export async function encodeImage(
   const coding = new Coding(options, split.length * width * height);
   let layers: CodedLayer[] = [];
   for (const part of split) layers.push(await encodeLayer(part, modelFor(part), coding));
-  if (split.length > 1) layers = await joinIfSmaller(layer, layers, coding);
+  if (split.length > 1) layers = await joinIfSmaller(layer, layers, options);
   return writeContainer({
     width,
     height,
@@ -100,14 +100,15 @@ function modelOf({ kernelVersion, modelHash }: FlowId, models: readonly Model[])
 }
 
 /** The layers of colour and alpha, or WebP's or deflate's one layer of all channels, whichever is smaller. */
-async function joinIfSmaller(layer: Layer, split: CodedLayer[], coding: Coding): Promise<CodedLayer[]> {
+async function joinIfSmaller(layer: Layer, split: CodedLayer[], { signal }: CodingOptions): Promise<CodedLayer[]> {
   const [colour] = split;
   const opaque = layer.samples.every((sample, i) => sample === 255 || i % layer.channels < layer.channels - 1);
   // WebP decodes what has no alpha as opaque.
   if (opaque && layer.maxval === 255) return colour.method === 'webp' && !colour.alphabet ? [colour] : split;
   const bytes = split.reduce((sum, part) => sum + layerBytes(part), 0);
   if (layer.maxval <= 255 && !(await mayBeatWithWebp(layer, bytes))) return split;
-  const joint = await encodeLayer(layer, undefined, coding, bytes);
+  // Its tiles are no progress: those of colour and alpha were that.
+  const joint = await encodeLayer(layer, undefined, new Coding({ signal }, 1), bytes);
   return layerBytes(joint) < bytes ? [joint] : split;
 }
 

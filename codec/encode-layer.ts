@@ -63,7 +63,7 @@ export async function encodeLayer(
     const tiles = await encodeTiles(trials, model, asWhole && trials.length === 1);
     if (tiles) candidates.push(tiles);
   }
-  if (candidates.length === 0 || !fitsWebp(layer) || isTiny(layer)) {
+  if (candidates.length === 0 || layer.maxval > 255 || isTiny(layer)) {
     candidates.push({ method: 'plain', payloads: [encodePlain(layer)] });
   }
   const smallest = candidates.reduce((a, b) => (layerBytes(b) < layerBytes(a) ? b : a));

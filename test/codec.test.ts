@@ -156,6 +156,12 @@ test('tiles are coded at most `concurrency` at once, in any number with the same
   expect(Buffer.compare(files[1], files[0])).toBe(0);
 }, 20_000);
 
+test('progress of colour and alpha together ends at 1', async () => {
+  const progress: number[] = [];
+  await encodeImage(noise(600, 70, 4), untrained, { ...shared, onProgress: (part) => progress.push(part) });
+  expect(progress).toEqual([0.25, 0.5, 0.75, 1]);
+});
+
 test('after a tile has failed or a signal was given no further one is begun', async () => {
   let begun = 0;
   const stop = new AbortController();
