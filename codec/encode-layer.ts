@@ -21,8 +21,9 @@ const GRAPHIC = 0.75;
 const PHOTOGRAPH = 0.5;
 /** Layers up to this many pixels are coded in every way there is. */
 const TINY = 4096;
-/** WebP's best effort is made up to this many pixels at once. */
-const BEST_PIXELS = 2 ** 22;
+/** WebP's best effort, which noise makes a hundred times slower, is for what is tiny or has so many repeats, and not too large. */
+const BEST_REPEATS = 0.3;
+const BEST_PIXELS = 2 ** 21;
 
 /** What harder efforts may save, of a WebP with such a share of repeats: measured on photographs and graphics, rounded up. */
 const goodSaves = (repeated: number) => repeated / 2;
@@ -141,8 +142,9 @@ function withMethod(method: TileMethod, payload: Uint8Array): Uint8Array {
 
 async function encodeWholeWebp(layer: Layer, toBeat: number): Promise<Uint8Array> {
   const good = await encodeWebp(layer, 'good');
-  const promising = good.length * (1 - bestSaves(repeats(layer))) < toBeat;
-  if (!promising || layer.width * layer.height > BEST_PIXELS) return good;
+  const repeated = repeats(layer);
+  const worthwhile = isTiny(layer) || (repeated > BEST_REPEATS && layer.width * layer.height <= BEST_PIXELS);
+  if (!worthwhile || good.length * (1 - bestSaves(repeated)) >= toBeat) return good;
   const best = await encodeWebp(layer, 'best');
   return best.length < good.length ? best : good;
 }
