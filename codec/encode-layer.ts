@@ -15,8 +15,8 @@ import { encodePlain } from './plain.js';
 import { extractTile, tileLayout } from './tiles.js';
 import { encodeWebp, fitsWebp } from './webp.js';
 
-/** With so many repeats a tile is a graphic, on which the flow's time would be wasted. */
-const GRAPHIC = 0.75;
+/** With so many repeats a tile is next to empty: the flow's time would be wasted on it. */
+const EMPTY = 0.985;
 /** A layer with fewer repeats is no graphic: few values are worth an alphabet. */
 const PHOTOGRAPH = 0.5;
 /** Layers up to this many pixels are coded in every way there is. */
@@ -32,11 +32,10 @@ const bestSaves = (repeated: number) => repeated ** 3 / 3;
 /** What is known of a tile once the flow has coded it and WebP has had a fast try. */
 interface Trial {
   readonly tile: Layer;
-  /** Nothing where there is no model, or the tile is too much of a graphic. */
+  /** Nothing where there is no model, or the tile is next to empty. */
   readonly flow?: Uint8Array;
-  readonly flowIsAhead: boolean;
-  /** Whether WebP's best may be smaller than the flow's payload. */
-  readonly webpMayWin: boolean;
+  /** Bytes that WebP may come down to, if it can code the tile. */
+  readonly webpBytes: number;
 }
 
 /**
@@ -55,15 +54,13 @@ export async function encodeLayer(
     : original;
   const trials = await tryTiles(layer, model, coding);
   const candidates: CodedLayer[] = [];
-  const asWhole = fitsWebp(layer) && trials.some(({ webpMayWin }) => webpMayWin);
+  const flows = trials.reduce((sum, { flow }) => sum + sizeOf(flow), 0);
+  const asWhole = fitsWebp(layer) && (isTiny(layer) || trials.reduce((sum, trial) => sum + trial.webpBytes, 0) < flows);
   if (asWhole) {
-    const flows = trials.reduce((sum, { flow }) => sum + (flow?.length ?? Number.POSITIVE_INFINITY), 0);
     candidates.push({ method: 'webp', payloads: [await encodeWholeWebp(layer, Math.min(flows, toBeat))] });
   }
-  if (!asWhole || trials.some(({ flowIsAhead }) => flowIsAhead)) {
-    const tiles = await encodeTiles(trials, model, asWhole && trials.length === 1);
-    if (tiles) candidates.push(tiles);
-  }
+  const tiles = await encodeTiles(trials, model, asWhole && trials.length === 1);
+  if (tiles) candidates.push(tiles);
   if (candidates.length === 0 || layer.maxval > 255 || isTiny(layer)) {
     candidates.push({ method: 'plain', payloads: [encodePlain(layer)] });
   }
@@ -95,12 +92,10 @@ async function tryTiles(layer: Layer, model: Model | undefined, coding: Coding):
     const tile = extractTile(layer, place);
     const webp = fitsWebp(tile);
     const repeated = repeats(tile);
-    const wanted = isTiny(layer) || !webp || repeated < GRAPHIC;
+    const wanted = isTiny(layer) || !webp || repeated < EMPTY;
     const flow = coder && isFlowLayer(tile) && wanted ? await encodeFlowTile(tile, coder) : undefined;
-    const size = flow?.length ?? Number.POSITIVE_INFINITY;
-    const probe = webp ? (await encodeWebp(tile, 'probe')).length : Number.POSITIVE_INFINITY;
-    const webpMayWin = webp && (isTiny(layer) || probe * (1 - goodSaves(repeated)) < size);
-    trials[i] = { tile, flow, flowIsAhead: size < probe, webpMayWin };
+    const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
+    trials[i] = { tile, flow, webpBytes: probe * (1 - goodSaves(repeated)) };
   });
   return trials;
 }
@@ -117,9 +112,9 @@ async function encodeTiles(
 ): Promise<CodedLayer | undefined> {
   const payloads: Uint8Array[] = [];
   let flows = 0;
-  for (const { tile, flow, webpMayWin } of trials) {
+  for (const { tile, flow, webpBytes } of trials) {
     // The best effort is for whole layers: where it matters most, graphics, they are the smaller ones.
-    const webp = webpMayWin && !flowOnly ? await encodeWebp(tile, 'good') : undefined;
+    const webp = webpBytes < sizeOf(flow) && !flowOnly ? await encodeWebp(tile, 'good') : undefined;
     if (flow && !(webp && webp.length < flow.length)) {
       payloads.push(withMethod('flow', flow));
       flows++;
@@ -147,6 +142,11 @@ async function encodeWholeWebp(layer: Layer, toBeat: number): Promise<Uint8Array
   if (!worthwhile || good.length * (1 - bestSaves(repeated)) >= toBeat) return good;
   const best = await encodeWebp(layer, 'best');
   return best.length < good.length ? best : good;
+}
+
+/** Bytes of a payload; without one, more than any has. */
+function sizeOf(payload: Uint8Array | undefined): number {
+  return payload?.length ?? Number.POSITIVE_INFINITY;
 }
 
 function isTiny({ width, height }: Layer): boolean {
