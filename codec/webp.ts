@@ -52,9 +52,8 @@ const encoder = once(async () => {
 });
 
 const decoder = once(async () => {
-  // libwebp's binding makes an ImageData, which browsers have; it looks it up as the module starts.
-  const missing = globalThis.ImageData === undefined;
-  if (missing) Object.assign(globalThis, { ImageData: PlainImageData });
+  // libwebp's binding makes an ImageData, which browsers have; it looks it up by name.
+  if (globalThis.ImageData === undefined) Object.assign(globalThis, { ImageData: PlainImageData });
   const { default: decode, init } = await import('@jsquash/webp/decode.js');
   await (modules ? init(await modules.decoder()) : init());
   return decode;

@@ -140,4 +140,5 @@ test('the natural format holds the samples as they are; extensions name formats'
   expect(extensionOf({ ...facts, channels: 4 }, 'ppm')).toBe('.pam');
   expect(formatOfExtension('a/b.PAM')).toBe('ppm');
   expect(formatOfExtension('a.b/c')).toBe(undefined);
+  expect(() => formatOfExtension('a.jpg')).toThrow(/\.jpg files are not written; formats are: png, ppm, tiff, webp/);
 });

@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import { crc32 } from '../codec/crc32.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { isPngImage, randomImage } from '../src/fuzz/random-image.js';
-import { decodePng, encodePng, pngTrailing } from '../src/io/png.js';
+import { decodePng, encodePng } from '../src/io/png.js';
+import { readPngStructure } from '../src/io/png-chunks.js';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -135,7 +136,7 @@ test('palette, transparency and what stands around them', () => {
 test('what follows the end of the PNG is no part of it', () => {
   const file = Buffer.concat([png(header(2, 2, 8, 2), DATA, END), Buffer.from('more')]);
   expect(decodePng(file)).toEqual(SMALL);
-  expect(pngTrailing(file)).toBe(4);
+  expect(readPngStructure(file).trailing).toBe(4);
 });
 
 test.each([

@@ -4,7 +4,8 @@ import type { Image } from '../../codec/image.js';
 import type { FileInfo } from '../../codec/info.js';
 import { decodeBmp } from './bmp.js';
 import { decodeNetpbm, encodeNetpbm } from './netpbm.js';
-import { decodePng, encodePng, fitsPng, pngTrailing } from './png.js';
+import { decodePng, encodePng, fitsPng } from './png.js';
+import { readPngStructure } from './png-chunks.js';
 import { type Decoded, decodeRaster, encodeTiff, encodeWebp } from './raster.js';
 
 /** `ppm` is Netpbm: PGM, PPM or PAM, as the channels need. */
@@ -12,7 +13,7 @@ export const OUTPUT_FORMATS: readonly OutputFormat[] = ['png', 'ppm', 'tiff', 'w
 export type OutputFormat = 'png' | 'ppm' | 'tiff' | 'webp';
 
 /** Extensions of images, in lower case with their dots. */
-export const INPUT_EXTENSIONS = [
+export const INPUT_EXTENSIONS: readonly string[] = [
   '.png',
   '.apng',
   '.ppm',
@@ -27,10 +28,11 @@ export const INPUT_EXTENSIONS = [
   '.gif',
   '.jpg',
   '.jpeg',
-] as const;
+];
 
-const OUTPUT_EXTENSIONS: Record<string, OutputFormat> = {
+const OUTPUT_EXTENSIONS: Record<string, OutputFormat | undefined> = {
   '.png': 'png',
+  '.apng': 'png',
   '.pgm': 'ppm',
   '.ppm': 'ppm',
   '.pnm': 'ppm',
@@ -112,15 +114,21 @@ export function extensionOf(
   return channels === 3 || paletteColours > 0 ? '.ppm' : '.pgm';
 }
 
-/** The format that a file's name asks for, if it does. */
+/**
+ * The format that a file's name asks for, if it does.
+ *
+ * @throws CnfzipError `unsupported` if it asks for one that is read but not written
+ */
 export function formatOfExtension(name: string): OutputFormat | undefined {
-  const [extension] = /\.[^./\\]+$/.exec(name.toLowerCase()) ?? [];
-  return extension === undefined ? undefined : OUTPUT_EXTENSIONS[extension];
+  const extension = /\.[^./\\]+$/.exec(name.toLowerCase())?.[0] ?? '';
+  const format = OUTPUT_EXTENSIONS[extension];
+  if (format || !INPUT_EXTENSIONS.includes(extension)) return format;
+  throw new CnfzipError('unsupported', `${extension} files are not written; formats are: ${OUTPUT_FORMATS.join(', ')}`);
 }
 
 async function readPng(bytes: Uint8Array): Promise<Decoded> {
   const image = decodePng(bytes);
-  const trailing = pngTrailing(bytes);
+  const { trailing } = readPngStructure(bytes);
   return { image, warnings: trailing > 0 ? [`${trailing} bytes behind the end of the PNG are not kept`] : [] };
 }
 

@@ -89,11 +89,6 @@ export function encodePng(image: Image): Uint8Array {
   return writePngStructure(header, palette, metadata, deflateSync(filtered, { level: 9 }));
 }
 
-/** Bytes behind the end of a PNG, which are no part of it. */
-export function pngTrailing(bytes: Uint8Array): number {
-  return readPngStructure(bytes).trailing;
-}
-
 /** Whether a PNG holds samples of this range as they are. */
 export function fitsPng({ channels, maxval }: { channels: Channels; maxval: number }): boolean {
   return maxval === 2 ** pngDepth(channels, maxval) - 1;
