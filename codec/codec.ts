@@ -1,15 +1,16 @@
 /** Images to `.cnfz` files and back: layers, their codecs, container. */
-import { readAttachments, writeAttachments } from './attachments.js';
+
 import { Coding, type CodingOptions } from './coding.js';
-import { type CodedLayer, type FlowId, readContainer, writeContainer } from './container.js';
-import { crc32 } from './crc32.js';
-import { decodeLayer } from './decode-layer.js';
-import { encodeLayer, layerBytes, mayBeatWithWebp } from './encode-layer.js';
+import { readAttachments, writeAttachments } from './container/attachments.js';
+import { type CodedLayer, type FlowId, readContainer, writeContainer } from './container/container.js';
+import { crc32 } from './container/crc32.js';
 import { CnfzipError } from './error.js';
+import type { Model } from './flow/model.js';
 import { checkImage, type Image, maxvalOf } from './image.js';
 import { KERNEL_VERSION } from './kernels/kernels.js';
-import { joinAlpha, type Layer, layerChannels, splitAlpha } from './layers.js';
-import type { Model } from './model.js';
+import { joinAlpha, type Layer, layerChannels, splitAlpha } from './layer.js';
+import { decodeLayer } from './layers/decode-layer.js';
+import { encodeLayer, layerBytes, mayBeatWithWebp } from './layers/encode-layer.js';
 
 /**
  * Compresses an image without loss.

@@ -1,7 +1,7 @@
 /** What coding needs beside the samples: models, who computes, who is told of progress. */
-import type { Model } from './model.js';
-import type { EncodedTile, TileShape } from './tile-codec.js';
-import { TileCodec } from './tile-codec.js';
+import type { Model } from './flow/model.js';
+import type { EncodedTile, TileShape } from './flow/tile-codec.js';
+import { TileCodec } from './flow/tile-codec.js';
 import type { Tile } from './tiles.js';
 
 /** Codes tiles by a model's flow, in this thread or in others. */

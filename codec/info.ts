@@ -1,8 +1,9 @@
 /** What a `.cnfz` file says of itself. */
-import { readAttachments } from './attachments.js';
-import { FORMAT_VERSION, type Method, readContainer, type TileMethod, tileMethod } from './container.js';
+
+import { readAttachments } from './container/attachments.js';
+import { FORMAT_VERSION, type Method, readContainer, type TileMethod, tileMethod } from './container/container.js';
 import type { Channels } from './image.js';
-import { layerChannels } from './layers.js';
+import { layerChannels } from './layer.js';
 import { type Tile, tileLayout } from './tiles.js';
 
 /** What a `.cnfz` file is made of; sizes in bytes. */

@@ -3,7 +3,7 @@
  * work on. The layout is part of the format: a function of width and height alone.
  */
 import { allocSamples } from './image.js';
-import type { Layer } from './layers.js';
+import type { Layer } from './layer.js';
 
 /** Longest side of a tile, in pixels. */
 export const MAX_TILE_SIDE = 512;

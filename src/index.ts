@@ -7,9 +7,9 @@ import { availableParallelism } from 'node:os';
 import { decodeImage, encodeImage } from '../codec/codec.js';
 import type { CodingOptions } from '../codec/coding.js';
 import { CnfzipError } from '../codec/error.js';
+import type { Model } from '../codec/flow/model.js';
 import { type Image, maxvalOf } from '../codec/image.js';
 import { info } from '../codec/info.js';
-import type { Model } from '../codec/model.js';
 import { tileCount } from '../codec/tiles.js';
 import { readInput, writeFileAtomic } from './io/files.js';
 import {
@@ -26,9 +26,9 @@ import { WorkerPool } from './pool.js';
 import './webp.js';
 
 export { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
+export type { Model } from '../codec/flow/model.js';
 export type { Channels, Image, Metadata } from '../codec/image.js';
 export type { FileInfo, LayerInfo } from '../codec/info.js';
-export type { Model } from '../codec/model.js';
 export type { Tile } from '../codec/tiles.js';
 export type { ModelDefinition } from '../models/definition.js';
 export type { OutputFormat } from './io/formats.js';

@@ -3,11 +3,11 @@
 import { decodeImage, encodeImage } from '../codec/codec.js';
 import type { TileCoder } from '../codec/coding.js';
 import { CnfzipError } from '../codec/error.js';
+import { Likelihood } from '../codec/flow/likelihood.js';
+import type { Model } from '../codec/flow/model.js';
+import { plainBits, TileCodec, type Trace } from '../codec/flow/tile-codec.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { info } from '../codec/info.js';
-import { Likelihood } from '../codec/likelihood.js';
-import type { Model } from '../codec/model.js';
-import { plainBits, TileCodec, type Trace } from '../codec/tile-codec.js';
 
 /** Of one image; all in bits. */
 export interface CodeLength {

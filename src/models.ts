@@ -2,8 +2,8 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { CnfzipError } from '../codec/error.js';
+import { type Model, parseModel } from '../codec/flow/model.js';
 import type { Channels } from '../codec/image.js';
-import { type Model, parseModel } from '../codec/model.js';
 import { readInput } from './io/files.js';
 
 /** The shipped model for colour that is used when none is named. */

@@ -1,6 +1,6 @@
 /** Options of `encode` and `decode`. */
 import { CnfzipError } from '../codec/error.js';
-import type { Model } from '../codec/model.js';
+import type { Model } from '../codec/flow/model.js';
 
 /** Options that `encode` and `decode` share. */
 export interface Options {

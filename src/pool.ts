@@ -2,8 +2,8 @@
 import { Worker } from 'node:worker_threads';
 import type { TileCoder } from '../codec/coding.js';
 import { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
-import type { Model } from '../codec/model.js';
-import type { EncodedTile, TileShape } from '../codec/tile-codec.js';
+import type { Model } from '../codec/flow/model.js';
+import type { EncodedTile, TileShape } from '../codec/flow/tile-codec.js';
 
 type Work =
   | { kind: 'encode'; samples: Int32Array; shape: TileShape }

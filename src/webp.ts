@@ -1,7 +1,7 @@
 /** Gives the codec libwebp's WebAssembly modules from their package: Node cannot fetch them by their address. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { provideWebp } from '../codec/webp.js';
+import { provideWebp } from '../codec/layers/webp.js';
 
 const { resolve } = createRequire(import.meta.url);
 

@@ -1,8 +1,8 @@
 /** A thread of the pool: codes the tiles that it is sent, one after the other. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { CnfzipError } from '../codec/error.js';
-import type { Model } from '../codec/model.js';
-import { TileCodec } from '../codec/tile-codec.js';
+import type { Model } from '../codec/flow/model.js';
+import { TileCodec } from '../codec/flow/tile-codec.js';
 import type { TileReply, TileTask } from './pool.js';
 
 const codec = TileCodec.create(workerData as Model);

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { decodeImage, encodeImage } from '../codec/codec.js';
 import type { CodingOptions, TileCoder } from '../codec/coding.js';
-import { forwardColour } from '../codec/colour.js';
-import { readContainer, writeContainer } from '../codec/container.js';
-import { crc32 } from '../codec/crc32.js';
+import { readContainer, writeContainer } from '../codec/container/container.js';
+import { crc32 } from '../codec/container/crc32.js';
 import type { CnfzipError } from '../codec/error.js';
+import { forwardColour } from '../codec/flow/colour.js';
+import { TileCodec } from '../codec/flow/tile-codec.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { info } from '../codec/info.js';
-import { TileCodec } from '../codec/tile-codec.js';
 import { randomBytes } from '../src/fuzz/random-bytes.js';
 import { randomImage } from '../src/fuzz/random-image.js';
 import { decodePng } from '../src/index.js';
@@ -130,7 +130,7 @@ test('a graphic beside a photograph: each tile has its own method', async () => 
 });
 
 test('what WebP or PNG can code is no larger than that but for 16 bytes', async () => {
-  const { encodeWebpFile } = await import('../codec/webp.js');
+  const { encodeWebpFile } = await import('../codec/layers/webp.js');
   const flat = new Uint8Array(64 * 64 * 4).map((_, i) => ((i >> 7) * 3) & 255);
   for (const channels of [1, 2, 3, 4] as const) {
     const image: Image = { width: 64, height: 64, channels, samples: flat.subarray(0, 64 * 64 * channels) };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { forwardColour, inverseColour } from '../codec/colour.js';
+import { forwardColour, inverseColour } from '../codec/flow/colour.js';
 import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 
 test('every colour of a coarse grid with all extremes comes back, in the range that is promised', () => {

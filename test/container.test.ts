@@ -6,8 +6,8 @@ import {
   METHODS,
   readContainer,
   writeContainer,
-} from '../codec/container.js';
-import { crc32 } from '../codec/crc32.js';
+} from '../codec/container/container.js';
+import { crc32 } from '../codec/container/crc32.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Channels } from '../codec/image.js';
 import { tileCount } from '../codec/tiles.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { crc32 } from '../codec/crc32.js';
+import { crc32 } from '../codec/container/crc32.js';
 
 const bytes = new TextEncoder().encode('123456789');
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { crc32 } from '../codec/crc32.js';
+import { crc32 } from '../codec/container/crc32.js';
+import { Likelihood } from '../codec/flow/likelihood.js';
+import { TileCodec } from '../codec/flow/tile-codec.js';
 import { Kernels } from '../codec/kernels/kernels.js';
-import { Likelihood } from '../codec/likelihood.js';
-import { TileCodec } from '../codec/tile-codec.js';
 import { type ModelDefinition, parameterCount } from '../models/definition.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 

@@ -1,4 +1,4 @@
-import { ContextNetwork } from '../codec/context.js';
+import { ContextNetwork } from '../codec/flow/context.js';
 import { Kernels } from '../codec/kernels/kernels.js';
 import { type HeadLayout, headLayout, type ModelDefinition, parameterCount } from '../models/definition.js';
 

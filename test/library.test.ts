@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { readContainer, writeContainer } from '../codec/container.js';
+import { readContainer, writeContainer } from '../codec/container/container.js';
 import { sameImage } from '../codec/image.js';
 import { randomBytes } from '../src/fuzz/random-bytes.js';
 import { decode, encode, type Image, info, type Options, readImage, writeImage } from '../src/index.js';

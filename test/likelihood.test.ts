@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { forwardColour } from '../codec/colour.js';
-import { Likelihood } from '../codec/likelihood.js';
-import { plainBits, TileCodec, type Trace } from '../codec/tile-codec.js';
+import { forwardColour } from '../codec/flow/colour.js';
+import { Likelihood } from '../codec/flow/likelihood.js';
+import { plainBits, TileCodec, type Trace } from '../codec/flow/tile-codec.js';
 import { type ModelDefinition, parameters } from '../models/definition.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import { decodePng } from '../src/index.js';

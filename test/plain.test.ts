@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { findAlphabet, fromIndexes, readAlphabet, toIndexes, writeAlphabet } from '../codec/alphabet.js';
-import { deflate, inflate } from '../codec/deflate.js';
+import { deflate, inflate } from '../codec/container/deflate.js';
 import { CnfzipError } from '../codec/error.js';
-import { filterRows, unfilterRows } from '../codec/filters.js';
+import { findAlphabet, fromIndexes, readAlphabet, toIndexes, writeAlphabet } from '../codec/layers/alphabet.js';
+import { filterRows, unfilterRows } from '../codec/layers/filters.js';
 import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 
 test('unfilterRows undoes filterRows', () => {

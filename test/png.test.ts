@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { crc32 } from '../codec/crc32.js';
+import { crc32 } from '../codec/container/crc32.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { isPngImage, randomImage } from '../src/fuzz/random-image.js';
 import { decodePng, encodePng } from '../src/io/png.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TEXTURE_LEVELS, tileTexture } from '../codec/texture.js';
+import { TEXTURE_LEVELS, tileTexture } from '../codec/flow/texture.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 
 test('flat tiles and tiles too small to have texture are at level 0', () => {

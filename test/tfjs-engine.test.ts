@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Likelihood } from '../codec/likelihood.js';
+import { Likelihood } from '../codec/flow/likelihood.js';
 import { type ModelDefinition, parameters } from '../models/definition.js';
 import { selectBackend } from '../src/train/backend.js';
 import { type Crop, cropShape } from '../src/train/dataset.js';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CnfzipError } from '../codec/error.js';
-import { TileCodec } from '../codec/tile-codec.js';
+import { TileCodec } from '../codec/flow/tile-codec.js';
 import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 import { modelsForEncoding } from '../src/models.js';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TileCodec } from '../codec/tile-codec.js';
+import { TileCodec } from '../codec/flow/tile-codec.js';
 import { decodePng, loadModel } from '../src/index.js';
 
 const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));

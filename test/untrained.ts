@@ -1,4 +1,4 @@
-import { type Model, parseModel, serializeModel } from '../codec/model.js';
+import { type Model, parseModel, serializeModel } from '../codec/flow/model.js';
 import { initialize } from '../src/train/initialize.js';
 
 /** The file of a small model with random parameters: it codes badly, but exactly. */

@@ -6,9 +6,9 @@ import { Command } from 'commander';
 import sharp from 'sharp';
 import { decodeImage, encodeImage } from '../../codec/codec.js';
 import type { TileCoder } from '../../codec/coding.js';
-import { forwardColour } from '../../codec/colour.js';
-import { Likelihood } from '../../codec/likelihood.js';
-import { plainBits, TileCodec } from '../../codec/tile-codec.js';
+import { forwardColour } from '../../codec/flow/colour.js';
+import { Likelihood } from '../../codec/flow/likelihood.js';
+import { plainBits, TileCodec } from '../../codec/flow/tile-codec.js';
 import { readImage } from '../index.js';
 import { loadModel } from '../models.js';
 

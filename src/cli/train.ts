@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
-import { checkDefinition } from '../../codec/model.js';
+import { checkDefinition } from '../../codec/flow/model.js';
 import type { ModelDefinition } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
 import { readInput } from '../io/files.js';

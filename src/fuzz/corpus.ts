@@ -1,12 +1,12 @@
 /** Small files of every kind, to be damaged. */
 import { encodeImage } from '../../codec/codec.js';
-import { forwardColour } from '../../codec/colour.js';
-import { readContainer, writeContainer } from '../../codec/container.js';
-import { crc32 } from '../../codec/crc32.js';
+import { readContainer, writeContainer } from '../../codec/container/container.js';
+import { crc32 } from '../../codec/container/crc32.js';
+import { forwardColour } from '../../codec/flow/colour.js';
+import type { Model } from '../../codec/flow/model.js';
+import { TileCodec } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
 import { KERNEL_VERSION } from '../../codec/kernels/kernels.js';
-import type { Model } from '../../codec/model.js';
-import { TileCodec } from '../../codec/tile-codec.js';
 import { encodePng } from '../io/png.js';
 import { randomIntegers } from './random-bytes.js';
 import { randomImage } from './random-image.js';

@@ -1,4 +1,5 @@
 /** The image formats that cnfzip reads and writes: which one a file is in, and who knows it. */
+
 import { CnfzipError } from '../../codec/error.js';
 import type { Image } from '../../codec/image.js';
 import type { FileInfo } from '../../codec/info.js';

@@ -1,5 +1,5 @@
 /** The structure of a PNG file: header and chunks, checked before anything is decoded (PNG, third edition, 5). */
-import { crc32 } from '../../codec/crc32.js';
+import { crc32 } from '../../codec/container/crc32.js';
 import { CnfzipError } from '../../codec/error.js';
 import { checkSize, type Metadata } from '../../codec/image.js';
 

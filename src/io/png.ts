@@ -1,7 +1,7 @@
 /** PNG files to exact samples and back. Samples are never colour-managed: gAMA, iCCP and their like change nothing. */
 import { deflateSync, inflateSync } from 'node:zlib';
-import { filterRows, unfilterRows } from '../../codec/filters.js';
 import { allocSamples, type Channels, checkImage, type Image, maxvalOf } from '../../codec/image.js';
+import { filterRows, unfilterRows } from '../../codec/layers/filters.js';
 import { type ColourType, damaged, readPngStructure, writePngStructure } from './png-chunks.js';
 import { scaleSamples } from './scale.js';
 

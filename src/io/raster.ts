@@ -3,7 +3,7 @@ import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { CnfzipError } from '../../codec/error.js';
 import { type Channels, type Image, MAX_PIXELS, type Metadata, maxvalOf } from '../../codec/image.js';
-import { encodeWebpFile, fitsWebp } from '../../codec/webp.js';
+import { encodeWebpFile, fitsWebp } from '../../codec/layers/webp.js';
 import { expand } from './expand.js';
 import { scaleSamples } from './scale.js';
 

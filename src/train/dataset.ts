@@ -3,10 +3,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { forwardColour } from '../../codec/colour.js';
 import { CnfzipError } from '../../codec/error.js';
+import { forwardColour } from '../../codec/flow/colour.js';
+import type { TileShape } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
-import type { TileShape } from '../../codec/tile-codec.js';
 import type { Random } from './random.js';
 
 /** A square piece of an image as the flow codes it: side * side * channels integers after the colour transform. */

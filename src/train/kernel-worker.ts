@@ -1,6 +1,6 @@
 /** A thread of the kernel engine. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Likelihood } from '../../codec/likelihood.js';
+import { Likelihood } from '../../codec/flow/likelihood.js';
 import { cropShape } from './dataset.js';
 import type { KernelTask, KernelWorkerData } from './kernel-engine.js';
 

@@ -3,9 +3,9 @@
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CnfzipError } from '../../codec/error.js';
+import { serializeModel } from '../../codec/flow/model.js';
+import { plainBits } from '../../codec/flow/tile-codec.js';
 import { Kernels } from '../../codec/kernels/kernels.js';
-import { serializeModel } from '../../codec/model.js';
-import { plainBits } from '../../codec/tile-codec.js';
 import { type ModelDefinition, multiplyAdds } from '../../models/definition.js';
 import { checkTarget, exists, writeFileAtomic } from '../io/files.js';
 import { loadModel } from '../models.js';

@@ -1,7 +1,7 @@
 /** Tiles of one size, gathered into the arrays that the TensorFlow.js engine computes on. */
 
-import { type Level, pyramid, sites } from '../../../codec/pyramid.js';
-import { textureInputs, tileTexture } from '../../../codec/texture.js';
+import { type Level, pyramid, sites } from '../../../codec/flow/pyramid.js';
+import { textureInputs, tileTexture } from '../../../codec/flow/texture.js';
 import { type ModelDefinition, PASSES, type Pass, stemInputs } from '../../../models/definition.js';
 import { counterRandom } from './counter-random.js';
 import { cell, cellInputs, type LatticeMaps, latticeMaps } from './lattices.js';

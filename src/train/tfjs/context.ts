@@ -1,7 +1,7 @@
-/** The context network (`codec/context.ts`) in TensorFlow.js ops. */
+/** The context network (`codec/flow/context.ts`) in TensorFlow.js ops. */
 
 import type { Rank, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import type { Level } from '../../../codec/pyramid.js';
+import type { Level } from '../../../codec/flow/pyramid.js';
 import { levelParameter, type ModelDefinition, PASSES, TEXTURE_VALUES } from '../../../models/definition.js';
 import type { Batch } from './batch.js';
 import type { Parameters } from './parameters.js';

@@ -1,6 +1,6 @@
 /** What the context network sees of a level's lattices: data, through which no gradient flows. */
 
-import { type Level, OFFSETS, sites } from '../../../codec/pyramid.js';
+import { type Level, OFFSETS, sites } from '../../../codec/flow/pyramid.js';
 import type { Pass } from '../../../models/definition.js';
 
 type Lattice = Pass | 'A';

@@ -1,5 +1,5 @@
 /** Numbers in bytes: little-endian, and varints of 7 bits a byte, lowest first, the top bit set on all bytes but the last. */
-import { CnfzipError } from './error.js';
+import { CnfzipError } from '../error.js';
 
 /** @param value an integer, 0 .. 2^35 - 1 */
 export function varint(value: number): number[] {

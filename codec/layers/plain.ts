@@ -1,9 +1,10 @@
 /** PNG's row filters and deflate, of samples of any channels and depth: those of more than 8 bits as two bytes, higher first. */
-import { deflate, inflate } from './deflate.js';
-import { CnfzipError } from './error.js';
+
+import { deflate, inflate } from '../container/deflate.js';
+import { CnfzipError } from '../error.js';
+import { allocSamples } from '../image.js';
+import type { Layer } from '../layer.js';
 import { filterRows, unfilterRows } from './filters.js';
-import { allocSamples } from './image.js';
-import type { Layer } from './layers.js';
 
 export function encodePlain(layer: Layer): Uint8Array {
   const { height } = layer;

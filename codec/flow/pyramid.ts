@@ -5,7 +5,7 @@
  * the last row or column of cells lacks some of them.
  */
 
-import type { Pass } from '../models/definition.js';
+import type { Pass } from '../../models/definition.js';
 
 export interface Level {
   /** Size of the level's image in pixels. */

@@ -4,7 +4,7 @@
  * resolution, as the chroma of scans and video stills often is.
  */
 
-import { TEXTURE_VALUES } from '../models/definition.js';
+import { TEXTURE_VALUES } from '../../models/definition.js';
 
 /** A texture value is one of so many levels, four to an octave. */
 export const TEXTURE_LEVELS = 48;

@@ -1,14 +1,15 @@
 /** Decodes layers: the counterpart of `encode-layer.ts`. */
+
+import type { Coding } from '../coding.js';
+import { type CodedLayer, tileMethod } from '../container/container.js';
+import { CnfzipError } from '../error.js';
+import type { Model } from '../flow/model.js';
+import { allocSamples } from '../image.js';
+import type { Layer } from '../layer.js';
+import { insertTile, tileLayout } from '../tiles.js';
 import { fromIndexes, readAlphabet } from './alphabet.js';
-import type { Coding } from './coding.js';
-import { type CodedLayer, tileMethod } from './container.js';
-import { CnfzipError } from './error.js';
 import { decodeFlowTile, isFlowLayer } from './flow-tiles.js';
-import { allocSamples } from './image.js';
-import type { Layer } from './layers.js';
-import type { Model } from './model.js';
 import { decodePlain } from './plain.js';
-import { insertTile, tileLayout } from './tiles.js';
 import { decodeWebp } from './webp.js';
 
 type Shape = Omit<Layer, 'samples'>;

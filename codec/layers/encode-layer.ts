@@ -3,16 +3,17 @@
  * an image has photographs and graphics side by side, each tile. Trying costs time, so a fast probe and the share of pixels
  * that repeat a neighbour decide what is tried in earnest.
  */
+
+import type { Coding } from '../coding.js';
+import { varint } from '../container/bytes.js';
+import { type CodedLayer, TILE_METHODS, type TileMethod } from '../container/container.js';
+import type { Model } from '../flow/model.js';
+import { KERNEL_VERSION } from '../kernels/kernels.js';
+import type { Layer } from '../layer.js';
+import { extractTile, tileLayout } from '../tiles.js';
 import { findAlphabet, toIndexes, writeAlphabet } from './alphabet.js';
-import { varint } from './bytes.js';
-import type { Coding } from './coding.js';
-import { type CodedLayer, TILE_METHODS, type TileMethod } from './container.js';
 import { encodeFlowTile, isFlowLayer } from './flow-tiles.js';
-import { KERNEL_VERSION } from './kernels/kernels.js';
-import type { Layer } from './layers.js';
-import type { Model } from './model.js';
 import { encodePlain } from './plain.js';
-import { extractTile, tileLayout } from './tiles.js';
 import { encodeWebp, fitsWebp } from './webp.js';
 
 /** With so many repeats a tile is next to empty: the flow's time would be wasted on it. */

@@ -1,6 +1,6 @@
 /** Deflate (RFC 1951) of data whose length the decoder knows. */
 import { deflateSync, inflateSync } from 'fflate';
-import { CnfzipError } from './error.js';
+import { CnfzipError } from '../error.js';
 
 /** Deflate makes at most this many bytes of one. */
 const MAX_INFLATION = 1032;

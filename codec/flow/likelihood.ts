@@ -3,9 +3,9 @@
  * what the trainer minimizes, and what a coded file's length is held against.
  */
 
-import { type ModelDefinition, PASSES, type Pass, parameterCount, stemInputs } from '../models/definition.js';
+import { type ModelDefinition, PASSES, type Pass, parameterCount, stemInputs } from '../../models/definition.js';
+import { ACCUMULATE, Kernels } from '../kernels/kernels.js';
 import { ContextNetwork, type LevelState, type PassState } from './context.js';
-import { ACCUMULATE, Kernels } from './kernels/kernels.js';
 import { type Level, pyramid, sites } from './pyramid.js';
 import { tileTexture } from './texture.js';
 import type { TileShape, Trace } from './tile-codec.js';

@@ -5,10 +5,10 @@
  * Payload: one byte w, the words of the stack above the first w words of the seed (little-endian), and the 64-bit state.
  */
 
-import { PASSES, type Pass, TEXTURE_VALUES } from '../models/definition.js';
+import { PASSES, type Pass, TEXTURE_VALUES } from '../../models/definition.js';
+import { CnfzipError } from '../error.js';
+import { Kernels } from '../kernels/kernels.js';
 import { ContextNetwork, type LevelState } from './context.js';
-import { CnfzipError } from './error.js';
-import { Kernels } from './kernels/kernels.js';
 import type { Model } from './model.js';
 import { pyramid, sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';

@@ -1,8 +1,8 @@
 /** A tile of a layer by the flow: colour, and the range that the samples' largest value needs. */
-import type { TileCoder } from './coding.js';
-import { forwardColour, inverseColour } from './colour.js';
-import type { Layer } from './layers.js';
-import type { TileShape } from './tile-codec.js';
+import type { TileCoder } from '../coding.js';
+import { forwardColour, inverseColour } from '../flow/colour.js';
+import type { TileShape } from '../flow/tile-codec.js';
+import type { Layer } from '../layer.js';
 
 /** A layer that a model can code: gray or colour. */
 export type FlowLayer = Layer & { readonly channels: 1 | 3 };

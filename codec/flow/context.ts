@@ -15,8 +15,8 @@ import {
   parameters,
   stemInputs,
   TEXTURE_VALUES,
-} from '../models/definition.js';
-import { ACCUMULATE, type Kernels, RELU } from './kernels/kernels.js';
+} from '../../models/definition.js';
+import { ACCUMULATE, type Kernels, RELU } from '../kernels/kernels.js';
 import type { Level } from './pyramid.js';
 import { OFFSETS, sites } from './pyramid.js';
 import { textureInputs } from './texture.js';

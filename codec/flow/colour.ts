@@ -2,7 +2,7 @@
  * Reversible colour: YCoCg-R lifting (Malvar, Sullivan 2003). Each step adds to one coordinate a function of the
  * others, so the transform is exact in integers: Y stays in 0 .. maxval, Co and Cg lie in -maxval .. maxval.
  */
-import { allocSamples } from './image.js';
+import { allocSamples } from '../image.js';
 
 /**
  * Interleaved samples of an image to what the flow codes: (R, G, B) to (Y, Co, Cg), gray as it is.

@@ -3,10 +3,11 @@
  * of the rest (v, at most 2^28), then deflated: the palette if there is one, as number of its colours (v) and their bytes;
  * then to the end of each piece of metadata 1 byte for its place, 4 for its type, its length (v) and its bytes.
  */
+
+import { CnfzipError } from '../error.js';
+import type { Image, Metadata } from '../image.js';
 import { ByteReader, varint } from './bytes.js';
 import { deflate, inflate } from './deflate.js';
-import { CnfzipError } from './error.js';
-import type { Image, Metadata } from './image.js';
 
 export type Attachments = Pick<Image, 'palette' | 'metadata'>;
 

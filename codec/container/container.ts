@@ -24,12 +24,13 @@
  * its top bit on 7-bit channels and makes no valid UTF-8 with the second; CR LF changes when line ends are translated in
  * either direction.
  */
+
+import { CnfzipError } from '../error.js';
+import { type Channels, MAX_PIXELS, MAX_SIDE, MAX_VALUE } from '../image.js';
+import { tileCount } from '../tiles.js';
 import { ByteReader, varint } from './bytes.js';
 import { crc32 } from './crc32.js';
-import { CnfzipError } from './error.js';
 import { bytesToHex, hexToBytes } from './hex.js';
-import { type Channels, MAX_PIXELS, MAX_SIDE, MAX_VALUE } from './image.js';
-import { tileCount } from './tiles.js';
 
 export const FORMAT_VERSION = 2;
 

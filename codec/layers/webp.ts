@@ -2,9 +2,9 @@
  * Lossless WebP (libwebp in WebAssembly) of layers of up to 8 bits: gray as red = green = blue. A payload is the VP8L stream
  * (RFC 9649, 3), without the RIFF container around it, whose 20 bytes its length tells.
  */
-import { CnfzipError } from './error.js';
-import { allocSamples, type Channels } from './image.js';
-import type { Layer } from './layers.js';
+import { CnfzipError } from '../error.js';
+import { allocSamples, type Channels } from '../image.js';
+import type { Layer } from '../layer.js';
 
 /** libwebp's two halves, compiled: `codec/enc/webp_enc_simd.wasm` and `codec/dec/webp_dec.wasm` of @jsquash/webp. */
 export interface WebpModules {

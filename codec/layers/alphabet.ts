@@ -3,10 +3,10 @@
  * The list in its chunk: the number of values (v), the bytes of what follows (v), then deflated the gaps (v each) between
  * neighbouring values, the first from -1, less 1.
  */
-import { ByteReader, varint } from './bytes.js';
-import { deflate, inflate } from './deflate.js';
-import { CnfzipError } from './error.js';
-import { allocSamples } from './image.js';
+import { ByteReader, varint } from '../container/bytes.js';
+import { deflate, inflate } from '../container/deflate.js';
+import { CnfzipError } from '../error.js';
+import { allocSamples } from '../image.js';
 
 /** An alphabet is worth its chunk where the values that occur are at most this part of those that could. */
 const SPARSE = 0.5;

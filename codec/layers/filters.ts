@@ -1,5 +1,5 @@
 /** PNG's row filters (PNG, third edition, 9): each byte is told by its difference to a prediction from its neighbours. */
-import { CnfzipError } from './error.js';
+import { CnfzipError } from '../error.js';
 
 /** None, Sub, Up, Average, Paeth. */
 const FILTERS = 5;

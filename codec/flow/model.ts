@@ -5,9 +5,9 @@
  * the file's SHA-256; a `.cnfz` file names its model by it.
  */
 
-import { type ModelDefinition, parameterCount } from '../models/definition.js';
-import { CnfzipError } from './error.js';
-import { bytesToHex } from './hex.js';
+import { type ModelDefinition, parameterCount } from '../../models/definition.js';
+import { bytesToHex } from '../container/hex.js';
+import { CnfzipError } from '../error.js';
 
 export interface Model {
   readonly name: string;
