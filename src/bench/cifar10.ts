@@ -63,7 +63,8 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
   const likelihood = await Likelihood.create(model.definition);
   likelihood.load(model.weights);
   const files = (await readdir(folder)).filter((name) => name.endsWith('.png')).sort();
-  const images = await Promise.all(files.map((name) => readImage(join(folder, name))));
+  const read = await Promise.all(files.map((name) => readImage(join(folder, name))));
+  const images = read.map((image) => ({ ...image, metadata: undefined }));
   const { width, height, channels } = images[0];
   const tiles = images.map((image) => {
     if (image.width !== width || image.height !== height || image.channels !== channels) {
