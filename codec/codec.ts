@@ -6,7 +6,7 @@ import { type CodedLayer, type FlowId, readContainer, writeContainer } from './c
 import { crc32 } from './container/crc32.js';
 import { CnfzipError } from './error.js';
 import type { Model } from './flow/model.js';
-import { checkImage, type Image, maxvalOf } from './image.js';
+import { checkImage, type Image, maxvalOf, within } from './image.js';
 import { KERNEL_VERSION } from './kernels/kernels.js';
 import { joinAlpha, type Layer, layerChannels, splitAlpha } from './layer.js';
 import { decodeLayer } from './layers/decode-layer.js';
@@ -81,7 +81,7 @@ export async function decodeImage(
     layers.push(await decodeLayer(coded, shape, chosen[i], coding));
   }
   const { samples } = layers.length > 1 ? joinAlpha(layers[0], layers[1]) : layers[0];
-  if (samplesCrc(samples) !== container.samplesCrc || samples.some((sample) => sample > maxval)) {
+  if (samplesCrc(samples) !== container.samplesCrc || !within(samples, maxval)) {
     throw new CnfzipError('corrupt', 'damaged: the checksum of the decoded samples does not match');
   }
   return { width, height, channels, maxval, samples, ...attached };

@@ -42,6 +42,11 @@ export function maxvalOf({ maxval, samples }: Pick<Image, 'maxval' | 'samples'>)
   return maxval ?? (samples instanceof Uint16Array ? MAX_VALUE : 255);
 }
 
+/** Whether no sample is above `maxval`; where the array cannot hold any, none is looked at. */
+export function within(samples: Uint8Array | Uint16Array, maxval: number): boolean {
+  return maxval === 255 || maxval === MAX_VALUE || samples.every((sample) => sample <= maxval);
+}
+
 /** An array for samples up to `maxval`. */
 export function allocSamples(count: number, maxval: number): Uint8Array | Uint16Array {
   return maxval > 255 ? new Uint16Array(count) : new Uint8Array(count);
@@ -85,7 +90,7 @@ export function checkImage(image: Image): void {
   if (!(maxval > 255 ? samples instanceof Uint16Array : samples instanceof Uint8Array) || samples.length !== count) {
     throw bad(`image.samples must be a ${array} of ${count} samples`);
   }
-  if (maxval !== 255 && maxval !== MAX_VALUE && samples.some((sample) => sample > maxval)) {
+  if (!within(samples, maxval)) {
     throw bad(`image.samples holds values above image.maxval, ${maxval}`);
   }
   if (palette !== undefined) {

@@ -177,7 +177,7 @@ export class TileCodec {
         }
         coarser = state;
       }
-      const samples = Int32Array.from(kernels.floats(tile, size));
+      const samples = new Int32Array(kernels.floats(tile, size));
       const found = tileTexture(samples, width, height, d);
       if (!texture.every((level, i) => level === found[i])) {
         throw new CnfzipError('corrupt', 'corrupt tile: its texture is not the one it tells');

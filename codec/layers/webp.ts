@@ -12,12 +12,12 @@ export interface WebpModules {
   decoder(): Promise<WebAssembly.Module>;
 }
 
-/** How hard the encoder tries: of a megapixel some 0.2 s, 0.5 s, or 2 to 20 s. */
+/** How hard the encoder tries: of a megapixel some 0.05 s, 0.5 s, or 2 to 20 s. */
 export type WebpEffort = 'probe' | 'good' | 'best';
 
 /** libwebp's settings (cwebp -m, -q). */
 const EFFORTS: Record<WebpEffort, { method: number; quality: number }> = {
-  probe: { method: 2, quality: 20 },
+  probe: { method: 0, quality: 0 },
   good: { method: 4, quality: 75 },
   best: { method: 6, quality: 100 },
 };
