@@ -76,8 +76,9 @@ export function layerBytes({ method, alphabet, payloads }: CodedLayer): number {
   return chunks.reduce((sum, { length }) => sum + varint(length).length + length + 4, header);
 }
 
-/** Whether WebP might code a layer in less than `bytes`. */
+/** Whether WebP might code a layer of at most 8 bits in less than `bytes`. */
 export async function mayBeatWithWebp(layer: Layer, bytes: number): Promise<boolean> {
+  if (isTiny(layer)) return true;
   return fitsWebp(layer) && (await encodeWebp(layer, 'probe')).length * (1 - goodSaves(repeats(layer))) < bytes;
 }
 
