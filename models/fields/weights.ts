@@ -1,0 +1,35 @@
+/** The trainable weights of one laboratory model, drawn from one seed. */
+
+import * as tf from '@tensorflow/tfjs-core';
+
+export class Weights {
+  readonly variables: tf.Variable[] = [];
+
+  /** @param normal draws a standard normal number */
+  constructor(readonly normal: () => number) {}
+
+  /** A matrix [rows, columns] of normal numbers with variance gain / rows. */
+  matrix(rows: number, columns: number, gain = 1): tf.Variable<tf.Rank.R2> {
+    const scale = Math.sqrt(gain / rows);
+    return this.#add(
+      Float32Array.from({ length: rows * columns }, () => scale * this.normal()),
+      [rows, columns],
+    );
+  }
+
+  /** A row [1, columns] of equal numbers. */
+  row(columns: number, value = 0): tf.Variable<tf.Rank.R2> {
+    return this.#add(new Float32Array(columns).fill(value), [1, columns]);
+  }
+
+  /** Numbers in all. */
+  get count(): number {
+    return this.variables.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  #add(values: Float32Array, shape: [number, number]): tf.Variable<tf.Rank.R2> {
+    const variable = tf.variable(tf.tensor2d(values, shape));
+    this.variables.push(variable);
+    return variable;
+  }
+}
