@@ -161,6 +161,8 @@ export interface KernelExports {
   pop(start: number, frequency: number, bits: number): void;
   pushUniform(value: number, range: number): void;
   popUniform(range: number): number;
+  /** P(X <= x) of a standard normal X. */
+  normalCdf(x: number): number;
   stackOpen(words: number, capacity: number, count: number, high: number, low: number): void;
   stackCount(): number;
   stackLowest(): number;

@@ -33,7 +33,7 @@ export function batchNorm(weights: Weights, { dimension, memory = 0.95 }: BatchN
     map,
     forward(x) {
       const total = tf.sum(logScale(), 1, true);
-      return { y: map({ value: x }).value, logDet: tf.mul(tf.onesLike(tf.slice(x, [0, 0], [-1, 1])), total) };
+      return { y: map({ value: x }).value, logDet: tf.mul(tf.ones([x.shape[0], 1]), total) };
     },
     inverse: (y) => tf.add(tf.mul(tf.sub(y, bias), tf.exp(tf.neg(logScale()))), mean),
     observe(x) {

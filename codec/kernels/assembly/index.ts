@@ -19,6 +19,7 @@ export { flowSite } from './flow';
 export { depthOpen } from './grids';
 export { collectCarry, extendLattice, features, mergeLattice, splitLattice, spreadCarry } from './lattice';
 export { lossRow } from './loss';
+export { normalCdf } from './normal';
 export {
   peek,
   pop,

@@ -1,0 +1,53 @@
+/** Base distributions, and the log-density of a flow over one. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import type { Layer } from '../../models/layers/layer.js';
+import { scoped } from './scope.js';
+
+export interface Base {
+  /** log p(z), [B, 1], in nats. */
+  logDensity(z: tf.Tensor2D): tf.Tensor2D;
+  /** `normal` draws a standard normal number. */
+  sample(points: number, normal: () => number): tf.Tensor2D;
+}
+
+/** The standard normal distribution on R^D, or on the D-dimensional subspace that `project` maps R^E on. */
+export function standardNormal(dimension: number, project?: tf.Tensor2D): Base {
+  const coordinates = project?.shape[0] ?? dimension;
+  return {
+    logDensity(z) {
+      const squares = tf.sum<tf.Tensor2D>(tf.mul(z, z), 1, true);
+      return tf.sub(tf.mul(squares, -0.5), (dimension / 2) * Math.log(2 * Math.PI));
+    },
+    sample(points, normal) {
+      const values = tf.tensor2d(Float32Array.from({ length: points * coordinates }, normal), [points, coordinates]);
+      return project ? tf.matMul(values, project) : values;
+    },
+  };
+}
+
+/** log p(x) [B, 1] by the change of variables, in nats. */
+export function logDensity(layer: Layer, base: Base, x: tf.Tensor2D, context?: tf.Tensor2D): tf.Tensor2D {
+  const { y, logDet } = layer.forward(x, context);
+  return tf.add(base.logDensity(y), logDet);
+}
+
+/** The log-densities of many points, a batch at a time. */
+export function logDensities(
+  layer: Layer,
+  base: Base,
+  x: tf.Tensor2D,
+  batch = 1000,
+  context?: tf.Tensor2D,
+): Float32Array {
+  const found = new Float32Array(x.shape[0]);
+  for (let from = 0; from < found.length; from += batch) {
+    const count = Math.min(batch, found.length - from);
+    const rows = (t: tf.Tensor2D) => tf.slice(t, [from, 0], [count, -1]);
+    found.set(
+      scoped(() => logDensity(layer, base, rows(x), context && rows(context)).dataSync<'float32'>()),
+      from,
+    );
+  }
+  return found;
+}

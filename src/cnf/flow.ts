@@ -1,0 +1,141 @@
+/** Continuous normalizing flows and chains of layers: from data at t = 0 to the base distribution at t = 1. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import type { SplitField } from '../../models/fields/affine-split.js';
+import { type Dual, dual } from '../../models/fields/dual.js';
+import type { VectorField } from '../../models/fields/field.js';
+import type { Layer, Mapped } from '../../models/layers/layer.js';
+import { type DivergenceEstimator, divergenceOf, exactDivergence, jacobianNorm, type Probes } from './divergence.js';
+import { type Method, type Solution, type SolveOptions, solve } from './solvers/solve.js';
+import type { Dynamics, State } from './solvers/solver.js';
+
+export interface FlowOptions {
+  readonly method: Method;
+  /** How the divergence is found; `structure` asks the field itself. Exact without. */
+  readonly divergence?: DivergenceEstimator | 'structure';
+  /** Weights of the integral of |f|^2 and of the Jacobian's squared norm in the penalty (Finlay et al. 2020, RNODE). */
+  readonly kinetic?: number;
+  readonly jacobian?: number;
+}
+
+export interface CnfMapped extends Mapped {
+  readonly solution: Solution;
+}
+
+export interface Cnf extends Layer {
+  readonly field: VectorField;
+  readonly options: FlowOptions;
+  forward(x: tf.Tensor2D, context?: tf.Tensor2D): CnfMapped;
+  /** The path alone, without log-density. */
+  path(x: tf.Tensor2D, solve?: SolveOptions, context?: tf.Tensor2D): Solution;
+}
+
+/** A block that integrates a vector field. */
+export function cnf(field: VectorField, options: FlowOptions): Cnf {
+  const { method, divergence = exactDivergence } = options;
+  const path = (x: tf.Tensor2D, along: SolveOptions = {}, context?: tf.Tensor2D) =>
+    solve(pathDynamics(field, context), [x], method, along);
+  return {
+    field,
+    options,
+    path,
+    forward(x, context) {
+      const probes = divergence === 'structure' ? undefined : divergence(x.shape[0], field.dimension);
+      const zeros = tf.zeros<tf.Rank.R2>([x.shape[0], 1]);
+      const penalized = options.kinetic || options.jacobian;
+      const dynamics = densityDynamics(field, probes, options, context);
+      const solution = solve(dynamics, penalized ? [x, zeros, zeros] : [x, zeros], method);
+      const [y, logDet, penalty] = solution.state as tf.Tensor2D[];
+      return { y, logDet, penalty, solution };
+    },
+    map(x, context) {
+      if (!x.tangents) return { value: path(x.value, {}, context).state[0] as tf.Tensor2D };
+      const [value, tangents] = solve(dualDynamics(field, context), [x.value, x.tangents], method).state;
+      return { value: value as tf.Tensor2D, tangents: tangents as tf.Tensor3D };
+    },
+    inverse: (y, context) => path(y, { from: 1, to: 0 }, context).state[0] as tf.Tensor2D,
+  };
+}
+
+/** dx/dt = f. */
+export function pathDynamics(field: VectorField, context?: tf.Tensor2D): Dynamics {
+  return {
+    derivative: (t, [x]) => [field.at(dual(x as tf.Tensor2D), t, context).value],
+    parts: splitParts(field),
+  };
+}
+
+/** The variational equation: with x go the Jacobian's products dJ/dt = df/dx J. */
+function dualDynamics(field: VectorField, context: tf.Tensor2D | undefined): Dynamics {
+  return {
+    derivative(t, [x, tangents]) {
+      const moved = field.at(dual(x as tf.Tensor2D, tangents as tf.Tensor3D), t, context);
+      return [moved.value, moved.tangents!];
+    },
+  };
+}
+
+/** With x go log |det| (its derivative is the divergence: Chen et al. 2018, theorem 1) and, if there is a third, the penalty. */
+export function densityDynamics(
+  field: VectorField,
+  probes: Probes | undefined,
+  { kinetic = 0, jacobian = 0 }: Pick<FlowOptions, 'kinetic' | 'jacobian'>,
+  context?: tf.Tensor2D,
+): Dynamics {
+  return {
+    derivative(t, [point, , penalty]) {
+      const x = point as tf.Tensor2D;
+      const { value, tangents } = field.at(dual(x, probes?.directions), t, context);
+      const found = probes ? divergenceOf(tangents!, probes) : structural(field, x, t, context);
+      if (!penalty) return [value, found];
+      const energy = tf.mul(tf.sum<tf.Tensor2D>(tf.mul(value, value), 1, true), kinetic);
+      return [value, found, jacobian ? tf.add(energy, tf.mul(jacobianNorm(tangents!, probes!), jacobian)) : energy];
+    },
+    parts: splitParts(field),
+  };
+}
+
+function structural(field: VectorField, x: tf.Tensor2D, t: number, context?: tf.Tensor2D): tf.Tensor2D {
+  if (!field.divergence) throw new TypeError('this field has no divergence by structure: choose an estimator');
+  return field.divergence(x, t, context);
+}
+
+function splitParts(field: VectorField): Dynamics['parts'] {
+  if (!('parts' in field)) return undefined;
+  const { parts, part } = field as SplitField;
+  return Array.from({ length: parts }, (_, index) => (t: number, [x, logDet]: State, h: number) => {
+    const { logScale, shift } = part(index, x as tf.Tensor2D, t, h);
+    const moved = tf.add(tf.mul(x, tf.exp(logScale)), shift);
+    return logDet ? [moved, tf.add(logDet, tf.sum(logScale, 1, true))] : [moved];
+  });
+}
+
+/** Layers one after the other. */
+export function chain(layers: readonly Layer[]): Layer {
+  return {
+    forward(x, context) {
+      let [logDet, penalty]: [tf.Tensor2D, tf.Tensor2D | undefined] = [tf.zeros([x.shape[0], 1]), undefined];
+      let y = x;
+      for (const layer of layers) {
+        const mapped = layer.forward(y, context);
+        y = mapped.y;
+        logDet = tf.add(logDet, mapped.logDet);
+        if (mapped.penalty) penalty = penalty ? tf.add(penalty, mapped.penalty) : mapped.penalty;
+      }
+      return { y, logDet, penalty };
+    },
+    map: (x: Dual, context) => layers.reduce((at, layer) => layer.map(at, context), x),
+    inverse: (y, context) => [...layers].reverse().reduce((at, layer) => layer.inverse(at, context), y),
+  };
+}
+
+/** The Jacobians dy/dx [B, D, D] (row i: the derivatives of y_i) at points, with y, by one pass of D tangents. */
+export function jacobian(
+  layer: Layer,
+  x: tf.Tensor2D,
+  context?: tf.Tensor2D,
+): { y: tf.Tensor2D; jacobian: tf.Tensor3D } {
+  const { directions } = exactDivergence(x.shape[0], x.shape[1]);
+  const { value, tangents } = layer.map(dual(x, directions), context);
+  return { y: value, jacobian: tf.transpose(tangents!, [1, 2, 0]) };
+}

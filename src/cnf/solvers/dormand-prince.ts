@@ -1,0 +1,87 @@
+/** Dormand and Prince's embedded pair of orders 5 and 4 (1980), as a method of fixed steps and with steps of its own choice. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { scoped } from '../scope.js';
+import { moved, rungeKutta, stages, type Tableau } from './runge-kutta.js';
+import type { Dynamics, State } from './solver.js';
+
+export const DORMAND_PRINCE: Tableau = {
+  name: 'dormand-prince',
+  order: 5,
+  c: [0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1],
+  a: [
+    [],
+    [1 / 5],
+    [3 / 40, 9 / 40],
+    [44 / 45, -56 / 15, 32 / 9],
+    [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729],
+    [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656],
+    [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
+  ],
+  b: [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84, 0],
+};
+
+/** The fifth-order weights less the fourth-order ones: the step's error estimate. */
+const ERROR = [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40];
+
+export const dormandPrince = rungeKutta(DORMAND_PRINCE);
+
+export interface AdaptiveResult {
+  readonly state: State;
+  readonly evaluations: number;
+  /** Times at which accepted steps end, and their signed lengths. */
+  readonly times: readonly number[];
+  readonly steps: readonly number[];
+  readonly rejected: number;
+}
+
+const SAFETY = 0.9;
+const [SHRINK, GROW] = [0.2, 5];
+const MOST_STEPS = 10_000;
+
+/**
+ * Integrates with steps whose estimated error is at most tolerance (1 + |x|) in root mean square; the gradient does not flow through
+ * the choice of steps.
+ *
+ * @throws {Error} if it needs more than 10,000 steps
+ */
+export function adaptive(
+  dynamics: Dynamics,
+  state: State,
+  from: number,
+  to: number,
+  tolerance: number,
+): AdaptiveResult {
+  const direction = Math.sign(to - from);
+  let [t, h, evaluations, rejected] = [from, (to - from) / 10, 0, 0];
+  const [times, steps]: [number[], number[]] = [[], []];
+  while (direction * (to - t) > 1e-9) {
+    if (times.length + rejected >= MOST_STEPS)
+      throw new Error(`no solution of tolerance ${tolerance} in ${MOST_STEPS} steps`);
+    if (direction * (t + h - to) > 0) h = to - t;
+    const derivatives = stages(DORMAND_PRINCE, dynamics, t, h, state);
+    evaluations += derivatives.length;
+    const next = moved(state, h, DORMAND_PRINCE.b, derivatives);
+    const error = estimate(state, next, derivatives, h, tolerance);
+    if (error <= 1) {
+      [state, t] = [next, t + h];
+      times.push(t);
+      steps.push(h);
+    } else {
+      rejected++;
+    }
+    h *= Math.min(GROW, Math.max(SHRINK, SAFETY * Math.max(error, 1e-10) ** -0.2));
+  }
+  return { state, evaluations, times, steps, rejected };
+}
+
+function estimate(from: State, to: State, derivatives: readonly State[], h: number, tolerance: number): number {
+  return scoped(() => {
+    const zeros = from.map((x) => tf.zerosLike(x));
+    const relative = moved(zeros, h, ERROR, derivatives).map((error, i) => {
+      const size = tf.add(1, tf.maximum(tf.abs(from[i]), tf.abs(to[i])));
+      return tf.mean(tf.square(tf.div(error, tf.mul(size, tolerance))));
+    });
+    return Math.sqrt(Math.max(...relative.map((mean) => mean.dataSync()[0])));
+  });
+}

@@ -1,0 +1,49 @@
+/** The entry point of all solvers. */
+
+import { adaptive } from './dormand-prince.js';
+import type { Dynamics, Solver, State } from './solver.js';
+
+/** How to integrate: so many equal steps of a method, or Dormand and Prince's method with steps of its own choice. */
+export type Method = { readonly solver: Solver; readonly steps: number } | { readonly tolerance: number };
+
+export interface Solution {
+  readonly state: State;
+  /** Evaluations of the right-hand side. */
+  readonly evaluations: number;
+  readonly steps: number;
+  /** Steps tried in vain by the adaptive method. */
+  readonly rejected: number;
+  /** What the solver carried at the end: where a reversible method can be run back from. */
+  readonly carry?: unknown;
+}
+
+export interface SolveOptions {
+  /** 0 without. */
+  readonly from?: number;
+  /** 1 without; less than `from` to go backward in time. */
+  readonly to?: number;
+  /** Goes on from a carry instead of the state. */
+  readonly carry?: unknown;
+  /** Called with the state after each step of a method of equal steps. */
+  readonly onStep?: (t: number, state: State) => void;
+}
+
+/** @throws {RangeError} if the number of steps is not a positive integer or the tolerance not a positive number */
+export function solve(dynamics: Dynamics, state: State, method: Method, options: SolveOptions = {}): Solution {
+  const { from = 0, to = 1, onStep } = options;
+  if ('tolerance' in method) {
+    if (!(method.tolerance > 0)) throw new RangeError(`a tolerance is above 0, not ${method.tolerance}`);
+    const { steps, ...result } = adaptive(dynamics, state, from, to, method.tolerance);
+    return { ...result, steps: steps.length };
+  }
+  const { solver, steps } = method;
+  if (!(Number.isInteger(steps) && steps > 0)) throw new RangeError(`a number of steps is 1 or more, not ${steps}`);
+  const h = (to - from) / steps;
+  let carry = options.carry ?? solver.start(dynamics, from, state);
+  for (let n = 0; n < steps; n++) {
+    carry = solver.step(dynamics, from + n * h, h, carry);
+    onStep?.(from + (n + 1) * h, solver.state(carry));
+  }
+  const evaluations = steps * solver.evaluations + (options.carry ? 0 : solver.startEvaluations);
+  return { state: solver.state(carry), evaluations, steps, rejected: 0, carry };
+}

@@ -1,0 +1,27 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+
+/** What is integrated: several tensors together, such as points and their log-densities. */
+export type State = readonly Tensor[];
+
+/** The right-hand side dx/dt. */
+export interface Dynamics {
+  derivative(t: number, state: State): State;
+  /** Exact solutions over a time h of the parts that the right-hand side is the sum of, with t held; for the splitting method. */
+  readonly parts?: readonly ((t: number, state: State, h: number) => State)[];
+}
+
+/**
+ * A one-step method. `Carry` is what it takes from step to step: the state, and more for a method that remembers.
+ * A step with h < 0 goes backward in time.
+ */
+export interface Solver<Carry = unknown> {
+  readonly name: string;
+  /** Global error is O(h^order). */
+  readonly order: number;
+  /** Evaluations of the right-hand side (of a splitting method: of all its parts) in a step, and before the first. */
+  readonly evaluations: number;
+  readonly startEvaluations: number;
+  start(dynamics: Dynamics, t: number, state: State): Carry;
+  step(dynamics: Dynamics, t: number, h: number, carry: Carry): Carry;
+  state(carry: Carry): State;
+}

@@ -1,0 +1,388 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { affineSplit } from '../models/fields/affine-split.js';
+import { convolutional } from '../models/fields/convolutional.js';
+import { dual } from '../models/fields/dual.js';
+import { equivariant } from '../models/fields/equivariant.js';
+import type { VectorField } from '../models/fields/field.js';
+import { incompressible } from '../models/fields/incompressible.js';
+import { mlp } from '../models/fields/mlp.js';
+import { rotationInvariant } from '../models/fields/rotation-invariant.js';
+import { Weights } from '../models/fields/weights.js';
+import { batchNorm } from '../models/layers/batch-norm.js';
+import { coupling } from '../models/layers/coupling.js';
+import type { Layer } from '../models/layers/layer.js';
+import { adjointGradients } from '../src/cnf/adjoint.js';
+import { standardNormal } from '../src/cnf/base.js';
+import { divergenceOf, exactDivergence, hutchinson } from '../src/cnf/divergence.js';
+import { chain, cnf, densityDynamics, jacobian } from '../src/cnf/flow.js';
+import { DORMAND_PRINCE, dormandPrince } from '../src/cnf/solvers/dormand-prince.js';
+import { EULER, euler } from '../src/cnf/solvers/euler.js';
+import { MIDPOINT, midpoint } from '../src/cnf/solvers/midpoint.js';
+import { reversible } from '../src/cnf/solvers/reversible.js';
+import { RK4, rk4 } from '../src/cnf/solvers/rk4.js';
+import { solve } from '../src/cnf/solvers/solve.js';
+import type { Dynamics, Solver } from '../src/cnf/solvers/solver.js';
+import { splitting, strang } from '../src/cnf/solvers/splitting.js';
+import { backpropagate, train } from '../src/cnf/train.js';
+import { selectBackend } from '../src/train/backend.js';
+import { Random } from '../src/train/random.js';
+
+beforeAll(async () => {
+  await selectBackend(() => {});
+});
+
+function weights(seed: number): Weights {
+  const random = new Random(seed);
+  return new Weights(() => random.normal());
+}
+
+function points(count: number, dimension: number, seed = 1): tf.Tensor2D {
+  const random = new Random(seed);
+  return tf.tensor2d(
+    Float32Array.from({ length: count * dimension }, () => random.normal()),
+    [count, dimension],
+  );
+}
+
+function furthest(a: tf.Tensor, b: tf.Tensor): number {
+  return tf.max(tf.abs(tf.sub(a, b))).dataSync()[0];
+}
+
+/** The fields, with weights of size one throughout. */
+const FIELDS: Record<string, () => VectorField> = {
+  'mlp, shared': () => mlp(weights(2), { dimension: 3, hidden: [16, 16], time: 'shared', outputGain: 1 }),
+  'mlp, concatenated': () => mlp(weights(2), { dimension: 3, hidden: [16], time: 'concatenated', outputGain: 1 }),
+  'mlp, gated': () => mlp(weights(2), { dimension: 3, hidden: [16, 16], time: 'gated', outputGain: 1 }),
+  'mlp, untied': () => mlp(weights(2), { dimension: 3, hidden: [16], time: 'untied', steps: 4, outputGain: 1 }),
+  convolutional: () => convolutional(weights(3), { height: 3, width: 2, channels: 2, hidden: [5] }),
+  'incompressible, 2-D': () => incompressible(weights(4), { dimension: 2, hidden: 12 }),
+  'incompressible, 5-D': () => incompressible(weights(4), { dimension: 5, hidden: 12 }),
+  'rotation-invariant': () => rotationInvariant(weights(5), { dimension: 4, hidden: [16] }),
+  equivariant: () => equivariant(weights(6), { kinds: [0, 1, 1, 2], space: 3, hidden: 8 }),
+  'affine-split': () => affineSplit(weights(7), { dimension: 5, parts: 2, hidden: [12] }),
+};
+
+describe.each(Object.entries(FIELDS))('%s', (_name, make) => {
+  const t = 0.3;
+
+  test('Jacobian-vector products are the derivatives', () => {
+    const field = make();
+    const d = field.dimension;
+    const x = points(4, d);
+    const { directions } = exactDivergence(4, d);
+    const { tangents } = field.at(dual(x, directions), t);
+    const step = 1 / 256;
+    for (let k = 0; k < d; k++) {
+      const unit = tf.mul(tf.oneHot(tf.tensor1d([k], 'int32'), d), step);
+      const [above, below] = [1, -1].map((sign) => field.at({ value: tf.add(x, tf.mul(unit, sign)) }, t).value);
+      const difference = tf.div(tf.sub(above, below), 2 * step);
+      expect(furthest(tf.reshape(tf.slice(tangents!, [k, 0, 0], [1, -1, -1]), [4, d]), difference)).toBeLessThan(2e-3);
+    }
+  });
+
+  test('divergence is the trace of the Jacobian', () => {
+    const field = make();
+    const d = field.dimension;
+    const x = points(6, d);
+    const exact = exactDivergence(6, d);
+    const { tangents } = field.at(dual(x, exact.directions), t);
+    const products = tangents!.arraySync();
+    const trace = Array.from({ length: 6 }, (_, b) => [products.reduce((sum, rows, k) => sum + rows[b][k], 0)]);
+    expect(furthest(divergenceOf(tangents!, exact), tf.tensor(trace))).toBeLessThan(1e-5);
+    if (field.divergence) expect(furthest(field.divergence(x, t), tf.tensor(trace))).toBeLessThan(1e-5);
+    const random = new Random(9);
+    for (const noise of ['rademacher', 'gaussian'] as const) {
+      const probes = hutchinson({ noise, probes: 4000, normal: () => random.normal() })(6, d);
+      const estimate = divergenceOf(field.at(dual(x, probes.directions), t).tangents!, probes);
+      const norms = products.reduce((sum, rows) => sum + rows.flat().reduce((s, v) => s + v * v, 0), 0) / 6;
+      expect(furthest(estimate, tf.tensor(trace))).toBeLessThan(6 * Math.sqrt((2 * Math.max(norms, 0.1) * 3) / 4000));
+    }
+  });
+});
+
+test('the divergence of incompressible fields is 0', () => {
+  for (const name of ['incompressible, 2-D', 'incompressible, 5-D']) {
+    const field = FIELDS[name]();
+    const exact = exactDivergence(50, field.dimension);
+    const { tangents } = field.at(dual(points(50, field.dimension), exact.directions), 0.7);
+    expect(tf.max(tf.abs(divergenceOf(tangents!, exact))).dataSync()[0]).toBeLessThan(1e-5);
+  }
+});
+
+describe('symmetries', () => {
+  const random = new Random(11);
+
+  /** A random rotation of R^3 from a unit quaternion. */
+  function rotation(): tf.Tensor2D {
+    const q = Array.from({ length: 4 }, () => random.normal());
+    const n = Math.hypot(...q);
+    const [w, x, y, z] = q.map((v) => v / n);
+    return tf.tensor2d([
+      [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+      [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+      [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]);
+  }
+
+  test('an equivariant field turns with its points and does not care for their numbers', () => {
+    const field = FIELDS.equivariant();
+    const x = points(5, 12);
+    const turn = rotation();
+    const turned = (p: tf.Tensor2D) => tf.reshape(tf.matMul(tf.reshape(p, [-1, 3]), turn), [-1, 12]) as tf.Tensor2D;
+    const swapped = (p: tf.Tensor2D) =>
+      tf.concat(
+        [0, 2, 1, 3].map((i) => tf.slice(p, [0, 3 * i], [-1, 3])),
+        1,
+      ) as tf.Tensor2D;
+    const at = (p: tf.Tensor2D) => field.at({ value: p }, 0.4).value;
+    expect(furthest(at(turned(x)), turned(at(x)))).toBeLessThan(1e-5);
+    expect(furthest(at(swapped(x)), swapped(at(x)))).toBeLessThan(1e-5);
+    expect(furthest(tf.sum(tf.reshape(at(x), [5, 4, 3]), 1), tf.zeros([5, 3]))).toBeLessThan(1e-5);
+    // Points of different kinds may not be swapped.
+    const mixed = tf.concat(
+      [1, 0, 2, 3].map((i) => tf.slice(x, [0, 3 * i], [-1, 3])),
+      1,
+    ) as tf.Tensor2D;
+    const back = tf.concat(
+      [1, 0, 2, 3].map((i) => tf.slice(at(x), [0, 3 * i], [-1, 3])),
+      1,
+    );
+    expect(furthest(at(mixed), back)).toBeGreaterThan(1e-3);
+  });
+
+  test('the density of a rotation-invariant flow is one of the radius', () => {
+    const flow = cnf(rotationInvariant(weights(5), { dimension: 2, hidden: [16] }), {
+      method: { solver: rk4, steps: 8 },
+    });
+    const angles = Array.from({ length: 12 }, (_, i) => (i * Math.PI) / 6);
+    const circle = tf.tensor2d(angles.map((a) => [1.5 * Math.cos(a), 1.5 * Math.sin(a)]));
+    const { y, logDet } = flow.forward(circle);
+    const density = tf.add(standardNormal(2).logDensity(y), logDet);
+    expect(furthest(density, tf.mean(density))).toBeLessThan(1e-5);
+  });
+});
+
+describe('solvers', () => {
+  /** dx/dt = a(t) x with a = cos(3 t): x(1) = x(0) exp(sin(3) / 3). As parts: a x = (a - 1) x + x. */
+  const dynamics: Dynamics = {
+    derivative: (t, [x]) => [tf.mul(x, Math.cos(3 * t))],
+  };
+
+  /** The pendulum in two exactly solvable parts: x' = v, v' = -sin x. */
+  const pendulum: Dynamics = {
+    derivative: (_t, [x, v]) => [v, tf.neg(tf.sin(x))],
+    parts: [(_t, [x, v], h) => [tf.add(x, tf.mul(v, h)), v], (_t, [x, v], h) => [x, tf.sub(v, tf.mul(tf.sin(x), h))]],
+  };
+
+  /** Least-squares slope of log error against log h. */
+  function order(
+    solver: Solver,
+    system: Dynamics,
+    start: readonly tf.Tensor[],
+    reference: number,
+    counts: number[],
+  ): number {
+    const logs = counts.map((steps) => {
+      const end = solve(system, start, { solver, steps }).state[0].dataSync()[0];
+      return [Math.log(1 / steps), Math.log(Math.abs(end - reference))];
+    });
+    const mean = (k: number) => logs.reduce((sum, pair) => sum + pair[k], 0) / logs.length;
+    const [mx, my] = [mean(0), mean(1)];
+    const top = logs.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0);
+    return top / logs.reduce((sum, [x]) => sum + (x - mx) ** 2, 0);
+  }
+
+  test.each([
+    [euler, [16, 32, 64, 128]],
+    [midpoint, [8, 16, 32, 64]],
+    [reversible, [8, 16, 32, 64]],
+    [rk4, [2, 3, 4, 6]],
+    [dormandPrince, [1, 2, 3]],
+  ] as [Solver, number[]][])('$name has its order', (solver, counts) => {
+    const found = order(solver, dynamics, [tf.scalar(1)], Math.exp(Math.sin(3) / 3), counts);
+    expect(found).toBeGreaterThan(solver.order - 0.35);
+    expect(found).toBeLessThan(solver.order + 1.2);
+  });
+
+  test.each([splitting, strang])('$name has its order', (solver) => {
+    const start = [tf.scalar(1), tf.scalar(0.5)];
+    const reference = solve(pendulum, start, { solver: rk4, steps: 64 }).state[0].dataSync()[0];
+    const found = order(solver, pendulum, start, reference, [8, 16, 32, 64]);
+    expect(Math.abs(found - solver.order)).toBeLessThan(0.3);
+  });
+
+  test.each([EULER, MIDPOINT, RK4, DORMAND_PRINCE])('the tableau of $name is consistent', ({ a, b, c }) => {
+    expect(b.reduce((x, y) => x + y)).toBeCloseTo(1, 12);
+    for (const [s, row] of a.entries()) expect(row.reduce((x, y) => x + y, 0)).toBeCloseTo(c[s], 12);
+  });
+
+  test('the adaptive method holds its tolerance, both ways, and counts its evaluations', () => {
+    let calls = 0;
+    const counted: Dynamics = {
+      derivative(t, state) {
+        calls++;
+        return dynamics.derivative(t, state);
+      },
+    };
+    const reference = Math.exp(Math.sin(3) / 3);
+    const forward = solve(counted, [tf.scalar(1)], { tolerance: 1e-6 });
+    expect(Math.abs(forward.state[0].dataSync()[0] - reference)).toBeLessThan(1e-5);
+    expect(forward.evaluations).toBe(calls);
+    expect(forward.evaluations).toBe(7 * (forward.steps + forward.rejected));
+    const backward = solve(counted, forward.state, { tolerance: 1e-6 }, { from: 1, to: 0 });
+    expect(Math.abs(backward.state[0].dataSync()[0] - 1)).toBeLessThan(1e-5);
+  });
+
+  test.each([splitting, strang])('$name backward undoes it forward', (solver) => {
+    const start = [tf.scalar(1), tf.scalar(0.5)];
+    const { state } = solve(pendulum, start, { solver, steps: 3 });
+    const back = solve(pendulum, state, { solver, steps: 3 }, { from: 1, to: 0 }).state;
+    expect(furthest(back[0], start[0])).toBeLessThan(1e-6);
+  });
+
+  test('the reversible method runs back from its carry without error but rounding', () => {
+    const start = [tf.scalar(1), tf.scalar(0.5)];
+    const method = { solver: reversible, steps: 3 };
+    const { carry } = solve(pendulum, start, method);
+    const back = solve(pendulum, [], method, { from: 1, to: 0, carry }).state;
+    expect(furthest(back[0], start[0])).toBeLessThan(1e-6);
+  });
+
+  test('what is wrong is said', () => {
+    const start = [tf.scalar(1)];
+    expect(() => solve(dynamics, start, { solver: rk4, steps: 0 })).toThrow('1 or more, not 0');
+    expect(() => solve(dynamics, start, { tolerance: 0 })).toThrow('above 0, not 0');
+    expect(() => solve(dynamics, start, { solver: splitting, steps: 1 })).toThrow('an affine-split one');
+    expect(() => mlp(weights(1), { dimension: 2, hidden: [4], time: 'untied' })).toThrow('1 or more steps');
+    expect(() => affineSplit(weights(1), { dimension: 2, parts: 3, hidden: [4] })).toThrow('2 to 2 parts, not 3');
+    expect(() => rotationInvariant(weights(1), { dimension: 3, hidden: [4] })).toThrow('even dimension, not 3');
+  });
+});
+
+/** log |det| of a matrix by Gaussian elimination. */
+function logDeterminant(matrix: number[][]): number {
+  const rows = matrix.map((row) => [...row]);
+  let sum = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const pivot = rows
+      .slice(i)
+      .reduce((best, row, k) => (Math.abs(row[i]) > Math.abs(rows[best][i]) ? i + k : best), i);
+    [rows[i], rows[pivot]] = [rows[pivot], rows[i]];
+    sum += Math.log(Math.abs(rows[i][i]));
+    for (let r = i + 1; r < rows.length; r++) {
+      const factor = rows[r][i] / rows[i][i];
+      for (let c = i; c < rows.length; c++) rows[r][c] -= factor * rows[i][c];
+    }
+  }
+  return sum;
+}
+
+const method = { solver: rk4, steps: 16 };
+const LAYERS: Record<string, () => Layer> = {
+  'coupling, even': () => coupling(weights(12), { dimension: 3, hidden: [8], parity: 0 }),
+  'coupling, odd': () => coupling(weights(12), { dimension: 3, hidden: [8], parity: 1 }),
+  'batch norm': () => {
+    const layer = batchNorm(weights(13), { dimension: 3 });
+    for (let i = 0; i < 5; i++) layer.observe(tf.add(tf.mul(points(40, 3, 20 + i), [1, 2, 5]), [0, 1, -4]));
+    return layer;
+  },
+  cnf: () => cnf(FIELDS['mlp, gated'](), { method }),
+  'cnf by structure': () =>
+    cnf(affineSplit(weights(7), { dimension: 3, hidden: [8] }), { method, divergence: 'structure' }),
+};
+LAYERS.chain = () =>
+  chain(
+    Object.values(LAYERS)
+      .slice(0, 4)
+      .map((make) => make()),
+  );
+
+describe.each(Object.entries(LAYERS))('layer: %s', (_name, make) => {
+  test('inverse undoes forward, and log |det| is that of the Jacobian', () => {
+    const layer = make();
+    const x = points(5, 3);
+    const { y, logDet } = layer.forward(x);
+    expect(furthest(layer.inverse(y), x)).toBeLessThan(2e-5);
+    const { y: mapped, jacobian: matrices } = jacobian(layer, x);
+    expect(furthest(mapped, y)).toBeLessThan(1e-5);
+    const exact = tf.tensor2d(matrices.arraySync().map((matrix) => [logDeterminant(matrix)]));
+    expect(furthest(exact, logDet)).toBeLessThan(2e-4);
+  });
+});
+
+test('splitting gives the log |det| of the flow itself, and its exact inverse', () => {
+  const field = affineSplit(weights(7), { dimension: 3, hidden: [8] });
+  const x = points(5, 3);
+  const exact = cnf(field, { method, divergence: 'structure' }).forward(x);
+  const split = cnf(field, { method: { solver: strang, steps: 64 } });
+  const { y, logDet } = split.forward(x);
+  expect(furthest(y, exact.y)).toBeLessThan(1e-3);
+  expect(furthest(logDet, exact.logDet)).toBeLessThan(1e-3);
+  expect(furthest(split.inverse(y), x)).toBeLessThan(1e-5);
+});
+
+describe('training', () => {
+  const options = { dimension: 2, hidden: [12], time: 'gated', outputGain: 1 } as const;
+  const base = standardNormal(2);
+
+  test('the adjoint method finds the gradient of backpropagation through the solver', () => {
+    const set = weights(14);
+    const field = mlp(set, options);
+    const x = points(20, 2);
+    const loss = (y: tf.Tensor, logDet: tf.Tensor): tf.Scalar =>
+      tf.mul(tf.sum(tf.add(base.logDensity(y as tf.Tensor2D), logDet)), -1 / 20);
+    const method = { solver: rk4, steps: 20 };
+    const through = backpropagate(set.variables, () => {
+      const { y, logDet } = cnf(field, { method }).forward(x);
+      return loss(y, logDet);
+    });
+    const dynamics = densityDynamics(field, exactDivergence(20, 2), {});
+    const start = [x, tf.zeros([20, 1])];
+    const adjoint = adjointGradients(dynamics, set.variables, start, method, ([y, logDet]) => loss(y, logDet));
+    expect(adjoint.loss).toBeCloseTo(through.loss, 5);
+    for (const [i, gradient] of through.gradients.entries()) {
+      expect(furthest(gradient, adjoint.gradients[i])).toBeLessThan(1e-4);
+    }
+  });
+
+  test('gradients are those of finite differences', () => {
+    const set = weights(15);
+    const flow = cnf(mlp(set, options), { method: { solver: midpoint, steps: 4 }, kinetic: 0.1, jacobian: 0.1 });
+    const x = points(8, 2);
+    const loss = () => {
+      const { y, logDet, penalty } = flow.forward(x);
+      return tf.sum(tf.sub(penalty!, tf.add(base.logDensity(y), logDet))) as tf.Scalar;
+    };
+    const { gradients } = backpropagate(set.variables, loss);
+    const variable = set.variables[0];
+    const values = variable.dataSync().slice();
+    for (let k = 0; k < 4; k++) {
+      const shifted = [1, -1].map((sign) => {
+        const moved = values.slice();
+        moved[k] += sign / 256;
+        variable.assign(tf.tensor(moved, variable.shape));
+        return loss().dataSync()[0];
+      });
+      expect(gradients[0].dataSync()[k]).toBeCloseTo((shifted[0] - shifted[1]) * 128, 1);
+      variable.assign(tf.tensor(values, variable.shape));
+    }
+  });
+
+  test('a loss falls', () => {
+    const set = weights(16);
+    const flow = cnf(mlp(set, options), { method: { solver: midpoint, steps: 4 } });
+    const x = tf.mul<tf.Tensor2D>(points(64, 2), [0.3, 2]);
+    const losses = train({
+      variables: set.variables,
+      steps: 30,
+      rate: 0.02,
+      gradients: () =>
+        backpropagate(set.variables, () => {
+          const { y, logDet } = flow.forward(x);
+          return tf.mul(tf.sum(tf.add(base.logDensity(y), logDet)), -1 / 64);
+        }),
+    });
+    expect(losses[29]).toBeLessThan(losses[0] - 0.2);
+  });
+});
