@@ -7,6 +7,7 @@ import { addCompletion } from './completion.js';
 import { addCompress } from './compress.js';
 import { addDecompress } from './decompress.js';
 import { addInfo } from './info.js';
+import { addLab } from './lab.js';
 import { addLikelihood } from './likelihood.js';
 import { addTrain } from './train.js';
 import { addVerify } from './verify.js';
@@ -34,6 +35,7 @@ addVerify(program);
 addInfo(program);
 addLikelihood(program);
 addTrain(program);
+addLab(program, version);
 addCompletion(program);
 
 // A reader that goes away (`| head`) is no error of ours.

@@ -25,7 +25,7 @@ export interface OutputOptions extends CommonOptions {
 
 export function addCommonOptions(command: Command): Command {
   return command
-    .option('-T, --threads <n>', 'threads, 1 to 256 (default: as many as the machine runs at once)', parseThreads)
+    .option('-T, --threads <n>', 'threads, 1 to 256 (default: as many as the machine runs at once)', integer(1, 256))
     .option('--model <model>', 'fast, default or best, or the path of a .cnfm file')
     .option(
       '--max-pixels <n>',
@@ -65,14 +65,6 @@ export function codingOptions({ threads, model, maxPixels, maxMemory }: CommonOp
   return { threads, model, maxPixels, maxMemory };
 }
 
-function parseThreads(text: string): number {
-  const threads = Number(text);
-  if (!/^\d+$/.test(text) || threads < 1 || threads > 256) {
-    throw new InvalidArgumentError('It must be an integer from 1 to 256.');
-  }
-  return threads;
-}
-
 function parseSize(text: string): number {
   const [, digits, unit] = /^(\d+)([KMG]?)$/i.exec(text) ?? [];
   const size = Number(digits) * 1024 ** ['', 'K', 'M', 'G'].indexOf((unit ?? '').toUpperCase());
@@ -80,4 +72,15 @@ function parseSize(text: string): number {
     throw new InvalidArgumentError('It must be a positive integer, with K, M or G behind it if need be.');
   }
   return size;
+}
+
+/** Reads an option that is an integer within bounds. */
+export function integer(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isInteger(value) || value < low || value > high) {
+      throw new InvalidArgumentError(`It must be an integer from ${low} to ${high}.`);
+    }
+    return value;
+  };
 }

@@ -7,6 +7,7 @@ import { DEFINITIONS } from '../../models/shipped.js';
 import { readInput } from '../io/files.js';
 import type { Augmentation } from '../train/dataset.js';
 import type { Engine } from '../train/engine.js';
+import { integer } from './options.js';
 
 interface TrainOptions {
   data: string[];
@@ -124,16 +125,6 @@ async function openEngine(
   }
   const { KernelEngine } = await import('../train/kernel-engine.js');
   return new KernelEngine(definition, threads);
-}
-
-function integer(low: number, high: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < low || value > high) {
-      throw new InvalidArgumentError(`It must be an integer from ${low} to ${high}.`);
-    }
-    return value;
-  };
 }
 
 function positive(text: string): number {

@@ -1,0 +1,78 @@
+import { availableParallelism } from 'node:os';
+import type { Command } from 'commander';
+import { integer } from './options.js';
+import { reportError, say } from './report.js';
+
+interface RunOptions {
+  quick?: boolean;
+  seed: number;
+  out: string;
+  data: string;
+  threads: number;
+  verbose?: boolean;
+  quiet?: boolean;
+}
+
+export function addLab(program: Command, version: string): void {
+  const lab = program
+    .command('lab')
+    .description('experiments on continuous normalizing flows, each of which writes a report')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  cnfzip lab list
+  cnfzip lab run hutchinson --quick     cnfzip-lab/hutchinson.html and .json
+  cnfzip lab run all --out reports      all of them, and reports/index.html`,
+    );
+  lab.command('list').description('the experiments and what each asks').action(list);
+  lab
+    .command('run')
+    .description('run experiments; exit code 1 if a prediction does not hold')
+    .argument('<name...>', 'names as `lab list` tells them, or all')
+    .option('--quick', 'less data and fewer steps: under a minute each')
+    .option('--seed <n>', 'seed of all random numbers', integer(0, 0xffffffff), 1)
+    .option('--out <folder>', 'folder for the reports', 'cnfzip-lab')
+    .option('--data <folder>', 'folder of data sets that the project does not hold', 'data')
+    .option('-T, --threads <n>', 'experiments that run at once', integer(1, 256), availableParallelism())
+    .option('-q, --quiet', 'print nothing but errors')
+    .option('-v, --verbose', 'print what each experiment is doing')
+    .action((names: string[], options: RunOptions) => run(names, version, options));
+}
+
+async function list(): Promise<void> {
+  const { loadExperiment, NAMES } = await import('../lab/registry.js');
+  const width = Math.max(...NAMES.map((name) => name.length));
+  for (const name of NAMES) {
+    process.stdout.write(`${name.padEnd(width)}  ${(await loadExperiment(name)).title}\n`);
+  }
+}
+
+async function run(names: string[], version: string, options: RunOptions): Promise<void> {
+  const { quiet, verbose, quick = false, ...rest } = options;
+  const { runExperiments } = await import('../lab/run.js');
+  const { passed, verdict } = await import('../lab/report.js');
+  const { significant } = await import('../lab/experiment.js');
+  try {
+    await runExperiments(names, {
+      ...rest,
+      quick,
+      version,
+      onLog: (name, line) => verbose && say(`${name}: ${line}`),
+      onDone(done, file) {
+        const { checks } = done.findings;
+        if (!passed(done)) process.exitCode = 1;
+        if (quiet) return;
+        const lines = checks.map(
+          ({ claim, measured, predicted, unit, passed: holds }) =>
+            `  ${holds ? 'pass' : 'FAIL'}  ${claim}: ${significant(measured)}${unit && ` ${unit}`} (${predicted})\n`,
+        );
+        const head = `${done.name}: ${verdict(checks)}, ${done.seconds.toFixed(1)} s -> ${file}\n`;
+        process.stdout.write(head + lines.join(''));
+      },
+      onError: (name, error) => reportError(`lab: ${name}`, error, verbose),
+    });
+  } catch (error) {
+    reportError('lab', error, verbose);
+  }
+}

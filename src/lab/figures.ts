@@ -1,0 +1,159 @@
+/** Figures of reports: Observable Plot's marks, drawn to SVG. */
+
+import * as Plot from '@observablehq/plot';
+import { allocSamples, type Image } from '../../codec/image.js';
+import { encodePng } from '../io/png.js';
+import { svg } from '../svg.js';
+
+export interface Figure {
+  readonly title: string;
+  readonly caption: string;
+  readonly svg: string;
+  readonly legend: readonly Series[];
+}
+
+/** A name in the legend, and its colour. */
+export interface Series {
+  readonly name: string;
+  readonly colour: string;
+}
+
+const COLOURS = [
+  '#4269d0',
+  '#efb118',
+  '#ff725c',
+  '#6cc5b0',
+  '#a463f2',
+  '#9c6b4e',
+  '#ff8ab7',
+  '#97bbf5',
+  '#3ca951',
+  '#9498a0',
+];
+
+/** The colour of the i-th series of a figure. */
+export function colour(i: number): string {
+  return COLOURS[i % COLOURS.length];
+}
+
+/** A figure of any marks; axis labels give units. */
+export function figure(
+  title: string,
+  caption: string,
+  options: Plot.PlotOptions,
+  names: readonly string[] = [],
+): Figure {
+  const legend = names.map((name, i) => ({ name, colour: colour(i) }));
+  return { title, caption, legend, svg: svg({ width: 560, height: 360, grid: true, marginLeft: 55, marginBottom: 45, ...options }) };
+}
+
+export interface LineSeries {
+  readonly name: string;
+  readonly points: readonly (readonly [number, number])[];
+}
+
+/** Lines with their points, one for each series. */
+export function lines(
+  title: string,
+  caption: string,
+  axes: Pick<Plot.PlotOptions, 'x' | 'y'>,
+  series: readonly LineSeries[],
+  dots = true,
+): Figure {
+  const marks = series.flatMap(({ points }, i) => {
+    const shown = points.filter((point) => point.every(Number.isFinite));
+    const line = Plot.line(shown, { x: '0', y: '1', stroke: colour(i), strokeWidth: 1.6 });
+    return dots ? [line, Plot.dot(shown, { x: '0', y: '1', fill: colour(i), r: 2.5 })] : [line];
+  });
+  const names = series.map(({ name }) => name);
+  return figure(title, caption, { ...axes, marks }, names);
+}
+
+/** A histogram of each series, as shares of its values, over equal bins of `domain`. */
+export function histogram(
+  title: string,
+  caption: string,
+  label: string,
+  series: readonly { name: string; values: ArrayLike<number> }[],
+  domain: readonly [number, number],
+  bins = 40,
+): Figure {
+  const width = (domain[1] - domain[0]) / bins;
+  const shares = series.map(({ name, values }) => {
+    const counts = new Float64Array(bins);
+    for (const value of Array.from(values)) {
+      const bin = Math.floor((value - domain[0]) / width);
+      if (bin >= 0 && bin < bins) counts[bin] += 1 / values.length;
+    }
+    const points = Array.from(counts, (share, i): [number, number] => [domain[0] + (i + 0.5) * width, share]);
+    return { name, points };
+  });
+  return lines(title, caption, { x: { label }, y: { label: 'share of values in a bin' } }, shares, false);
+}
+
+/** A function's values on a grid, row 0 at the top, as an image in its axes. */
+export interface HeatMap {
+  readonly values: ArrayLike<number>;
+  readonly columns: number;
+  readonly rows: number;
+  readonly x: readonly [number, number];
+  readonly y: readonly [number, number];
+}
+
+/** Side by side, on one scale of colours from dark (`range[0]`, or the least value) to bright. */
+export function heatMaps(
+  title: string,
+  caption: string,
+  labels: { x: string; y: string },
+  maps: readonly (HeatMap & { name: string })[],
+  range?: readonly [number, number],
+): Figure {
+  const [side, gap, top, left] = [220, 14, 24, 45];
+  const all = maps.flatMap(({ values }) => Array.from(values));
+  const extent = range ?? [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
+  const panels = maps.map((map, i) => {
+    const height = Math.round((side * map.rows) / map.columns);
+    const drawn = svg({
+      width: side + left + gap,
+      height: height + top + 40,
+      marginLeft: left,
+      marginRight: gap,
+      marginTop: top,
+      marginBottom: 40,
+      x: { domain: map.x, label: labels.x, ticks: 5 },
+      y: { domain: map.y, label: i === 0 ? labels.y : null, ticks: 5 },
+      marks: [
+        Plot.image([0], {
+          x: () => (map.x[0] + map.x[1]) / 2,
+          y: () => (map.y[0] + map.y[1]) / 2,
+          src: () => png(map, extent),
+          width: side,
+          height,
+          preserveAspectRatio: 'none',
+          imageRendering: 'pixelated',
+        }),
+        Plot.text([map.name], { frameAnchor: 'top', dy: -16, text: (name: string) => name }),
+      ],
+    });
+    return drawn;
+  });
+  return { title, caption, legend: [], svg: panels.join('') };
+}
+
+/** A picture of a grid's values as a data URL. */
+function png({ values, columns, rows }: HeatMap, [low, high]: readonly [number, number]): string {
+  const scale = Plot.scale({ color: { type: 'linear', scheme: 'viridis', domain: [0, 255] } });
+  const table = Array.from({ length: 256 }, (_, i) => channels(scale.apply(i) as string));
+  const image: Image = { width: columns, height: rows, channels: 3, samples: allocSamples(columns * rows * 3, 255) };
+  for (let i = 0; i < columns * rows; i++) {
+    const level = Math.round((255 * (values[i] - low)) / (high - low || 1));
+    image.samples.set(table[Math.min(255, Math.max(0, level || 0))], 3 * i);
+  }
+  return `data:image/png;base64,${Buffer.from(encodePng(image)).toString('base64')}`;
+}
+
+/** Red, green and blue of `#rrggbb` or `rgb(r, g, b)`. */
+function channels(text: string): number[] {
+  if (text.startsWith('#')) return [1, 3, 5].map((at) => Number.parseInt(text.slice(at, at + 2), 16));
+  return text.match(/\d+/g)!.slice(0, 3).map(Number);
+}

@@ -1,0 +1,20 @@
+/** All experiments, each loaded only when it runs. */
+
+import { CnfzipError } from '../../codec/error.js';
+import type { Experiment } from './experiment.js';
+
+type Loader = () => Promise<{ experiment: Experiment }>;
+
+const LOADERS: Record<string, Loader> = {
+  'resnet-limit': () => import('./experiments/resnet-limit.js'),
+};
+
+export const NAMES: readonly string[] = Object.keys(LOADERS);
+
+/** @throws {CnfzipError} `usage` if there is none of this name */
+export async function loadExperiment(name: string): Promise<Experiment> {
+  if (!Object.hasOwn(LOADERS, name)) {
+    throw new CnfzipError('usage', `there is no experiment ${name}: there are ${NAMES.join(', ')}, and all`);
+  }
+  return (await LOADERS[name]()).experiment;
+}

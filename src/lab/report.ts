@@ -1,0 +1,113 @@
+/** A run's report: one HTML file that needs no other, and the same figures as JSON. */
+
+import { type Check, type Experiment, type Findings, significant, type Table } from './experiment.js';
+import type { Figure } from './figures.js';
+
+export interface Run {
+  readonly name: string;
+  readonly experiment: Pick<Experiment, 'title' | 'claim'>;
+  readonly findings: Findings;
+  readonly quick: boolean;
+  readonly seed: number;
+  readonly seconds: number;
+  /** Version of cnfzip. */
+  readonly version: string;
+}
+
+export function passed({ findings }: Run): boolean {
+  return findings.checks.every((check) => check.passed);
+}
+
+export function jsonReport(run: Run): string {
+  const { figures, ...findings } = run.findings;
+  const { findings: _, ...about } = run;
+  const titles = figures.map(({ title }) => title);
+  return `${JSON.stringify({ ...about, passed: passed(run), ...findings, figures: titles }, null, 2)}\n`;
+}
+
+export function htmlReport(run: Run): string {
+  const { name, experiment, findings, quick, seed, seconds, version } = run;
+  const command = `cnfzip lab run ${name}${quick ? ' --quick' : ''} --seed ${seed}`;
+  const configuration = { command, version, ...findings.configuration, 'wall time, s': Number(seconds.toFixed(1)) };
+  return page(experiment.title, [
+    `<p class="claim">${escaped(experiment.claim)}</p>`,
+    `<p class="verdict ${passed(run) ? 'pass' : 'fail'}">${escaped(verdict(findings.checks))}</p>`,
+    table(checkTable(findings.checks)),
+    ...findings.notes.map((note) => `<p>${escaped(note)}</p>`),
+    ...findings.figures.map(figureElement),
+    ...findings.tables.map(table),
+    table({ title: 'Configuration', columns: ['what', 'value'], rows: Object.entries(configuration) }),
+  ]);
+}
+
+/** The list of a whole laboratory's reports. */
+export function indexPage(runs: readonly Run[]): string {
+  const rows = runs.map((run) => {
+    const link = `<a href="${run.name}.html">${run.name}</a>`;
+    const state = passed(run) ? 'pass' : 'fail';
+    const cells = [link, escaped(run.experiment.title), verdict(run.findings.checks), `${run.seconds.toFixed(0)} s`];
+    return `<tr class="${state}">${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+  });
+  return page('The laboratory of cnfzip', [`<table>${rows.join('\n')}</table>`]);
+}
+
+export function verdict(checks: readonly Check[]): string {
+  const held = checks.filter((check) => check.passed).length;
+  return `${held} of ${checks.length} predictions hold`;
+}
+
+function checkTable(checks: readonly Check[]): Table {
+  return {
+    title: 'Predicted and measured',
+    columns: ['prediction', 'predicted', 'measured', 'unit', ''],
+    rows: checks.map(({ claim, predicted, measured, unit, passed: holds }) => [
+      claim,
+      predicted,
+      measured,
+      unit,
+      holds ? 'pass' : 'fail',
+    ]),
+  };
+}
+
+function figureElement({ title, caption, svg, legend }: Figure): string {
+  const names = legend.map(({ name, colour }) => `<span><i style="background:${colour}"></i>${escaped(name)}</span>`);
+  return `<figure><h2>${escaped(title)}</h2><div class="legend">${names.join('')}</div>${svg}<figcaption>${escaped(caption)}</figcaption></figure>`;
+}
+
+function table({ title, columns, rows }: Table): string {
+  const cell = (value: string | number) => {
+    if (typeof value === 'number') return `<td class="number">${significant(value)}</td>`;
+    const state = value === 'pass' || value === 'fail' ? ` class="${value}"` : '';
+    return `<td${state}>${escaped(value)}</td>`;
+  };
+  const head = columns.map((column) => `<th>${escaped(column)}</th>`).join('');
+  const body = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n');
+  return `<h2>${escaped(title)}</h2><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
+}
+
+function page(title: string, parts: readonly string[]): string {
+  return `<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${escaped(title)}</title><style>${STYLE}</style></head>
+<body><h1>${escaped(title)}</h1>
+${parts.join('\n')}
+</body></html>
+`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
+}
+
+const STYLE = `
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
+h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin: 1.5rem 0 .4rem }
+.claim { font-size: 1.05rem; border-left: 4px solid #4269d0; padding-left: .8rem }
+.verdict { font-weight: bold } .pass { color: #1a7f37 } .fail { color: #cf222e }
+table { border-collapse: collapse; font-size: .9rem } th, td { text-align: left; padding: .2rem .7rem; border-bottom: 1px solid #ddd }
+.number { text-align: right; font-variant-numeric: tabular-nums }
+figure { margin: 1rem 0 } figcaption { font-size: .9rem; color: #555; max-width: 50rem }
+.legend span { margin-right: 1rem; font-size: .85rem } .legend i { display: inline-block; width: .8rem; height: .8rem; margin-right: .3rem }
+svg { max-width: 100%; height: auto }
+`;

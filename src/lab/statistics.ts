@@ -1,0 +1,22 @@
+/** Statistics of lists of numbers. */
+
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
+}
+
+/** Mean squared distance from the mean, over n - 1. */
+export function variance(values: ArrayLike<number>): number {
+  const centre = mean(values);
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i] - centre) ** 2;
+  return sum / (values.length - 1);
+}
+
+/** Slope of the least-squares line through points. */
+export function slope(points: readonly (readonly [number, number])[]): number {
+  const [mx, my] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];
+  const across = points.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0);
+  return across / points.reduce((sum, [x]) => sum + (x - mx) ** 2, 0);
+}
