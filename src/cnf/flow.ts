@@ -11,6 +11,8 @@ import type { Dynamics, State } from './solvers/solver.js';
 
 export interface FlowOptions {
   readonly method: Method;
+  /** Where in time the block begins; 0 without, for a flow of which a part is wanted. It ends at 1. */
+  readonly from?: number;
   /** How the divergence is found; `structure` asks the field itself. Exact without. */
   readonly divergence?: DivergenceEstimator | 'structure';
   /** Weights of the integral of |f|^2 and of the Jacobian's squared norm in the penalty (Finlay et al. 2020, RNODE). */
@@ -32,9 +34,9 @@ export interface Cnf extends Layer {
 
 /** A block that integrates a vector field. */
 export function cnf(field: VectorField, options: FlowOptions): Cnf {
-  const { method, divergence = exactDivergence } = options;
+  const { method, from = 0, divergence = exactDivergence } = options;
   const path = (x: tf.Tensor2D, along: SolveOptions = {}, context?: tf.Tensor2D) =>
-    solve(pathDynamics(field, context), [x], method, along);
+    solve(pathDynamics(field, context), [x], method, { from, ...along });
   return {
     field,
     options,
@@ -44,16 +46,16 @@ export function cnf(field: VectorField, options: FlowOptions): Cnf {
       const zeros = tf.zeros<tf.Rank.R2>([x.shape[0], 1]);
       const penalized = options.kinetic || options.jacobian;
       const dynamics = densityDynamics(field, probes, options, context);
-      const solution = solve(dynamics, penalized ? [x, zeros, zeros] : [x, zeros], method);
+      const solution = solve(dynamics, penalized ? [x, zeros, zeros] : [x, zeros], method, { from });
       const [y, logDet, penalty] = solution.state as tf.Tensor2D[];
       return { y, logDet, penalty, solution };
     },
     map(x, context) {
       if (!x.tangents) return { value: path(x.value, {}, context).state[0] as tf.Tensor2D };
-      const [value, tangents] = solve(dualDynamics(field, context), [x.value, x.tangents], method).state;
+      const [value, tangents] = solve(dualDynamics(field, context), [x.value, x.tangents], method, { from }).state;
       return { value: value as tf.Tensor2D, tangents: tangents as tf.Tensor3D };
     },
-    inverse: (y, context) => path(y, { from: 1, to: 0 }, context).state[0] as tf.Tensor2D,
+    inverse: (y, context) => path(y, { from: 1, to: from }, context).state[0] as tf.Tensor2D,
   };
 }
 

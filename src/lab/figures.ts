@@ -44,7 +44,12 @@ export function figure(
   names: readonly string[] = [],
 ): Figure {
   const legend = names.map((name, i) => ({ name, colour: colour(i) }));
-  return { title, caption, legend, svg: svg({ width: 560, height: 360, grid: true, marginLeft: 55, marginBottom: 45, ...options }) };
+  return {
+    title,
+    caption,
+    legend,
+    svg: svg({ width: 560, height: 360, grid: true, marginLeft: 55, marginBottom: 45, ...options }),
+  };
 }
 
 export interface LineSeries {

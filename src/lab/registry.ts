@@ -7,6 +7,9 @@ type Loader = () => Promise<{ experiment: Experiment }>;
 
 const LOADERS: Record<string, Loader> = {
   'resnet-limit': () => import('./experiments/resnet-limit.js'),
+  'change-of-variables': () => import('./experiments/change-of-variables.js'),
+  incompressible: () => import('./experiments/incompressible.js'),
+  hutchinson: () => import('./experiments/hutchinson.js'),
 };
 
 export const NAMES: readonly string[] = Object.keys(LOADERS);

@@ -20,3 +20,12 @@ export function slope(points: readonly (readonly [number, number])[]): number {
   const across = points.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0);
   return across / points.reduce((sum, [x]) => sum + (x - mx) ** 2, 0);
 }
+
+/** Area inside a polygon, by the shoelace formula. */
+export function polygonArea(corners: readonly (readonly [number, number])[]): number {
+  const twice = corners.reduce((sum, [x, y], i) => {
+    const [nextX, nextY] = corners[(i + 1) % corners.length];
+    return sum + x * nextY - nextX * y;
+  }, 0);
+  return Math.abs(twice) / 2;
+}

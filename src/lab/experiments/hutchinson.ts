@@ -1,0 +1,206 @@
+/**
+ * Hutchinson's estimator of the divergence (1990; FFJORD, Grathwohl et al. 2019, section 3.1): e . (J e) has mean tr J. Its variance is
+ * 2 |S|_F^2 for Gaussian and 2 (|S|_F^2 - sum_i S_ii^2) for Rademacher noise, S being J's symmetric part; it needs one product where the trace needs D.
+ */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { dual } from '../../../models/fields/dual.js';
+import { mlp } from '../../../models/fields/mlp.js';
+import { Weights } from '../../../models/fields/weights.js';
+import { type DivergenceEstimator, divergenceOf, exactDivergence, hutchinson } from '../../cnf/divergence.js';
+import { scoped } from '../../cnf/scope.js';
+import { atLeast, atMost, type Experiment, near } from '../experiment.js';
+import { lines } from '../figures.js';
+import { mean, slope, variance } from '../statistics.js';
+
+const DIMENSION = 16;
+const HIDDEN = 64;
+const BATCH = 64;
+const NOISES = ['rademacher', 'gaussian'] as const;
+
+export const experiment: Experiment = {
+  title: 'What does Hutchinson’s estimate of the divergence cost, and how good is it?',
+  claim:
+    'The estimate is unbiased; its variance falls as 1 over the number of probes and is known in closed form, less for Rademacher than for Gaussian noise. ' +
+    'Time and memory grow as O(D) products with one probe and as O(D²) for the exact divergence.',
+
+  async run({ quick, random, log }) {
+    const draws = quick ? 4000 : 40_000;
+    const dimensions = quick ? [16, 32, 64, 128] : [16, 32, 64, 128, 256, 512];
+    const normal = () => random.normal();
+    const field = mlp(new Weights(normal), { dimension: DIMENSION, hidden: [HIDDEN], time: 'shared', outputGain: 1 });
+    const point = Float32Array.from({ length: DIMENSION }, normal);
+    const jacobian = scoped(() => {
+      const x = tf.tensor2d(point, [1, DIMENSION]);
+      return tf
+        .reshape<tf.Rank.R2>(field.at(dual(x, exactDivergence(1, DIMENSION).directions), 0).tangents!, [
+          DIMENSION,
+          DIMENSION,
+        ])
+        .arraySync();
+    });
+    const trace = jacobian.reduce((sum, row, i) => sum + row[i], 0);
+
+    /** Estimates at the one point with these probes each. */
+    const estimates = (noise: (typeof NOISES)[number], probes: number, count: number) => {
+      const found: number[] = [];
+      while (found.length < count) {
+        found.push(
+          ...scoped(() => {
+            const rows = Math.min(1000, count - found.length);
+            const x = tf.tile(tf.tensor2d(point, [1, DIMENSION]), [rows, 1]);
+            const drawn = hutchinson({ noise, probes, normal })(rows, DIMENSION);
+            return divergenceOf(field.at(dual(x, drawn.directions), 0).tangents!, drawn).dataSync<'float32'>();
+          }),
+        );
+      }
+      return found;
+    };
+
+    const theory = theoretical(jacobian);
+    const single = NOISES.map((noise) => estimates(noise, 1, draws));
+    const errors = single.map((values) => Math.abs(mean(values) - trace) / Math.sqrt(variance(values) / draws));
+    const ratios = single.map((values, i) => variance(values) / theory[NOISES[i]]);
+    const counts = [1, 2, 4, 8, 16, 32];
+    const falls = NOISES.map((noise) =>
+      counts.map((k): [number, number] => [k, variance(estimates(noise, k, draws / 8))]),
+    );
+
+    const costs = dimensions.map((d) => {
+      const cost = measureCost(d, normal, quick ? 5 : 9);
+      log(`D = ${d}: ${cost.map(({ seconds }) => `${(1000 * seconds).toFixed(2)} ms`).join(', ')}`);
+      return cost;
+    });
+    const growth = (i: number, key: 'seconds' | 'bytes') =>
+      slope(dimensions.map((d, k): [number, number] => [Math.log(d), Math.log(costs[k][i][key])]));
+    const logLog = { type: 'log', tickFormat: 'd', ticks: 6 } as const;
+    return {
+      configuration: {
+        field: `MLP on R^${DIMENSION}, ${HIDDEN} hidden units`,
+        draws,
+        'cost: field': 'MLP on R^D, D hidden units',
+        'cost: points': BATCH,
+        backend: tf.getBackend(),
+      },
+      checks: [
+        atMost('Rademacher: mean less the trace', errors[0], 4, 'standard errors'),
+        atMost('Gaussian: mean less the trace', errors[1], 4, 'standard errors'),
+        near('Rademacher: variance over that of theory', ratios[0], 1, quick ? 0.2 : 0.1),
+        near('Gaussian: variance over that of theory', ratios[1], 1, quick ? 0.2 : 0.1),
+        near(
+          'variance falls as probes to the power',
+          slope(falls[0].map(([k, v]) => [Math.log(k), Math.log(v)])),
+          -1,
+          0.15,
+        ),
+        atLeast('Gaussian variance over Rademacher’s', variance(single[1]) / variance(single[0]), 1),
+        near('memory, one probe: grows as D to the power', growth(0, 'bytes'), 1, 0.1),
+        near('memory, exact: grows as D to the power', growth(1, 'bytes'), 2, 0.15),
+        atLeast(
+          'time, exact over one probe, at the largest D',
+          costs.at(-1)![1].seconds / costs.at(-1)![0].seconds,
+          4,
+          'times',
+        ),
+      ],
+      figures: [
+        lines(
+          'Variance against number of probes',
+          'Of the estimate at one point, both axes logarithmic.',
+          {
+            x: { label: 'probes', ...logLog },
+            y: { label: 'variance of the divergence', type: 'log', tickFormat: '.1g', ticks: 5 },
+          },
+          NOISES.map((name, i) => ({ name, points: falls[i] })),
+        ),
+        lines(
+          'Time against dimension',
+          `Of one evaluation of field and divergence at ${BATCH} points, the least of several; both axes logarithmic.`,
+          { x: { label: 'D', ...logLog }, y: { label: 'time, ms', type: 'log', tickFormat: '.1g', ticks: 5 } },
+          ['one probe', 'exact'].map((name, i) => ({
+            name,
+            points: dimensions.map((d, k): [number, number] => [d, 1000 * costs[k][i].seconds]),
+          })),
+        ),
+        lines(
+          'Memory against dimension',
+          'Of all tensors that an evaluation makes, which training keeps; both axes logarithmic.',
+          { x: { label: 'D', ...logLog }, y: { label: 'memory, MB', type: 'log', tickFormat: '.1g', ticks: 5 } },
+          ['one probe', 'exact'].map((name, i) => ({
+            name,
+            points: dimensions.map((d, k): [number, number] => [d, costs[k][i].bytes / 1e6]),
+          })),
+        ),
+      ],
+      tables: [
+        {
+          title: 'The estimate with one probe',
+          columns: ['noise', 'mean', 'trace', 'variance', 'variance in theory'],
+          rows: NOISES.map((noise, i) => [noise, mean(single[i]), trace, variance(single[i]), theory[noise]]),
+        },
+        {
+          title: 'Cost',
+          columns: ['D', 'one probe, ms', 'exact, ms', 'one probe, MB', 'exact, MB'],
+          rows: dimensions.map((d, k) => [
+            d,
+            ...costs[k].map(({ seconds }) => 1000 * seconds),
+            ...costs[k].map(({ bytes }) => bytes / 1e6),
+          ]),
+        },
+      ],
+      notes: [
+        'The weights of the measured networks grow as D², too, so with few points the time of one probe grows faster than its memory: the claim is about ' +
+          'Jacobian products, of which the exact divergence takes D and the estimate one.',
+      ],
+    };
+  },
+};
+
+/** The estimator's variance with one probe, from the symmetric part of the Jacobian. */
+function theoretical(jacobian: readonly number[][]): Record<(typeof NOISES)[number], number> {
+  let [all, diagonal] = [0, 0];
+  for (const [i, row] of jacobian.entries()) {
+    for (const [j, value] of row.entries()) {
+      const symmetric = (value + jacobian[j][i]) / 2;
+      all += symmetric ** 2;
+      if (i === j) diagonal += symmetric ** 2;
+    }
+  }
+  return { rademacher: 2 * (all - diagonal), gaussian: 2 * all };
+}
+
+interface Cost {
+  readonly seconds: number;
+  /** Of all tensors made on the way. */
+  readonly bytes: number;
+}
+
+/** Of one evaluation by one probe, and exactly. */
+function measureCost(dimension: number, normal: () => number, repeats: number): Cost[] {
+  return scoped(() => {
+    const weights = new Weights(normal);
+    const field = mlp(weights, { dimension, hidden: [dimension], time: 'shared' });
+    const x = tf.tensor2d(Float32Array.from({ length: BATCH * dimension }, normal), [BATCH, dimension]);
+    const one = hutchinson({ noise: 'rademacher', normal });
+    const costs = [one, exactDivergence].map((estimator) => leastCost(() => evaluate(estimator), repeats));
+    tf.dispose(weights.variables);
+    return costs;
+
+    function evaluate(estimator: DivergenceEstimator): void {
+      const probes = estimator(BATCH, dimension);
+      divergenceOf(field.at(dual(x, probes.directions), 0).tangents!, probes).dataSync();
+    }
+  });
+}
+
+function leastCost(work: () => void, repeats: number): Cost {
+  const costs = Array.from({ length: repeats }, () =>
+    scoped(() => {
+      const before = tf.memory().numBytes;
+      const start = performance.now();
+      work();
+      return { seconds: (performance.now() - start) / 1000, bytes: tf.memory().numBytes - before };
+    }),
+  );
+  return { seconds: Math.min(...costs.map(({ seconds }) => seconds)), bytes: costs[0].bytes };
+}
