@@ -68,7 +68,7 @@ test('Gaussian cells come back, in the window and beyond, at the cost of their p
 describe('coders of points', () => {
   const weights = () => {
     const draws = new Random(8);
-    return new Weights(() => draws.normal());
+    return new Weights(draws);
   };
   const free = () => mlp(weights(), { dimension: 3, hidden: [16], time: 'gated', outputGain: 0.5 });
   const split = () => affineSplit(weights(), { dimension: 3, hidden: [16] });

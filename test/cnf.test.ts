@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 function weights(seed: number): Weights {
   const random = new Random(seed);
-  return new Weights(() => random.normal());
+  return new Weights(random);
 }
 
 function points(count: number, dimension: number, seed = 1): tf.Tensor2D {
@@ -93,7 +93,7 @@ describe.each(Object.entries(FIELDS))('%s', (_name, make) => {
     if (field.divergence) expect(furthest(field.divergence(x, t), tf.tensor(trace))).toBeLessThan(1e-5);
     const random = new Random(9);
     for (const noise of ['rademacher', 'gaussian'] as const) {
-      const probes = hutchinson({ noise, probes: 4000, normal: () => random.normal() })(6, d);
+      const probes = hutchinson({ noise, probes: 4000, draws: random })(6, d);
       const estimate = divergenceOf(field.at(dual(x, probes.directions), t).tangents!, probes);
       const norms = products.reduce((sum, rows) => sum + rows.flat().reduce((s, v) => s + v * v, 0), 0) / 6;
       expect(furthest(estimate, tf.tensor(trace))).toBeLessThan(6 * Math.sqrt((2 * Math.max(norms, 0.1) * 3) / 4000));

@@ -1,18 +1,18 @@
 /** The trainable weights of one laboratory model, drawn from one seed. */
 
 import * as tf from '@tensorflow/tfjs-core';
+import type { Draws } from './draws.js';
 
 export class Weights {
   readonly variables: tf.Variable[] = [];
 
-  /** @param normal draws a standard normal number */
-  constructor(readonly normal: () => number) {}
+  constructor(readonly draws: Draws) {}
 
   /** A matrix [rows, columns] of normal numbers with variance gain / rows. */
   matrix(rows: number, columns: number, gain = 1): tf.Variable<tf.Rank.R2> {
     const scale = Math.sqrt(gain / rows);
     return this.#add(
-      Float32Array.from({ length: rows * columns }, () => scale * this.normal()),
+      Float32Array.from({ length: rows * columns }, () => scale * this.draws.normal()),
       [rows, columns],
     );
   }

@@ -1,14 +1,14 @@
 /** Base distributions, and the log-density of a flow over one. */
 
 import * as tf from '@tensorflow/tfjs-core';
+import type { Draws } from '../../models/fields/draws.js';
 import type { Layer } from '../../models/layers/layer.js';
 import { scoped } from './scope.js';
 
 export interface Base {
   /** log p(z), [B, 1], in nats. */
   logDensity(z: tf.Tensor2D): tf.Tensor2D;
-  /** `normal` draws a standard normal number. */
-  sample(points: number, normal: () => number): tf.Tensor2D;
+  sample(points: number, draws: Draws): tf.Tensor2D;
 }
 
 /** The standard normal distribution on R^D, or on the D-dimensional subspace that `project` maps R^E on. */
@@ -19,9 +19,25 @@ export function standardNormal(dimension: number, project?: tf.Tensor2D): Base {
       const squares = tf.sum<tf.Tensor2D>(tf.mul(z, z), 1, true);
       return tf.sub(tf.mul(squares, -0.5), (dimension / 2) * Math.log(2 * Math.PI));
     },
-    sample(points, normal) {
-      const values = tf.tensor2d(Float32Array.from({ length: points * coordinates }, normal), [points, coordinates]);
+    sample(points, draws) {
+      const numbers = Float32Array.from({ length: points * coordinates }, () => draws.normal());
+      const values = tf.tensor2d(numbers, [points, coordinates]);
       return project ? tf.matMul(values, project) : values;
+    },
+  };
+}
+
+/** Independent standard logistic coordinates: those whose logistic function is uniform. */
+export function standardLogistic(dimension: number): Base {
+  return {
+    logDensity: (z) => tf.neg(tf.sum<tf.Tensor2D>(tf.add(tf.softplus(z), tf.softplus(tf.neg(z))), 1, true)),
+    sample(points, draws) {
+      const logistic = () => {
+        const u = draws.uniform();
+        return Math.log(u / (1 - u));
+      };
+      const values = Float32Array.from({ length: points * dimension }, logistic);
+      return tf.tensor2d(values, [points, dimension]);
     },
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import type { Draws } from '../../models/fields/draws.js';
 import { perceptron } from '../../models/fields/mlp.js';
 import type { Weights } from '../../models/fields/weights.js';
 import type { Layer } from '../../models/layers/layer.js';
@@ -19,8 +20,8 @@ export interface Dequantized {
 /** Draws noise for integers [B, D], differentiably in its own weights. */
 export type Dequantizer = (x: tf.Tensor2D) => Dequantized;
 
-export function uniformDequantizer(uniform: () => number): Dequantizer {
-  return ({ shape }) => ({ u: draws(shape, uniform), logDensity: tf.zeros([shape[0], 1]) });
+export function uniformDequantizer(draws: Draws): Dequantizer {
+  return ({ shape }) => ({ u: uniforms(shape, draws), logDensity: tf.zeros([shape[0], 1]) });
 }
 
 export interface ConditionalOptions {
@@ -38,7 +39,7 @@ const [LOCATION_BOUND, LOG_SCALE_BOUND] = [3, 4];
 export function truncatedLogisticDequantizer(
   weights: Weights,
   { dimension, hidden, centre, range }: ConditionalOptions,
-  uniform: () => number,
+  draws: Draws,
 ): Dequantizer {
   const network = perceptron(weights, { inputs: dimension, outputs: 2 * dimension, hidden, time: 'shared' });
   return (x) => {
@@ -52,7 +53,7 @@ export function truncatedLogisticDequantizer(
     const below = tf.sigmoid(tf.div(tf.neg(location), scale));
     const inside = tf.sub(tf.sigmoid(tf.div(tf.sub(1, location), scale)), below);
     // The inverse distribution function of a uniform number, kept off 0 and 1.
-    const share = tf.add(below, tf.mul(inside, draws(x.shape, uniform)));
+    const share = tf.add(below, tf.mul(inside, uniforms(x.shape, draws)));
     const odds = tf.sub(tf.log(tf.add(share, TINY)), tf.log(tf.sub(1 + TINY, share)));
     const u = tf.clipByValue<tf.Tensor2D>(tf.add(location, tf.mul(scale, odds)), TINY, 1 - TINY);
     const standard = tf.div(tf.sub(u, location), scale);
@@ -64,15 +65,15 @@ export function truncatedLogisticDequantizer(
 
 const TINY = 1e-6;
 
-/** u = sigmoid(v), where a flow conditional on x maps standard normal noise to v (Flow++). */
+/** u = sigmoid(v), where a flow conditional on x maps noise to v (Flow++): with logistic noise and the identity for a flow, u is uniform. */
 export function variationalDequantizer(
   layer: Layer,
   base: Base,
   { centre, range }: Pick<ConditionalOptions, 'centre' | 'range'>,
-  normal: () => number,
+  draws: Draws,
 ): Dequantizer {
   return (x) => {
-    const noise = base.sample(x.shape[0], normal);
+    const noise = base.sample(x.shape[0], draws);
     const { y: v, logDet } = layer.forward(noise, tf.div(tf.sub(x, centre), range));
     const slope = tf.neg(tf.add(tf.softplus(v), tf.softplus(tf.neg(v))));
     const spread = tf.add(logDet, tf.sum(slope, 1, true));
@@ -102,6 +103,9 @@ export function importanceWeightedBound(
   return tf.reshape(tf.sub(tf.logSumExp(ratios, 0), Math.log(samples)), [points, 1]);
 }
 
-function draws(shape: [number, number], uniform: () => number): tf.Tensor2D {
-  return tf.tensor2d(Float32Array.from({ length: shape[0] * shape[1] }, uniform), shape);
+function uniforms(shape: [number, number], draws: Draws): tf.Tensor2D {
+  return tf.tensor2d(
+    Float32Array.from({ length: shape[0] * shape[1] }, () => draws.uniform()),
+    shape,
+  );
 }

@@ -4,6 +4,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import type { Draws } from '../../models/fields/draws.js';
 
 /** Directions e_k [K, B, D], held over a whole path, and the weight w of each. */
 export interface Probes {
@@ -25,12 +26,11 @@ export interface HutchinsonOptions {
   readonly noise: 'rademacher' | 'gaussian';
   /** Products a point; 1 without. */
   readonly probes?: number;
-  /** Draws a standard normal number. */
-  readonly normal: () => number;
+  readonly draws: Draws;
 }
 
-export function hutchinson({ noise, probes = 1, normal }: HutchinsonOptions): DivergenceEstimator {
-  const draw = noise === 'gaussian' ? normal : () => (normal() < 0 ? -1 : 1);
+export function hutchinson({ noise, probes = 1, draws }: HutchinsonOptions): DivergenceEstimator {
+  const draw = noise === 'gaussian' ? () => draws.normal() : () => (draws.uniform() < 0.5 ? -1 : 1);
   return (points, dimension) => {
     const values = Float32Array.from({ length: probes * points * dimension }, draw);
     return { directions: tf.tensor3d(values, [probes, points, dimension]), weight: 1 / probes };

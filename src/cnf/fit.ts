@@ -1,6 +1,7 @@
 /** The two ways to fit a flow to samples. */
 
 import * as tf from '@tensorflow/tfjs-core';
+import type { Draws } from '../../models/fields/draws.js';
 import type { VectorField } from '../../models/fields/field.js';
 import type { Weights } from '../../models/fields/weights.js';
 import type { Layer } from '../../models/layers/layer.js';
@@ -37,13 +38,13 @@ export function fitVelocity(
   field: VectorField,
   base: Base,
   { weights, batch, ...schedule }: FitOptions,
-  { normal, uniform }: { normal: () => number; uniform: () => number },
+  draws: Draws,
 ): number[] {
   const { variables } = weights;
   const gradients = () => {
     const { x, context } = withContext(batch());
-    const z = base.sample(x.shape[0], normal);
-    return backpropagate(variables, () => flowMatchingLoss(field, x, z, uniform, context));
+    const z = base.sample(x.shape[0], draws);
+    return backpropagate(variables, () => flowMatchingLoss(field, x, z, draws, context));
   };
   return train({ ...schedule, variables, gradients });
 }

@@ -4,6 +4,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import type { Draws } from '../../models/fields/draws.js';
 import { dual } from '../../models/fields/dual.js';
 import type { VectorField } from '../../models/fields/field.js';
 
@@ -11,17 +12,19 @@ import type { VectorField } from '../../models/fields/field.js';
  * The mean squared error of the field against z - x at random times.
  *
  * @param z noise [B, D], one for each point of x
- * @param uniform draws a number of 0 .. 1
  */
 export function flowMatchingLoss(
   field: VectorField,
   x: tf.Tensor2D,
   z: tf.Tensor2D,
-  uniform: () => number,
+  draws: Draws,
   context?: tf.Tensor2D,
 ): tf.Scalar {
   const points = x.shape[0];
-  const t = tf.tensor2d(Float32Array.from({ length: points }, uniform), [points, 1]);
+  const t = tf.tensor2d(
+    Float32Array.from({ length: points }, () => draws.uniform()),
+    [points, 1],
+  );
   const between = tf.add<tf.Tensor2D>(tf.mul(x, tf.sub(1, t)), tf.mul(z, t));
   const error = tf.sub(field.at(dual(between), t, context).value, tf.sub(z, x));
   return tf.div(tf.sum(tf.mul(error, error)), error.size);

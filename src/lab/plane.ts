@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Layer } from '../../models/layers/layer.js';
 import { type Base, logDensities } from '../cnf/base.js';
+import type { PlanarSet } from './data/planar.js';
 import type { HeatMap } from './figures.js';
 
 /** Cells along a side, and half the side. */
@@ -15,6 +16,11 @@ export interface Grid {
 export function centres({ cells, reach }: Grid): [number, number][] {
   const at = (i: number) => ((i + 0.5) / cells) * 2 * reach - reach;
   return Array.from({ length: cells ** 2 }, (_, i) => [at(i % cells), -at(Math.floor(i / cells))]);
+}
+
+/** A set's exact density at the centres. */
+export function truthOnGrid(set: PlanarSet, grid: Grid): Float64Array {
+  return Float64Array.from(centres(grid), ([x, y]) => set.density(x, y));
 }
 
 /** A flow's density at the centres. */

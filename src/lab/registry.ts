@@ -9,7 +9,11 @@ const LOADERS: Record<string, Loader> = {
   'resnet-limit': () => import('./experiments/resnet-limit.js'),
   'change-of-variables': () => import('./experiments/change-of-variables.js'),
   incompressible: () => import('./experiments/incompressible.js'),
+  invertibility: () => import('./experiments/invertibility.js'),
+  coupling: () => import('./experiments/coupling.js'),
   hutchinson: () => import('./experiments/hutchinson.js'),
+  dequantization: () => import('./experiments/dequantization.js'),
+  mixture: () => import('./experiments/mixture.js'),
 };
 
 export const NAMES: readonly string[] = Object.keys(LOADERS);

@@ -16,11 +16,11 @@ import { rk4 } from '../../cnf/solvers/rk4.js';
 import { negativeEntropy, PLANAR, type PlanarSet, samplePlanar } from '../data/planar.js';
 import { atLeast, atMost, type Check, type Experiment, type Lab, near } from '../experiment.js';
 import { colour, type Figure, figure, heatMaps } from '../figures.js';
-import { centres, densityOnGrid, type Grid, heatMap, integral } from '../plane.js';
+import { densityOnGrid, type Grid, heatMap, integral, truthOnGrid } from '../plane.js';
 import { mean } from '../statistics.js';
 
 const REACH = 3.2;
-const STEPS = 24;
+const STEPS = 40;
 const BATCH = 256;
 const HIDDEN = [64, 64, 64];
 const base = standardNormal(2);
@@ -45,7 +45,7 @@ export const experiment: Experiment = {
     const names = quick ? ['moons'] : Object.keys(PLANAR);
     const budget: Budget = quick
       ? { matching: 1500, likelihood: 40, test: 1000, grid: { cells: 80, reach: REACH }, behind: 0.3 }
-      : { matching: 4000, likelihood: 200, test: 4000, grid: { cells: 120, reach: REACH }, behind: 0.2 };
+      : { matching: 3000, likelihood: 150, test: 4000, grid: { cells: 120, reach: REACH }, behind: 0.3 };
     const results = names.map((name) => measure(name, PLANAR[name], budget, lab));
     return {
       configuration: {
@@ -110,11 +110,10 @@ function measure(name: string, set: PlanarSet, budget: Budget, { random, log }: 
 }
 
 function fitted(set: PlanarSet, { matching, likelihood }: Budget, random: Lab['random']): Cnf {
-  const weights = new Weights(() => random.normal());
+  const weights = new Weights(random);
   const field = mlp(weights, { dimension: 2, hidden: HIDDEN, time: 'gated' });
-  const noise = { normal: () => random.normal(), uniform: () => random.uniform() };
   const batch = () => samplePlanar(set, BATCH, random);
-  fitVelocity(field, base, { weights, batch, steps: matching, rate: 0.01 }, noise);
+  fitVelocity(field, base, { weights, batch, steps: matching, rate: 0.01 }, random);
   const coarse = cnf(field, { method: { solver: midpoint, steps: 8 } });
   if (likelihood > 0) fitLikelihood(coarse, base, { weights, batch, steps: likelihood, rate: 3e-3 });
   return cnf(field, { method: { solver: rk4, steps: STEPS } });
@@ -133,7 +132,7 @@ function determinantError(flow: Cnf, x: tf.Tensor2D): number {
 
 /** The truth, and the density of what has flown for a part of the time: that of the flow which goes on from there. */
 function densities(name: string, set: PlanarSet, flow: Cnf, grid: Grid): Figure {
-  const truth = Float64Array.from(centres(grid), ([x, y]) => set.density(x, y));
+  const truth = truthOnGrid(set, grid);
   const maps = [0, 0.3, 0.6, 0.95].map((from) => {
     const rest = cnf(flow.field, { ...flow.options, from });
     return heatMap(`flow, t = ${from}`, densityOnGrid(rest, base, grid), grid);

@@ -4,6 +4,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import type { Draws } from '../../../models/fields/draws.js';
 import { dual } from '../../../models/fields/dual.js';
 import { mlp } from '../../../models/fields/mlp.js';
 import { Weights } from '../../../models/fields/weights.js';
@@ -28,7 +29,7 @@ export const experiment: Experiment = {
     const draws = quick ? 4000 : 40_000;
     const dimensions = quick ? [16, 32, 64, 128] : [16, 32, 64, 128, 256, 512];
     const normal = () => random.normal();
-    const field = mlp(new Weights(normal), { dimension: DIMENSION, hidden: [HIDDEN], time: 'shared', outputGain: 1 });
+    const field = mlp(new Weights(random), { dimension: DIMENSION, hidden: [HIDDEN], time: 'shared', outputGain: 1 });
     const point = Float32Array.from({ length: DIMENSION }, normal);
     const jacobian = scoped(() => {
       const x = tf.tensor2d(point, [1, DIMENSION]);
@@ -49,7 +50,7 @@ export const experiment: Experiment = {
           ...scoped(() => {
             const rows = Math.min(1000, count - found.length);
             const x = tf.tile(tf.tensor2d(point, [1, DIMENSION]), [rows, 1]);
-            const drawn = hutchinson({ noise, probes, normal })(rows, DIMENSION);
+            const drawn = hutchinson({ noise, probes, draws: random })(rows, DIMENSION);
             return divergenceOf(field.at(dual(x, drawn.directions), 0).tangents!, drawn).dataSync<'float32'>();
           }),
         );
@@ -67,7 +68,7 @@ export const experiment: Experiment = {
     );
 
     const costs = dimensions.map((d) => {
-      const cost = measureCost(d, normal, quick ? 5 : 9);
+      const cost = measureCost(d, random, quick ? 5 : 9);
       log(`D = ${d}: ${cost.map(({ seconds }) => `${(1000 * seconds).toFixed(2)} ms`).join(', ')}`);
       return cost;
     });
@@ -176,12 +177,15 @@ interface Cost {
 }
 
 /** Of one evaluation by one probe, and exactly. */
-function measureCost(dimension: number, normal: () => number, repeats: number): Cost[] {
+function measureCost(dimension: number, random: Draws, repeats: number): Cost[] {
   return scoped(() => {
-    const weights = new Weights(normal);
+    const weights = new Weights(random);
     const field = mlp(weights, { dimension, hidden: [dimension], time: 'shared' });
-    const x = tf.tensor2d(Float32Array.from({ length: BATCH * dimension }, normal), [BATCH, dimension]);
-    const one = hutchinson({ noise: 'rademacher', normal });
+    const x = tf.tensor2d(
+      Float32Array.from({ length: BATCH * dimension }, () => random.normal()),
+      [BATCH, dimension],
+    );
+    const one = hutchinson({ noise: 'rademacher', draws: random });
     const costs = [one, exactDivergence].map((estimator) => leastCost(() => evaluate(estimator), repeats));
     tf.dispose(weights.variables);
     return costs;

@@ -31,7 +31,7 @@ export const experiment: Experiment = {
 
   async run({ quick, random }) {
     const points = quick ? 500 : 4000;
-    const weights = () => new Weights(() => random.normal());
+    const weights = () => new Weights(random);
     const fields: Record<string, VectorField> = {
       'stream function, 2-D': incompressible(weights(), { dimension: 2, hidden: HIDDEN }),
       'skew-symmetric, 3-D': incompressible(weights(), { dimension: 3, hidden: HIDDEN }),

@@ -104,7 +104,7 @@ export const experiment: Experiment = {
 };
 
 function network(random: Random, hidden: number): VectorField {
-  return mlp(new Weights(() => random.normal()), { dimension: 2, hidden: [hidden], time: 'shared', outputGain: 1 });
+  return mlp(new Weights(random), { dimension: 2, hidden: [hidden], time: 'shared', outputGain: 1 });
 }
 
 /** From one field at t = 0 to another at t = 1, along a straight line. */
@@ -119,6 +119,6 @@ function between(a: VectorField, b: VectorField): VectorField {
 }
 
 function untied(random: Random, hidden: number, steps: number): VectorField {
-  const weights = new Weights(() => random.normal());
+  const weights = new Weights(random);
   return mlp(weights, { dimension: 2, hidden: [hidden], time: 'untied', steps, outputGain: 1 });
 }

@@ -44,12 +44,9 @@ export function registerGradients(tf: TensorFlow): void {
     onInputs('Transpose', [], (dy, _, { perm }) => ({
       x: () => tf.transpose(dy, tf.backend_util.getUndoAxesPermutation(perm as number[])),
     })),
-    onInputs('Slice', ['x'], (dy, [x], { begin, size }) => ({
+    onInputs('Slice', ['x'], (dy, [x], { begin }) => ({
       x: () => {
-        const paddings = (begin as number[]).map((b, i): [number, number] => [
-          b,
-          x.shape[i] - b - (size as number[])[i],
-        ]);
+        const paddings = (begin as number[]).map((b, i): [number, number] => [b, x.shape[i] - b - dy.shape[i]]);
         return tf.pad(dy, paddings);
       },
     })),
