@@ -1,6 +1,5 @@
 /** How close real code length comes to likelihood: a file's bytes beside the model's evidence lower bound. */
 
-import { decodeImage, encodeImage } from '../codec/codec.js';
 import type { TileCoder } from '../codec/coding.js';
 import { CnfzipError } from '../codec/error.js';
 import { Likelihood } from '../codec/flow/likelihood.js';
@@ -8,6 +7,7 @@ import type { Model } from '../codec/flow/model.js';
 import { plainBits, TileCodec, type Trace } from '../codec/flow/tile-codec.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { info } from '../codec/info.js';
+import { decodeImage, encodeImage } from './codec.js';
 
 /** Of one image; all in bits. */
 export interface CodeLength {

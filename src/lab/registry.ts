@@ -14,6 +14,7 @@ const LOADERS: Record<string, Loader> = {
   hutchinson: () => import('./experiments/hutchinson.js'),
   dequantization: () => import('./experiments/dequantization.js'),
   mixture: () => import('./experiments/mixture.js'),
+  'bits-back': () => import('./experiments/bits-back.js'),
 };
 
 export const NAMES: readonly string[] = Object.keys(LOADERS);

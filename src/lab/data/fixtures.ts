@@ -1,0 +1,30 @@
+/** The project's own images. */
+
+import { readFile } from 'node:fs/promises';
+import { CnfzipError } from '../../../codec/error.js';
+import type { Image } from '../../../codec/image.js';
+import { decodePng } from '../../io/png.js';
+
+/** Photographs among the fixtures, in colour, the smallest first. */
+export const PHOTOGRAPHS = [
+  'red-door-128x96',
+  'river-160x120',
+  'hair-127x163',
+  'dark-247x165',
+  'house-253x191',
+  'kodim23',
+];
+
+/** @throws {CnfzipError} `file` if the package was installed without its fixtures */
+export async function fixture(name: string): Promise<Image> {
+  const url = new URL(`../../../../fixtures/${name}.png`, import.meta.url);
+  try {
+    return decodePng(await readFile(url));
+  } catch (cause) {
+    throw new CnfzipError(
+      'file',
+      `the image fixtures/${name}.png is missing: run the laboratory in a checkout of the project`,
+      { cause },
+    );
+  }
+}
