@@ -15,6 +15,9 @@ export interface BatchNormOptions {
 }
 
 export interface BatchNorm extends Layer {
+  /** The moving averages, [1, D]. */
+  readonly mean: tf.Tensor2D;
+  readonly variance: tf.Tensor2D;
   /** Moves the averages towards a batch [B, D] that goes into this layer. */
   observe(x: tf.Tensor2D): void;
 }
@@ -30,6 +33,8 @@ export function batchNorm(weights: Weights, { dimension, memory = 0.95 }: BatchN
   const logScale = () => tf.sub<tf.Tensor2D>(gain, tf.mul(0.5, tf.log(tf.add(variance, EPSILON))));
   const map = (x: Dual) => shift(scale(shift(x, tf.neg(mean)), tf.exp(logScale())), bias);
   return {
+    mean,
+    variance,
     map,
     forward(x) {
       const total = tf.sum(logScale(), 1, true);

@@ -12,9 +12,13 @@ const LOADERS: Record<string, Loader> = {
   invertibility: () => import('./experiments/invertibility.js'),
   coupling: () => import('./experiments/coupling.js'),
   hutchinson: () => import('./experiments/hutchinson.js'),
+  batchnorm: () => import('./experiments/batchnorm.js'),
   dequantization: () => import('./experiments/dequantization.js'),
+  'stochastic-depth': () => import('./experiments/stochastic-depth.js'),
   mixture: () => import('./experiments/mixture.js'),
   'bits-back': () => import('./experiments/bits-back.js'),
+  rotation: () => import('./experiments/rotation.js'),
+  causal: () => import('./experiments/causal.js'),
 };
 
 export const NAMES: readonly string[] = Object.keys(LOADERS);

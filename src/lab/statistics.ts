@@ -29,3 +29,17 @@ export function polygonArea(corners: readonly (readonly [number, number])[]): nu
   }, 0);
   return Math.abs(twice) / 2;
 }
+
+/** Wasserstein-1 distance of two samples of as many numbers: the mean distance of their sorted values. */
+export function wasserstein(a: readonly number[], b: readonly number[]): number {
+  if (a.length !== b.length) throw new RangeError(`samples of ${a.length} and ${b.length} numbers`);
+  const sorted = [a, b].map((values) => Float64Array.from(values).sort());
+  return mean(sorted[0].map((value, i) => Math.abs(value - sorted[1][i])));
+}
+
+/** Pearson's correlation. */
+export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const [ma, mb] = [mean(a), mean(b)];
+  const products = Float64Array.from(a, (value, i) => (value - ma) * (b[i] - mb));
+  return (mean(products) * a.length) / (a.length - 1) / Math.sqrt(variance(a) * variance(b));
+}

@@ -1,0 +1,228 @@
+/**
+ * Batch normalization as a layer of a flow (Dinh et al. 2017, section 3.7): with the statistics of the batch at hand the density of a point would depend on
+ * its neighbours in the batch, and the map have no inverse; with moving averages, held as constants, it is an affine layer with an exact one.
+ */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { mlp } from '../../../models/fields/mlp.js';
+import { Weights } from '../../../models/fields/weights.js';
+import { type BatchNorm, batchNorm } from '../../../models/layers/batch-norm.js';
+import type { Layer } from '../../../models/layers/layer.js';
+import { logDensities, logDensity, standardNormal } from '../../cnf/base.js';
+import { fitLikelihood } from '../../cnf/fit.js';
+import { chain, cnf, jacobian } from '../../cnf/flow.js';
+import { scoped } from '../../cnf/scope.js';
+import { midpoint } from '../../cnf/solvers/midpoint.js';
+import { rk4 } from '../../cnf/solvers/rk4.js';
+import type { Method } from '../../cnf/solvers/solve.js';
+import type { Random } from '../../train/random.js';
+import { negativeEntropy, PLANAR, samplePlanar } from '../data/planar.js';
+import { atLeast, atMost, type Experiment, near } from '../experiment.js';
+import { lines } from '../figures.js';
+import { centres, type Grid, integral } from '../plane.js';
+import { mean } from '../statistics.js';
+
+/** The data: moons, stretched and shifted. */
+const SCALE = [20, 0.05];
+const SHIFT = [100, -3];
+const BATCH = 128;
+const HIDDEN = [32, 32];
+const base = standardNormal(2);
+
+export const experiment: Experiment = {
+  title: 'What does batch normalization do in a flow?',
+  claim:
+    'With frozen statistics batch normalization is an invertible layer with a known determinant: the density stays normalized and does not depend on the batch. It takes badly scaled ' +
+    'data to where a field can move them, so that training gets further in as many steps.',
+
+  async run({ quick, random, log }) {
+    const steps = quick ? 120 : 800;
+    const test = quick ? 500 : 4000;
+    const grid: Grid = { cells: quick ? 100 : 200, reach: 3.6 };
+    const x = sample(test, random);
+    const truth = negativeEntropy(PLANAR.moons, 20_000, random) - Math.log(SCALE[0] * SCALE[1]);
+
+    const exact = scoped(() => moments(sample(50_000, random)));
+    const distances: [number, number][] = [];
+    const normalized = normalizedFlow(new Weights(random));
+    const plain = plainFlow(new Weights(random));
+    const curves = [normalized, plain].map(({ layer, weights, norms }, i) => {
+      const batch = () => {
+        const drawn = sample(BATCH, random);
+        observe(norms, drawn);
+        if (norms.length > 0) distances.push([distances.length + 1, distanceOfAverages(norms[0].layer, exact)]);
+        return drawn;
+      };
+      const losses = fitLikelihood(layer, base, { weights, batch, steps, rate: 0.01 });
+      log(`${['with', 'without'][i]}: ${losses[0].toFixed(2)} -> ${losses.at(-1)!.toFixed(2)} nats`);
+      return losses;
+    });
+    const held = [normalized, plain].map(({ fine }) => mean(logDensities(fine, base, x)));
+    const part = tf.slice(x, [0, 0], [50, 2]);
+    const [norm] = normalized.norms;
+    const alone = properties(norm.layer, part);
+    const whole = properties(normalized.fine, part);
+    const batchwise = dependence(batchStatistics, random);
+    const frozen = dependence((points) => logDensity(normalized.fine, base, points), random);
+    const total = totalMass(normalized.fine, grid);
+    tf.dispose([x, part]);
+    return {
+      configuration: {
+        data: `moons, scaled by ${SCALE.join(' and ')}, shifted by ${SHIFT.join(' and ')}`,
+        flow: `batch norm, CNF, batch norm, CNF; without: CNF, CNF. MLP fields, hidden ${HIDDEN.join(' ')}, midpoint method, 4 steps each; tested by RK4, 32 steps`,
+        'moving averages': 'memory 0.95',
+        training: `maximum likelihood, ${steps} steps of ${BATCH}, rate 0.01`,
+        'held-out points': test,
+      },
+      checks: [
+        atMost('the layer alone: inverse of forward, in units of the data’s scale', alone.inverse, 1e-5),
+        atMost('the layer alone: log-determinant against the Jacobian’s', alone.determinant, 1e-5, 'nats'),
+        atMost('the whole flow: inverse of forward, in units of the data’s scale', whole.inverse, 1e-3),
+        atMost('the whole flow: log-determinant against the Jacobian’s', whole.determinant, 5e-3, 'nats'),
+        atMost('frozen statistics: log-density of a point in one batch against in another', frozen, 1e-3, 'nats'),
+        atLeast('statistics of the batch: the same difference', batchwise, 0.05, 'nats'),
+        near('the density integrates to', total, 1, 0.03),
+        atMost('distance of the moving averages from the data’s moments', distances.at(-1)![1], 0.1, 'of the scale'),
+        atLeast('held-out gain of batch normalization after as many steps', held[0] - held[1], 0.5, 'nats per point'),
+      ],
+      figures: [
+        lines(
+          'Training',
+          'Negative log-likelihood of each batch above the entropy of the data, logarithmic.',
+          {
+            x: { label: 'training step' },
+            y: { label: 'nats per point above the entropy', type: 'log', tickFormat: '~g', ticks: 5 },
+          },
+          curves.map((losses, i) => ({
+            name: ['with batch normalization', 'without'][i],
+            points: losses.map((loss, step): [number, number] => [step + 1, Math.max(loss + truth, 0.01)]),
+          })),
+          false,
+        ),
+        lines(
+          'Moving averages',
+          'Distance of the first layer’s averages from the mean and standard deviation of the data, in units of the latter.',
+          { x: { label: 'batches observed' }, y: { label: 'distance, of the scale' } },
+          [{ name: 'averages', points: distances }],
+          false,
+        ),
+      ],
+      tables: [
+        {
+          title: 'Held-out log-density',
+          columns: ['flow', 'nats per point', 'behind the truth'],
+          rows: [
+            ['with batch normalization', held[0], truth - held[0]],
+            ['without', held[1], truth - held[1]],
+            ['truth', truth, 0],
+          ],
+        },
+      ],
+      notes: [
+        'The averages move while the flow trains; each step’s loss treats them as constants, so that the gradient does not know of them. Used as a layer they are frozen: only then ' +
+          'is there a density to speak of. With the batch’s own mean and deviation a point’s log-density changes with the company it is in, by the difference that the check shows.',
+      ],
+    };
+  },
+};
+
+interface Flow {
+  readonly layer: Layer;
+  /** The same integrated finely, to be tested. */
+  readonly fine: Layer;
+  readonly weights: Weights;
+  /** Layers that observe, with what leads up to each. */
+  readonly norms: readonly { readonly layer: BatchNorm; readonly before: Layer }[];
+}
+
+const COARSE: Method = { solver: midpoint, steps: 4 };
+const FINE: Method = { solver: rk4, steps: 32 };
+
+function blocks(weights: Weights): { coarse: Layer; fine: Layer } {
+  const field = mlp(weights, { dimension: 2, hidden: HIDDEN, time: 'gated' });
+  return { coarse: cnf(field, { method: COARSE }), fine: cnf(field, { method: FINE }) };
+}
+
+function normalizedFlow(weights: Weights): Flow {
+  const norms = [0, 1].map(() => batchNorm(weights, { dimension: 2 }));
+  const [first, second] = [blocks(weights), blocks(weights)];
+  const before = [chain([]), chain([norms[0], first.coarse])];
+  return {
+    layer: chain([norms[0], first.coarse, norms[1], second.coarse]),
+    fine: chain([norms[0], first.fine, norms[1], second.fine]),
+    weights,
+    norms: norms.map((layer, i) => ({ layer, before: before[i] })),
+  };
+}
+
+function plainFlow(weights: Weights): Flow {
+  const [first, second] = [blocks(weights), blocks(weights)];
+  return { layer: chain([first.coarse, second.coarse]), fine: chain([first.fine, second.fine]), weights, norms: [] };
+}
+
+function observe(norms: Flow['norms'], x: tf.Tensor2D): void {
+  for (const { layer, before } of norms) scoped(() => layer.observe(before.map({ value: x }).value));
+}
+
+function sample(points: number, random: Random): tf.Tensor2D {
+  return tf.tidy(() => tf.add<tf.Tensor2D>(tf.mul(samplePlanar(PLANAR.moons, points, random), [SCALE]), [SHIFT]));
+}
+
+/** Largest distance of the averages from the data's mean and standard deviation, in units of the latter. */
+function distanceOfAverages(layer: BatchNorm, { centre, deviation }: Moments): number {
+  return scoped(() => {
+    const [found, spread] = [layer.mean.dataSync(), tf.sqrt(layer.variance).dataSync()];
+    const apart = centre.map((value, i) => Math.abs(found[i] - value) / deviation[i]);
+    return Math.max(...apart, ...deviation.map((value, i) => Math.abs(spread[i] / value - 1)));
+  });
+}
+
+interface Moments {
+  readonly centre: number[];
+  readonly deviation: number[];
+}
+
+function moments(x: tf.Tensor2D): Moments {
+  return scoped(() => {
+    const { mean: centre, variance } = tf.moments(x, 0);
+    return { centre: [...centre.dataSync()], deviation: [...tf.sqrt(variance).dataSync()] };
+  });
+}
+
+/** Largest errors of inverse and log-determinant at points. */
+function properties(layer: Layer, x: tf.Tensor2D): { inverse: number; determinant: number } {
+  return scoped(() => {
+    const { y, logDet } = layer.forward(x);
+    const away = tf.div(tf.sub(layer.inverse(y), x), [SCALE]);
+    const matrices = jacobian(layer, x).jacobian.arraySync();
+    const logs = logDet.dataSync();
+    const errors = matrices.map(([[a, b], [c, d]], i) => Math.abs(Math.log(Math.abs(a * d - b * c)) - logs[i]));
+    return { inverse: tf.max(tf.abs(away)).dataSync()[0], determinant: Math.max(...errors) };
+  });
+}
+
+/** log-densities under a normal distribution after normalization by the batch's own moments: what frozen statistics avoid. */
+function batchStatistics(x: tf.Tensor2D): tf.Tensor2D {
+  const { mean: centre, variance } = tf.moments(x, 0);
+  const y = tf.div<tf.Tensor2D>(tf.sub(x, centre), tf.sqrt(variance));
+  return tf.sub(base.logDensity(y), tf.mul(0.5, tf.sum(tf.log(variance))));
+}
+
+/** How far the log-density of one point differs between two batches that it is in. */
+function dependence(densities: (x: tf.Tensor2D) => tf.Tensor2D, random: Random): number {
+  return scoped(() => {
+    const point = sample(1, random);
+    const company = [0, 1].map(() => tf.concat([point, sample(31, random)]) as tf.Tensor2D);
+    const [one, other] = company.map((x) => densities(x).dataSync()[0]);
+    return Math.abs(one - other);
+  });
+}
+
+/** The integral of the density over a rectangle around the data. */
+function totalMass(layer: Layer, grid: Grid): number {
+  const points = centres(grid).map((point) => point.map((value, i) => value * SCALE[i] + SHIFT[i]));
+  const x = tf.tensor2d(points);
+  const densities = logDensities(layer, base, x).map((log) => Math.exp(log) * SCALE[0] * SCALE[1]);
+  x.dispose();
+  return integral(densities, grid);
+}

@@ -1,0 +1,226 @@
+/**
+ * Stochastic depth (Huang et al. 2016) for a continuous flow: in training each step of the solver is left out with probability p, the others
+ * scaled by 1 / (1 - p). Every mask is a flow of its own; what the likelihood of one mask says of the whole flow is the question.
+ */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { scale } from '../../../models/fields/dual.js';
+import type { VectorField } from '../../../models/fields/field.js';
+import { mlp } from '../../../models/fields/mlp.js';
+import { Weights } from '../../../models/fields/weights.js';
+import type { Layer } from '../../../models/layers/layer.js';
+import { logDensities, standardNormal } from '../../cnf/base.js';
+import { fitLikelihood } from '../../cnf/fit.js';
+import { cnf } from '../../cnf/flow.js';
+import { euler } from '../../cnf/solvers/euler.js';
+import type { Random } from '../../train/random.js';
+import { PLANAR, samplePlanar } from '../data/planar.js';
+import { atLeast, type Experiment, type Lab, type Table } from '../experiment.js';
+import { lines } from '../figures.js';
+import { mean, variance } from '../statistics.js';
+
+const STEPS = 8;
+const BATCH = 128;
+const HIDDEN = [48, 48];
+const base = standardNormal(2);
+
+export const experiment: Experiment = {
+  title: 'What does stochastic depth do to the likelihood?',
+  claim:
+    'The mean log-likelihood under random masks, which training sees, is a biased measure: it lies below that of the mixture of all masks (Jensen’s inequality), is not that of ' +
+    'the whole depth, and falls as more steps are left out. As regularization on few points it narrows the gap between training and held-out data.',
+
+  async run(lab) {
+    const { quick, random, log } = lab;
+    const budget = quick
+      ? { steps: 250, points: 60, test: 500, masks: 16 }
+      : { steps: 2000, points: 100, test: 4000, masks: 64 };
+    const rates = quick ? [0, 0.2, 0.4] : [0, 0.1, 0.2, 0.3, 0.4];
+    const few = samplePlanar(PLANAR.moons, budget.points, random);
+    const x = samplePlanar(PLANAR.moons, budget.test, random);
+    const fresh = () => samplePlanar(PLANAR.moons, BATCH, random);
+    const run = (name: string, batch: () => tf.Tensor2D) =>
+      rates.map((rate) => {
+        const result = measure(rate, batch, [few, x], budget, lab);
+        const told = [result.seen, result.held, result.mixed, result.masked].map((value) => value.toFixed(3));
+        log(`${name}, p = ${rate}: few points, held-out, mixture, masks: ${told.join(', ')}`);
+        return result;
+      });
+    const plenty = run('plenty of data', fresh);
+    const scarce = run('few points', () => few.clone());
+    tf.dispose([few, x]);
+    const gaps = scarce.map(({ seen, held }) => seen - held);
+    const cost = plenty.map(({ masked }) => plenty[0].masked - masked);
+    const biases = plenty.map(({ held, masked }) => held - masked);
+    const told = (results: readonly Result[]) => [
+      {
+        name: 'the training points, whole depth',
+        points: at(
+          rates,
+          results.map(({ seen }) => seen),
+        ),
+      },
+      {
+        name: 'held-out, whole depth',
+        points: at(
+          rates,
+          results.map(({ held }) => held),
+        ),
+      },
+      {
+        name: 'held-out, mixture of masks',
+        points: at(
+          rates,
+          results.map(({ mixed }) => mixed),
+        ),
+      },
+      {
+        name: 'held-out, mean over masks',
+        points: at(
+          rates,
+          results.map(({ masked }) => masked),
+        ),
+      },
+    ];
+    const axes = { x: { label: 'p, the share of steps left out' }, y: { label: 'log-density, nats per point' } };
+    const jensen = [...plenty, ...scarce].map(({ mixed, masked }) => mixed - masked);
+    return {
+      configuration: {
+        data: `moons; plenty: ${BATCH} new points a step; few: the same ${budget.points} in all steps; ${budget.test} held out`,
+        field: `MLP, hidden ${HIDDEN.join(' ')}, gated by time; Euler's method, ${STEPS} steps`,
+        training: `maximum likelihood, ${budget.steps} steps, rate 0.01, a new mask each step`,
+        masks: budget.masks,
+      },
+      checks: [
+        atLeast(
+          'mixture of the masks over their mean (Jensen), least of all',
+          Math.min(...jensen),
+          0,
+          'nats per point',
+        ),
+        atLeast(
+          'plenty of data: cost of the largest p in mean log-likelihood under masks',
+          cost.at(-1)!,
+          0.1,
+          'nats per point',
+        ),
+        atLeast('plenty of data: that cost, largest p over smallest', cost.at(-1)! - cost[1], 0, 'nats per point'),
+        atLeast(
+          'plenty of data: whole depth is not the mean over masks, least |bias| in standard errors',
+          Math.min(...plenty.slice(1).map(({ error }, i) => Math.abs(biases[i + 1]) / error)),
+          2,
+        ),
+        atLeast(
+          'few points: gap between training and held-out, p = 0 less largest p',
+          gaps[0] - gaps.at(-1)!,
+          0,
+          'nats per point',
+        ),
+      ],
+      figures: [
+        lines('Plenty of data', 'Of flows each trained with its own p.', axes, told(plenty).slice(1)),
+        lines(`${budget.points} training points`, 'Of flows each trained with its own p.', axes, told(scarce)),
+      ],
+      tables: [
+        table('Plenty of data: log-density, nats per point', rates, plenty),
+        table(`${budget.points} training points: log-density, nats per point`, rates, scarce),
+      ],
+      notes: [
+        'A training curve under stochastic depth shows the mean over masks. It is not the likelihood of the flow that is used afterwards, nor of the mixture of all masks, which is a proper density, too, and ' +
+          'never below the mean. The bias has no fixed sign: leaving steps out makes each mask a worse flow, but the whole depth is a flow that was never trained.',
+        'On few points the gap between training and held-out data narrows with p; the table shows at what price in the held-out value itself.',
+      ],
+    };
+  },
+};
+
+interface Result {
+  /** Log-densities in nats per point: whole depth on training and held-out data. */
+  readonly seen: number;
+  readonly held: number;
+  /** Held-out: of the mean density over masks, and the mean log-density with its standard error. */
+  readonly mixed: number;
+  readonly masked: number;
+  readonly error: number;
+}
+
+interface Budget {
+  readonly steps: number;
+  readonly masks: number;
+}
+
+function measure(
+  rate: number,
+  training: tf.Tensor2D,
+  x: tf.Tensor2D,
+  { steps, masks }: Budget,
+  { random }: Lab,
+): Result {
+  const weights = new Weights(random);
+  const field = mlp(weights, { dimension: 2, hidden: HIDDEN, time: 'gated' });
+  const flow = (drawn: readonly number[]) => cnf(masked(field, drawn), { method: { solver: euler, steps: STEPS } });
+  const trained: Layer = {
+    ...flow([]),
+    forward: (points) => flow(mask(rate, random)).forward(points),
+  };
+  fitLikelihood(trained, base, { weights, batch, steps, rate: 0.01 });
+  const whole = flow(Array(STEPS).fill(1));
+  const found = Array.from({ length: rate > 0 ? masks : 1 }, () => logDensities(flow(mask(rate, random)), base, x));
+  const means = found.map(mean);
+  const mixture = Float64Array.from({ length: x.shape[0] }, (_, i) => logMeanExp(found.map((logs) => logs[i])));
+  return {
+    seen: mean(logDensities(whole, base, seen)),
+    held: mean(logDensities(whole, base, x)),
+    mixed: mean(mixture),
+    masked: mean(means),
+    error: means.length > 1 ? Math.sqrt(variance(means) / means.length) : 0,
+  };
+}
+
+/** Factors of the steps: 0 with probability p, else 1 / (1 - p). */
+function mask(rate: number, random: Random): number[] {
+  return Array.from({ length: STEPS }, () => (random.uniform() < rate ? 0 : 1 / (1 - rate)));
+}
+
+/** The field times the factor of the solver's step that t lies in. */
+function masked(field: VectorField, factors: readonly number[]): VectorField {
+  return {
+    dimension: field.dimension,
+    at: (x, t) => scale(field.at(x, t), factors[Math.min(STEPS - 1, Math.floor((t as number) * STEPS + 1e-6))]),
+  };
+}
+
+function logMeanExp(values: readonly number[]): number {
+  const largest = Math.max(...values);
+  return largest + Math.log(mean(values.map((value) => Math.exp(value - largest))));
+}
+
+function at(x: readonly number[], y: readonly number[]): [number, number][] {
+  return x.map((value, i) => [value, y[i]]);
+}
+
+function table(title: string, rates: readonly number[], results: readonly Result[]): Table {
+  return {
+    title,
+    columns: [
+      'p',
+      'the training points',
+      'held-out',
+      'gap',
+      'mixture of masks',
+      'mean over masks',
+      'standard error',
+      'bias',
+    ],
+    rows: results.map(({ seen, held, mixed, masked, error }, i) => [
+      rates[i],
+      seen,
+      held,
+      seen - held,
+      mixed,
+      masked,
+      error,
+      held - masked,
+    ]),
+  };
+}
