@@ -77,7 +77,7 @@ export class Likelihood {
         for (const pass of PASSES) {
           network.forward(state, pass, gradient);
           network.take(state, pass, tile, width);
-          const given = typeof dequantization === 'number' ? undefined : dequantization[index][pass];
+          const given = typeof dequantization === 'number' ? undefined : dequantization[index][pass].u;
           const counter =
             typeof dequantization === 'number' ? dequantization + (3 * index + PASSES.indexOf(pass)) * 0x9e3779b1 : 0;
           const dState = gradient ? network.allocMap(state.level, this.#definition.width) : 0;

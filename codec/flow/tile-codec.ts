@@ -44,8 +44,19 @@ export interface EncodedTile {
   readonly netBits: number;
 }
 
-/** Dequantized u (0 .. 1) of every site as the encoder popped it: a float32 a coordinate, by level and pass. */
-export type Trace = Record<Pass, Float32Array>[];
+/** What a coordinate's bits are spent on, in the order of a trace's `bits`. */
+export const COMPONENTS = ['dequantization', 'normalisation', 'divergence', 'base'] as const;
+
+/** What the encoder did at the sites of a pass, row by row. */
+export interface PassTrace {
+  /** Dequantized u (0 .. 1) as it was popped, for each coordinate. */
+  readonly u: Float32Array;
+  /** Bits that each coordinate's components added to the stack; less than 0 where they took some off. */
+  readonly bits: Float32Array;
+}
+
+/** By level and pass. */
+export type Trace = Record<Pass, PassTrace>[];
 
 export class TileCodec {
   readonly #kernels: Kernels;
@@ -65,7 +76,7 @@ export class TileCodec {
 
   /**
    * @param samples height * width * channels integers, channels of a pixel side by side
-   * @param trace if given, receives the dequantization of every site
+   * @param trace if given, receives what was done at every site
    */
   encode(samples: Int32Array, shape: TileShape, trace?: Trace): EncodedTile {
     return this.#encode([samples], shape, trace);
@@ -125,18 +136,25 @@ export class TileCodec {
       const states = this.#contexts(tile, width, height);
       const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
       const traced = trace ? kernels.alloc(Math.ceil(width / 2) * d * 4) : 0;
+      const tally = trace ? kernels.alloc(Math.ceil(width / 2) * d * COMPONENTS.length * 4) : 0;
       for (const [index, state] of states.entries()) {
-        if (trace) trace[index] = { D: new Float32Array(0), H: new Float32Array(0), V: new Float32Array(0) };
+        if (trace) trace[index] = {} as Record<Pass, PassTrace>;
         for (const pass of [...PASSES].reverse()) {
           const { rows, columns } = sites(state.level, pass);
-          const record = new Float32Array(trace ? rows * columns * d : 0);
+          const size = columns * d;
+          const u = new Float32Array(trace ? rows * size : 0);
+          const bits = new Float32Array(u.length * COMPONENTS.length);
           for (let i = rows - 1; i >= 0; i--) {
             network.head(state, pass, i, row);
             const locals = network.localRow(state, pass, i);
-            run.encodeRow(row, network.headSize, network.sampleRow(state, pass, i), locals, columns, traced);
-            if (trace) record.set(kernels.floats(traced, columns * d), i * columns * d);
+            run.encodeRow(row, network.headSize, network.sampleRow(state, pass, i), locals, columns, traced, tally);
+            if (!trace) continue;
+            u.set(kernels.floats(traced, size), i * size);
+            const counted = kernels.floats(tally, size * COMPONENTS.length);
+            bits.set(counted, i * counted.length);
+            counted.fill(0);
           }
-          if (trace) trace[index][pass] = record;
+          if (trace) trace[index][pass] = { u, bits };
         }
       }
       for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + 2 ** depth, 2 ** (depth + 1));

@@ -139,7 +139,15 @@ export interface KernelExports {
     gradients: number,
   ): void;
   depthOpen(depth: number): void;
-  encodeRow(head: number, headSize: number, x: number, locals: number, columns: number, trace: number): void;
+  encodeRow(
+    head: number,
+    headSize: number,
+    x: number,
+    locals: number,
+    columns: number,
+    trace: number,
+    tally: number,
+  ): void;
   decodeRow(head: number, headSize: number, x: number, locals: number, columns: number): void;
   flowSite(row: number, y: number, locals: number, forward: boolean): void;
   lossRow(

@@ -19,6 +19,8 @@ const LOADERS: Record<string, Loader> = {
   'bits-back': () => import('./experiments/bits-back.js'),
   rotation: () => import('./experiments/rotation.js'),
   causal: () => import('./experiments/causal.js'),
+  'likelihood-paradox': () => import('./experiments/likelihood-paradox.js'),
+  accounting: () => import('./experiments/accounting.js'),
 };
 
 export const NAMES: readonly string[] = Object.keys(LOADERS);

@@ -6,6 +6,7 @@ import { popBin, pushBin } from './bins';
 import { channels } from './field';
 import { flowBackward, flowForward, GROUP, getState, normalise, origin, setState, slotOf } from './flow';
 import { Y_BITS, Y_UNIT } from './grids';
+import { BASE, DEQUANTIZATION, mark, tallyOpen } from './tally';
 
 /** Encodes a group of sites. `trace`, if not 0, receives the dequantized u of each coordinate, 0 .. 1, as float32. */
 function encodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sites: i32, trace: usize): void {
@@ -17,6 +18,7 @@ function encodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sit
       const at = <usize>s * stride + ((<usize>k) << 2);
       const sample = load<f32>(x + at);
       const u = popBin(row, sample, local, k);
+      mark(s, k, DEQUANTIZATION);
       if (trace) store<f32>(trace + at, (<f32>u + 0.5) / Y_UNIT);
       normalise(row, s, k, local);
       setState(slotOf(s, k), ((<i32>sample - origin(s, k)) << Y_BITS) + u);
@@ -26,6 +28,7 @@ function encodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sit
   for (let s: i32 = sites - 1; s >= 0; s--) {
     for (let k: i32 = 0; k < channels; k++) {
       pushSymbol(rows + <usize>s * rowStride, k, getState(slotOf(s, k)));
+      mark(s, k, BASE);
     }
   }
 }
@@ -54,13 +57,23 @@ function decodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sit
 
 /**
  * Pushes the samples of `columns` sites, last group first: `head` holds `headSize` floats a site, `x` one
- * float32 a coordinate, `locals` the three statistics of each. `trace` is 0 or receives the dequantized u.
+ * float32 a coordinate, `locals` the three statistics of each. `trace` is 0 or receives the dequantized u, `tally` is 0 or zeros that
+ * become the bits of each coordinate's components (`tally.ts`).
  */
-export function encodeRow(head: usize, headSize: i32, x: usize, locals: usize, columns: i32, trace: usize): void {
+export function encodeRow(
+  head: usize,
+  headSize: i32,
+  x: usize,
+  locals: usize,
+  columns: i32,
+  trace: usize,
+  tally: usize,
+): void {
   const rowStride = (<usize>headSize) << 2;
   for (let j: i32 = (columns - 1) & ~(GROUP - 1); j >= 0; j -= GROUP) {
     const at = (<usize>(j * channels)) << 2;
     const sites = min<i32>(GROUP, columns - j);
+    tallyOpen(tally, j);
     encodeGroup(head + <usize>j * rowStride, rowStride, x + at, locals + 3 * at, sites, trace ? trace + at : 0);
   }
 }

@@ -6,6 +6,7 @@ import { normalBits, SCALE_BITS, Y_UNIT, Z_UNIT } from './grids';
 import { bounded, exp, phi } from './math';
 import { projectionIndex, raw, SHEAR_BOUND, shearIndex, siteLogScale, siteMean } from './site';
 import { popBits, popUniform, pushBits, pushUniform } from './stack';
+import { DIVERGENCE, mark, NORMALISATION } from './tally';
 
 const SCALE_UNIT: f32 = 4096;
 
@@ -108,6 +109,7 @@ export function flowForward(rows: usize, rowStride: usize, sites: i32): void {
     for (let s: i32 = sites - 1; s >= 0; s--) {
       const slot = slotOf(s, k);
       setState(slot, scaleForward(getState(slot), load<u32>(scales + slot), normalBits) - load<i32>(shifts + slot));
+      mark(s, k, NORMALISATION);
     }
   }
   for (let s: i32 = 0; s < sites; s++) {
@@ -123,6 +125,7 @@ export function flowForward(rows: usize, rowStride: usize, sites: i32): void {
         const range = load<u32>(stepScales + (<usize>s << 2));
         const shift = load<i32>(stepShifts + (<usize>s << 2));
         setState(slotOf(s, k), scaleForward(getState(slotOf(s, k)), range, SCALE_BITS) + shift);
+        mark(s, k, DIVERGENCE);
       }
     }
   }
