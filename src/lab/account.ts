@@ -22,13 +22,12 @@ export interface Entry {
   bits: number;
 }
 
-/** All in bits; `entries`, `plain`, `ends` and `container` together are the file. */
+/** All in bits; `entries`, `plain`, `ends` and `container` together are the file, but for rounding on the stack. */
 export interface Account {
   readonly file: number;
   readonly entries: readonly Entry[];
-  /** The tiles' top samples and textures, coded plainly: what is left of the net bits, and what it should be. */
+  /** The tiles' top samples and textures, coded plainly: by their number, not measured. */
   readonly plain: number;
-  readonly plainIdeal: number;
   /** What the tiles' stacks are longer than what was added to them. */
   readonly ends: number;
   /** Header, lengths and checksums. */
@@ -70,15 +69,13 @@ export async function account(image: Image, models: readonly Model[]): Promise<A
     throw new CnfzipError('unsupported', 'only images that one flow codes alone can be accounted for');
   }
   const channels = layers[0].channels;
-  const entries = sumUp(coded, channels);
   const net = coded.reduce((sum, { netBits }) => sum + netBits, 0);
   const payloads = 8 * tiles.reduce((sum, tile) => sum + tile.bytes, 0);
   const file = 8 * bytes.length;
   return {
     file,
-    entries,
-    plain: net - entries.reduce((sum, { bits }) => sum + bits, 0),
-    plainIdeal: coded.reduce((sum, { shape }) => sum + plainBits(shape.depth) * channels, 0),
+    entries: sumUp(coded, channels),
+    plain: coded.reduce((sum, { shape }) => sum + plainBits(shape.depth) * channels, 0),
     ends: payloads - net,
     container: file - payloads,
     pixels: perPixel(image, coded, channels),

@@ -18,6 +18,7 @@ const LOADERS: Record<string, Loader> = {
   mixture: () => import('./experiments/mixture.js'),
   'bits-back': () => import('./experiments/bits-back.js'),
   rotation: () => import('./experiments/rotation.js'),
+  molecules: () => import('./experiments/molecules.js'),
   causal: () => import('./experiments/causal.js'),
   'likelihood-paradox': () => import('./experiments/likelihood-paradox.js'),
   accounting: () => import('./experiments/accounting.js'),

@@ -59,10 +59,15 @@ export function adaptive(
     if (times.length + rejected >= MOST_STEPS)
       throw new Error(`no solution of tolerance ${tolerance} in ${MOST_STEPS} steps`);
     if (direction * (t + h - to) > 0) h = to - t;
-    const derivatives = stages(DORMAND_PRINCE, dynamics, t, h, state);
-    evaluations += derivatives.length;
-    const next = moved(state, h, DORMAND_PRINCE.b, derivatives);
-    const error = estimate(state, next, derivatives, h, tolerance);
+    let error = 0;
+    const last = state;
+    const next = tf.tidy(() => {
+      const derivatives = stages(DORMAND_PRINCE, dynamics, t, h, last);
+      const reached = moved(last, h, DORMAND_PRINCE.b, derivatives);
+      error = estimate(last, reached, derivatives, h, tolerance);
+      return [...reached];
+    });
+    evaluations += DORMAND_PRINCE.b.length;
     if (error <= 1) {
       [state, t] = [next, t + h];
       times.push(t);

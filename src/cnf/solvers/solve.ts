@@ -1,5 +1,6 @@
 /** The entry point of all solvers. */
 
+import { type TensorContainer, tidy } from '@tensorflow/tfjs-core';
 import { adaptive } from './dormand-prince.js';
 import type { Dynamics, Solver, State } from './solver.js';
 
@@ -41,7 +42,9 @@ export function solve(dynamics: Dynamics, state: State, method: Method, options:
   const h = (to - from) / steps;
   let carry = options.carry ?? solver.start(dynamics, from, state);
   for (let n = 0; n < steps; n++) {
-    carry = solver.step(dynamics, from + n * h, h, carry);
+    const last = carry;
+    // What a step makes on the way is freed with it, unless a gradient's tape keeps it.
+    carry = tidy(() => solver.step(dynamics, from + n * h, h, last) as TensorContainer);
     onStep?.(from + (n + 1) * h, solver.state(carry));
   }
   const evaluations = steps * solver.evaluations + (options.carry ? 0 : solver.startEvaluations);

@@ -112,7 +112,7 @@ export function flatGraphic(random: Random): Image {
     return { paint, inside };
   });
   const ground = colour();
-  return draw((x, y) => shapes.findLast(({ inside }) => inside(x, y))?.paint ?? ground);
+  return draw((x, y) => shapes.find(({ inside }) => inside(x, y))?.paint ?? ground);
 }
 
 /** Every sample at random: what nothing can compress. */
