@@ -72,7 +72,7 @@ function checkTable(checks: readonly Check[]): Table {
 
 function figureElement({ title, caption, svg, legend }: Figure): string {
   const names = legend.map(({ name, colour }) => `<span><i style="background:${colour}"></i>${escaped(name)}</span>`);
-  return `<figure><h2>${escaped(title)}</h2><div class="legend">${names.join('')}</div>${svg}<figcaption>${escaped(caption)}</figcaption></figure>`;
+  return `<figure><h2>${escaped(title)}</h2><div class="legend">${names.join('')}</div><div class="panels">${svg}</div><figcaption>${escaped(caption)}</figcaption></figure>`;
 }
 
 function table({ title, columns, rows }: Table): string {
@@ -108,6 +108,7 @@ h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin: 1.5rem 0 .4rem }
 table { border-collapse: collapse; font-size: .9rem } th, td { text-align: left; padding: .2rem .7rem; border-bottom: 1px solid #ddd }
 .number { text-align: right; font-variant-numeric: tabular-nums }
 figure { margin: 1rem 0 } figcaption { font-size: .9rem; color: #555; max-width: 50rem }
+.panels { display: flex; flex-wrap: wrap }
 .legend span { margin-right: 1rem; font-size: .85rem } .legend i { display: inline-block; width: .8rem; height: .8rem; margin-right: .3rem }
 svg { max-width: 100%; height: auto }
 `;

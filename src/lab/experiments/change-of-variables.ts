@@ -164,7 +164,7 @@ function warpedGrid(name: string, flow: Cnf): Figure {
   const axes = { domain: [-REACH, REACH], ticks: 7 };
   return figure(
     `${name}: the warped grid`,
-    `Lines of equal z1 and z2 in the base, ${(2 * reach) / (lines - 1)} apart up to ±${reach}, carried back from t = 1 to the data at t = 0.`,
+    `Lines of equal z1 and z2 in the base, ${((2 * reach) / (lines - 1)).toFixed(1)} apart up to ±${reach}, carried back from t = 1 to the data at t = 0.`,
     { width: 460, height: 460, x: { label: 'x', ...axes }, y: { label: 'y', ...axes }, marks },
     ['z1 constant', 'z2 constant'],
   );

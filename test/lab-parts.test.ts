@@ -1,0 +1,197 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { TileCodec, type Trace } from '../codec/flow/tile-codec.js';
+import { mlp } from '../models/fields/mlp.js';
+import { Weights } from '../models/fields/weights.js';
+import { standardLogistic, standardNormal } from '../src/cnf/base.js';
+import { truncatedLogisticDequantizer, uniformDequantizer, variationalDequantizer } from '../src/cnf/dequantization.js';
+import { cnf } from '../src/cnf/flow.js';
+import { rk4 } from '../src/cnf/solvers/rk4.js';
+import { bondAngles, bondLengths, MOLECULES, sampleMolecule } from '../src/lab/data/molecules.js';
+import { PLANAR, samplePlanar } from '../src/lab/data/planar.js';
+import { digit, flatGraphic, noise } from '../src/lab/data/simple-images.js';
+import { fitMixture } from '../src/lab/gaussian-mixture.js';
+import { integral, truthOnGrid } from '../src/lab/plane.js';
+import { refine } from '../src/lab/refine.js';
+import { htmlReport, type Run } from '../src/lab/report.js';
+import { correlation, mean, polygonArea, slope, variance, wasserstein } from '../src/lab/statistics.js';
+import { selectBackend } from '../src/train/backend.js';
+import { Random } from '../src/train/random.js';
+import { untrainedModel } from './untrained.js';
+
+beforeAll(async () => {
+  await selectBackend(() => {});
+});
+
+describe('data', () => {
+  test.each(Object.entries(PLANAR))('%s: the density integrates to 1 and is that of the points', (_name, set) => {
+    const grid = { cells: 240, reach: 4 };
+    expect(integral(truthOnGrid(set, grid), grid)).toBeCloseTo(1, 2);
+    // The mean of any function over points is its integral against the density; of |x|^2, say.
+    const random = new Random(3);
+    const drawn = samplePlanar(set, 20_000, random).arraySync() as [number, number][];
+    const side = 2 * grid.reach;
+    let expected = 0;
+    for (let i = 0; i < grid.cells ** 2; i++) {
+      const x = (((i % grid.cells) + 0.5) / grid.cells - 0.5) * side;
+      const y = ((Math.floor(i / grid.cells) + 0.5) / grid.cells - 0.5) * side;
+      expected += (x * x + y * y) * set.density(x, y) * (side / grid.cells) ** 2;
+    }
+    expect(mean(drawn.map(([x, y]) => x * x + y * y)) / expected).toBeCloseTo(1, 1);
+  });
+
+  test('molecules are at their equilibrium, and free to turn', () => {
+    const [water] = MOLECULES;
+    const cold = sampleMolecule(water, 300, 2000, new Random(1));
+    const lengths = bondLengths(water, cold);
+    expect(lengths).toHaveLength(4000);
+    expect(mean(lengths)).toBeCloseTo(1.012, 2);
+    // kT / k at 300 K.
+    expect(Math.sqrt(variance(lengths))).toBeCloseTo(Math.sqrt((0.0019872 * 300) / 1059.2), 2);
+    expect(Math.abs(mean(bondAngles(water, cold)) - 113.24)).toBeLessThan(2);
+    const first = Array.from({ length: 2000 }, (_, i) => cold[9 * i]);
+    expect(Math.abs(mean(first))).toBeLessThan(0.02);
+    for (let axis = 0; axis < 3; axis++) expect(cold[axis] + cold[3 + axis] + cold[6 + axis]).toBeCloseTo(0, 5);
+  });
+
+  test('simple images are what they are called', () => {
+    const random = new Random(2);
+    for (const make of [digit, flatGraphic, noise]) {
+      const { width, height, samples } = make(random);
+      expect(samples).toHaveLength(3 * width * height);
+    }
+    const { samples } = digit(random);
+    expect(samples.filter((value) => value === 0).length).toBeGreaterThan(1000);
+    expect(samples.filter((value) => value === 255).length).toBeGreaterThan(50);
+  });
+});
+
+describe('statistics', () => {
+  test('of small lists', () => {
+    expect(mean([1, 2, 6])).toBe(3);
+    expect(variance([1, 2, 6])).toBe(7);
+    expect(
+      slope([
+        [0, 1],
+        [1, 3],
+        [2, 5],
+      ]),
+    ).toBeCloseTo(2, 12);
+    expect(
+      polygonArea([
+        [0, 0],
+        [2, 0],
+        [2, 1],
+        [0, 1],
+      ]),
+    ).toBe(2);
+    expect(wasserstein([3, 1, 2], [2, 3, 4])).toBe(1);
+    expect(() => wasserstein([1], [1, 2])).toThrow('1 and 2 numbers');
+    expect(correlation([1, 2, 3], [2, 4, 6])).toBeCloseTo(1, 12);
+    expect(correlation([1, 2, 3, 4], [1, -1, -1, 1])).toBeCloseTo(0, 12);
+  });
+
+  test('expectation maximization finds what points were drawn from', () => {
+    const random = new Random(4);
+    const points = Array.from({ length: 4000 }, (_, i) =>
+      i % 4 === 0 ? [3 + 0.2 * random.normal(), random.normal()] : [-2 + random.normal(), 0.5 * random.normal()],
+    ).flat();
+    const { logDensity, parameters } = fitMixture(points, 2, 30, random);
+    const truth = (x: number, y: number) =>
+      (0.25 * Math.exp(-((x - 3) ** 2) / 0.08 - (y * y) / 2)) / (2 * Math.PI * 0.2) +
+      (0.75 * Math.exp(-((x + 2) ** 2) / 2 - (y * y) / 0.5)) / (2 * Math.PI * 0.5);
+    for (const [x, y] of [
+      [3, 0],
+      [-2, 0],
+      [-1, 0.5],
+      [2.8, 1],
+    ])
+      expect(logDensity(x, y)).toBeCloseTo(Math.log(truth(x, y)), 0);
+    expect(parameters).toBe(11);
+  });
+});
+
+test.each(['uniform', 'truncated logistic', 'variational'])(
+  '%s noise is in 0 .. 1, and its density is normalized',
+  (kind) => {
+    const random = new Random(6);
+    const weights = new Weights(random);
+    const shape = { dimension: 1, hidden: [8], centre: 2, range: 2 };
+    const field = mlp(weights, { dimension: 1, hidden: [8], time: 'gated', context: 1, outputGain: 1 });
+    const layer = cnf(field, { method: { solver: rk4, steps: 12 } });
+    const noises: Record<string, ReturnType<typeof uniformDequantizer>> = {
+      uniform: uniformDequantizer(random),
+      'truncated logistic': truncatedLogisticDequantizer(weights, shape, random),
+      variational: variationalDequantizer(layer, standardLogistic(1), shape, random),
+    };
+    for (const x of [0, 3]) {
+      const { u, logDensity } = noises[kind](tf.fill<tf.Rank.R2>([20_000, 1], x));
+      const values = u.dataSync();
+      expect(values.every((value) => value > 0 && value < 1)).toBe(true);
+      // The mean of 1 / q over draws of q is the length of the interval.
+      const inverse = Array.from(logDensity.dataSync(), (log) => Math.exp(-log));
+      expect(mean(inverse)).toBeCloseTo(1, 1);
+    }
+  },
+);
+
+test('base distributions are normalized', () => {
+  const x = tf.tensor2d(Array.from({ length: 4000 }, (_, i) => [(i - 1999.5) / 50]));
+  for (const base of [standardNormal(1), standardLogistic(1)]) {
+    expect(tf.sum(tf.exp(base.logDensity(x))).dataSync()[0] / 50).toBeCloseTo(1, 4);
+    const drawn = base.sample(20_000, new Random(1)).dataSync();
+    expect(Math.abs(mean(drawn))).toBeLessThan(0.05);
+  }
+});
+
+describe('the shipped kind of model', () => {
+  const samples = (count: number) => {
+    const random = new Random(9);
+    return Int32Array.from({ length: count }, (_, i) => (i % 3 === 0 ? 128 : 0) + Math.round(20 * random.normal()));
+  };
+
+  test.each([1, 3] as const)(
+    'the tally of a tile, %d channels: its bits are those of the stack, and change none',
+    async (channels) => {
+      const codec = await TileCodec.create(await untrainedModel(channels));
+      const shape = { width: 37, height: 26, depth: 8 };
+      const tile = samples(37 * 26 * channels);
+      const trace: Trace = [];
+      const { payload, netBits } = codec.encode(tile, shape, trace);
+      expect(payload).toEqual(codec.encode(tile, shape).payload);
+      const passes = trace.flatMap((level) => Object.values(level));
+      const bits = passes.map((pass) => pass.bits.reduce((a, b) => a + b, 0)).reduce((a, b) => a + b);
+      // What is coded plainly is not in the tally: a sign and 8 bits, and the texture, for each channel.
+      const plain = netBits - bits;
+      expect(plain).toBeGreaterThan(9 * channels);
+      expect(plain).toBeLessThan(60 * channels);
+      const dequantization = passes.flatMap((pass) => Array.from(pass.bits).filter((_, i) => i % 4 === 0));
+      expect(Math.max(...dequantization)).toBeLessThanOrEqual(0.01);
+    },
+  );
+
+  test('refined models code exactly, and refining by 1 changes nothing', async () => {
+    const model = await untrainedModel(3);
+    const same = refine(model, 1);
+    expect(same.weights).toEqual(model.weights);
+    const shape = { width: 20, height: 20, depth: 8 };
+    const tile = samples(1200);
+    const codec = await TileCodec.create(refine(model, 4));
+    expect(codec.decode(codec.encode(tile, shape).payload, shape)).toEqual(tile);
+  });
+});
+
+test('reports escape what they are told', () => {
+  const run: Run = {
+    name: 'x',
+    experiment: { title: 'a < b', claim: '<script>' },
+    findings: { configuration: { '"': '&' }, checks: [], tables: [], figures: [], notes: ['<b>'] },
+    quick: false,
+    seed: 1,
+    seconds: 1,
+    version: '0',
+  };
+  const html = htmlReport(run);
+  expect(html).toContain('a &lt; b');
+  expect(html).not.toMatch(/<script>|<b>/);
+});

@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NAMES } from '../src/lab/registry.js';
+
+const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+
+let folder: string;
+
+function lab(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'lab', ...args], { cwd: folder });
+  return { status, stdout: stdout.toString(), stderr: stderr.toString() };
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cnfzip-lab-'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('every experiment, quick', () => {
+  beforeAll(() => {
+    const { stderr } = lab('run', 'all', '--quick', '--out', 'reports');
+    expect(stderr).toBe('');
+  }, 280_000);
+
+  test.each(NAMES)('%s: what it predicts holds, in a report that needs no other file', (name) => {
+    const json = JSON.parse(readFileSync(join(folder, 'reports', `${name}.json`), 'utf8'));
+    expect(json.checks.filter(({ passed }: { passed: boolean }) => !passed)).toEqual([]);
+    expect(json).toMatchObject({ name, quick: true, seed: 1, passed: true });
+    expect(json.checks.length).toBeGreaterThan(2);
+    expect(json.seconds).toBeLessThan(60);
+    expect(JSON.stringify(json)).not.toMatch(/null|NaN/);
+    const html = readFileSync(join(folder, 'reports', `${name}.html`), 'utf8');
+    expect(html.match(/<svg/g)!.length).toBeGreaterThanOrEqual(json.figures.length);
+    expect(html).toContain(`cnfzip lab run ${name} --quick --seed 1`);
+    expect(html).not.toMatch(/<script|<link|src="(?!data:)|href="(?!data:)|NaN|undefined/);
+  });
+
+  test('the index leads to all of them', () => {
+    const html = readFileSync(join(folder, 'reports', 'index.html'), 'utf8');
+    for (const name of NAMES) expect(html).toContain(`<a href="${name}.html">`);
+  });
+});
+
+test('list tells names and titles', () => {
+  const { stdout, status } = lab('list');
+  expect(status).toBe(0);
+  expect(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')[0]),
+  ).toEqual([...NAMES]);
+});
+
+test('the seed decides: the same figures again, others with another', () => {
+  const figures = (seed: string, out: string) => {
+    expect(lab('run', 'resnet-limit', '--quick', '--seed', seed, '--out', out, '-q')).toMatchObject({
+      status: 0,
+      stdout: '',
+    });
+    return JSON.parse(readFileSync(join(folder, out, 'resnet-limit.json'), 'utf8')).checks;
+  };
+  const first = figures('5', 'first');
+  expect(figures('5', 'again')).toEqual(first);
+  expect(figures('6', 'other')).not.toEqual(first);
+  expect(readdirSync(join(folder, 'first')).sort()).toEqual(['resnet-limit.html', 'resnet-limit.json']);
+});
+
+test('what is wrong is told in one line, and nothing is written', () => {
+  writeFileSync(join(folder, 'file'), '');
+  const cases: [string[], number, RegExp][] = [
+    [['run', 'nothing'], 1, /there is no experiment nothing: there are resnet-limit, .*accounting, and all$/],
+    [['run', 'hutchinson', '--out', 'file/reports'], 1, /cannot make the folder file\/reports/],
+    [['run', 'hutchinson', '--seed', 'x'], 2, /'--seed <n>' argument 'x' is invalid/],
+    [['run'], 2, /missing required argument 'name'/],
+  ];
+  for (const [args, code, line] of cases) {
+    const { status, stderr, stdout } = lab(...args);
+    expect(stderr.trim().split('\n')[0]).toMatch(line);
+    expect(status).toBe(code);
+    expect(stdout).toBe('');
+  }
+  expect(existsSync(join(folder, 'cnfzip-lab'))).toBe(false);
+});
