@@ -29,6 +29,9 @@ function bash(program: Command, zsh: boolean): string {
       .filter((option) => option.argChoices)
       .map((option) => `    ${command.name()}:${option.long}) words="${option.argChoices!.join(' ')}"; dash= ;;`),
   );
+  const nested = program.commands
+    .filter((command) => command.commands.length > 0)
+    .map((command) => `    ${command.name()}:2) words="${namesOf(command)}"; dash= ;;`);
   return `${zsh ? 'autoload -U +X bashcompinit && bashcompinit\n' : ''}_${name}() {
   local word=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]} words= dash=1
   case $command in
@@ -37,7 +40,10 @@ ${cases.join('\n')}
   case $command:$previous in
 ${choices.join('\n')}
   esac
-  if [ "$COMP_CWORD" = 1 ]; then words="${program.commands.map((command) => command.name()).join(' ')}"; dash=; fi
+  if [ "$COMP_CWORD" = 1 ]; then words="${namesOf(program)}"; dash=; fi
+  case $command:$COMP_CWORD in
+${nested.join('\n')}
+  esac
   COMPREPLY=()
   if [ -z "$dash" ] || [ "\${word#-}" != "$word" ]; then COMPREPLY=($(compgen -W "$words" -- "$word")); fi
 }
@@ -52,6 +58,8 @@ function fish(program: Command): string {
     (command) => `complete -c ${name} -n __fish_use_subcommand -a ${command.name()} -d ${quote(command.description())}`,
   );
   for (const command of program.commands) {
+    const seen = `'__fish_seen_subcommand_from ${command.name()}'`;
+    if (command.commands.length > 0) lines.push(`complete -c ${name} -n ${seen} -f -a ${quote(namesOf(command))}`);
     for (const option of visible(command)) {
       const words = [
         ...(option.short ? [`-s ${option.short.slice(1)}`] : []),
@@ -59,9 +67,7 @@ function fish(program: Command): string {
         ...(option.required ? ['-r'] : []),
         ...(option.argChoices ? [`-f -a ${quote(option.argChoices.join(' '))}`] : []),
       ];
-      lines.push(
-        `complete -c ${name} -n '__fish_seen_subcommand_from ${command.name()}' ${words.join(' ')} -d ${quote(option.description)}`,
-      );
+      lines.push(`complete -c ${name} -n ${seen} ${words.join(' ')} -d ${quote(option.description)}`);
     }
   }
   return `${lines.join('\n')}\n`;
@@ -71,6 +77,12 @@ function flagsOf(command: Command): string[] {
   return visible(command).flatMap(({ short, long }) => [short, long].filter((flag) => flag !== undefined));
 }
 
+/** Options of a command and of its subcommands. */
 function visible(command: Command): Option[] {
-  return command.options.filter(({ hidden }) => !hidden);
+  return [command, ...command.commands].flatMap(({ options }) => options.filter(({ hidden }) => !hidden));
+}
+
+/** Names of a command's subcommands. */
+function namesOf(command: Command): string {
+  return command.commands.map((nested) => nested.name()).join(' ');
 }
