@@ -203,8 +203,8 @@ function measure(set: ImageSet, codec: TileCodec): Measured {
 
 function bitMap(image: Image, codec: TileCodec): Float64Array {
   const trace: Trace = [];
-  const { netBits } = codec.encode(forwardColour(image.samples, 3), SHAPE, trace);
-  return perPixel(image, [{ shape: SHAPE, trace, netBits }], 3);
+  codec.encode(forwardColour(image.samples, 3), SHAPE, trace);
+  return perPixel(image, [trace]);
 }
 
 function scatter(measured: readonly Measured[]) {
