@@ -144,7 +144,7 @@ export const experiment: Experiment = {
         ),
         lines(
           'Integer splitting: code length against N',
-          'Bits per point of three integers: coded, -log2 p of the discrete map with as many steps, and of the ODE itself.',
+          'Bits per point of three integers: coded, -log2 p of the discrete map with as many steps, and of the ODE itself. A point that coarse steps throw far out costs less than its -log2 p: there the coder escapes from the normal distribution.',
           { x: { label: 'steps N', type: 'log', tickFormat: 'd', ticks: 5 }, y: { label: 'bits per point' } },
           [
             { name: 'coded', points: bySteps.map((run, i) => [counts[i], rate(run)]) },

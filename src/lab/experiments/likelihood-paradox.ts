@@ -100,7 +100,7 @@ export const experiment: Experiment = {
             'Less is more likely.',
             'bits per dim',
             byModel[i].map((set) => ({ name: set.name, values: set.rates })),
-            [0, 10],
+            [0, 12],
           ),
         ),
         scatter(byModel[0]),
