@@ -30,6 +30,8 @@ test.each(examples)('an example of $page runs: $code', ({ code }) => {
   const modules: Record<string, string> = {
     cnfzip: new URL('../dist/src/index.js', import.meta.url).href,
     'cnfzip/codec': new URL('../dist/src/codec.js', import.meta.url).href,
+    'cnfzip/cnf': new URL('../dist/src/cnf/index.js', import.meta.url).href,
+    '@tensorflow/tfjs-core': import.meta.resolve('@tensorflow/tfjs-core'),
     sharp: import.meta.resolve('sharp'),
   };
   const script = code.replace(/ from '([^']+)'/g, (all, name) => (modules[name] ? ` from '${modules[name]}'` : all));
