@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
+import { CnfzipError } from '../../codec/error.js';
+import { exists } from '../io/files.js';
 import { integer } from './options.js';
 import { reportError, say } from './report.js';
 
@@ -7,7 +9,7 @@ interface RunOptions {
   quick?: boolean;
   seed: number;
   out: string;
-  data: string;
+  data?: string;
   threads: number;
   verbose?: boolean;
   quiet?: boolean;
@@ -33,7 +35,7 @@ Examples:
     .option('--quick', 'less data and fewer steps: under a minute each')
     .option('--seed <n>', 'seed of all random numbers', integer(0, 0xffffffff), 1)
     .option('--out <folder>', 'folder for the reports', 'cnfzip-lab')
-    .option('--data <folder>', 'folder of data sets that the project does not hold', 'data')
+    .option('--data <folder>', 'folder of data sets that the project does not hold (default: data, if there is one)')
     .option('-T, --threads <n>', 'experiments that run at once', integer(1, 256), availableParallelism())
     .option('-q, --quiet', 'print nothing but errors')
     .option('-v, --verbose', 'print what each experiment is doing')
@@ -49,13 +51,17 @@ async function list(): Promise<void> {
 }
 
 async function run(names: string[], version: string, options: RunOptions): Promise<void> {
-  const { quiet, verbose, quick = false, ...rest } = options;
+  const { quiet, verbose, quick = false, data, ...rest } = options;
+  if (data !== undefined && !(await exists(data))) {
+    return reportError('lab', new CnfzipError('file', `there is no folder ${data} (option --data)`), verbose);
+  }
   const { runExperiments } = await import('../lab/run.js');
   const { passed, verdict } = await import('../lab/report.js');
   const { significant } = await import('../lab/experiment.js');
   try {
     await runExperiments(names, {
       ...rest,
+      data: data ?? 'data',
       quick,
       version,
       onLog: (name, line) => verbose && say(`${name}: ${line}`),

@@ -29,9 +29,8 @@ export const dormandPrince = rungeKutta(DORMAND_PRINCE);
 export interface AdaptiveResult {
   readonly state: State;
   readonly evaluations: number;
-  /** Times at which accepted steps end, and their signed lengths. */
+  /** Times at which accepted steps end. */
   readonly times: readonly number[];
-  readonly steps: readonly number[];
   readonly rejected: number;
 }
 
@@ -54,7 +53,7 @@ export function adaptive(
 ): AdaptiveResult {
   const direction = Math.sign(to - from);
   let [t, h, evaluations, rejected] = [from, (to - from) / 10, 0, 0];
-  const [times, steps]: [number[], number[]] = [[], []];
+  const times: number[] = [];
   while (direction * (to - t) > 1e-9) {
     if (times.length + rejected >= MOST_STEPS)
       throw new Error(`no solution of tolerance ${tolerance} in ${MOST_STEPS} steps`);
@@ -71,13 +70,12 @@ export function adaptive(
     if (error <= 1) {
       [state, t] = [next, t + h];
       times.push(t);
-      steps.push(h);
     } else {
       rejected++;
     }
     h *= Math.min(GROW, Math.max(SHRINK, SAFETY * Math.max(error, 1e-10) ** -0.2));
   }
-  return { state, evaluations, times, steps, rejected };
+  return { state, evaluations, times, rejected };
 }
 
 function estimate(from: State, to: State, derivatives: readonly State[], h: number, tolerance: number): number {

@@ -14,6 +14,8 @@ export interface Solution {
   readonly steps: number;
   /** Steps tried in vain by the adaptive method. */
   readonly rejected: number;
+  /** Times at which the adaptive method's steps end. */
+  readonly times?: readonly number[];
   /** What the solver carried at the end: where a reversible method can be run back from. */
   readonly carry?: unknown;
 }
@@ -34,8 +36,8 @@ export function solve(dynamics: Dynamics, state: State, method: Method, options:
   const { from = 0, to = 1, onStep } = options;
   if ('tolerance' in method) {
     if (!(method.tolerance > 0)) throw new RangeError(`a tolerance is above 0, not ${method.tolerance}`);
-    const { steps, ...result } = adaptive(dynamics, state, from, to, method.tolerance);
-    return { ...result, steps: steps.length };
+    const result = adaptive(dynamics, state, from, to, method.tolerance);
+    return { ...result, steps: result.times.length };
   }
   const { solver, steps } = method;
   if (!(Number.isInteger(steps) && steps > 0)) throw new RangeError(`a number of steps is 1 or more, not ${steps}`);
