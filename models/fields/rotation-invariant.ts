@@ -16,13 +16,16 @@ export interface RotationInvariantOptions {
   readonly hidden: readonly number[];
 }
 
+/** What the network's input is spread by, so that tanh units at the start tell radii apart. */
+const SPREAD = 4;
+
 /** @throws {RangeError} if the dimension is odd */
 export function rotationInvariant(weights: Weights, { dimension, hidden }: RotationInvariantOptions): VectorField {
   if (dimension % 2 !== 0) throw new RangeError(`quarter turns of pairs need an even dimension, not ${dimension}`);
   const network = perceptron(weights, { inputs: 1, outputs: 2, hidden, time: 'gated' });
   const turn = quarterTurns(dimension);
   /** a and b at squared radii. */
-  const coefficients = (squares: Dual, t: Time) => network(log1p(scale(squares, 1 / dimension)), t);
+  const coefficients = (squares: Dual, t: Time) => network(scale(log1p(scale(squares, 1 / dimension)), SPREAD), t);
   return {
     dimension,
     at(x, t) {
