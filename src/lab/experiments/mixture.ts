@@ -97,7 +97,7 @@ export const experiment: Experiment = {
       })),
       notes: [
         'With thousands of parameters the flow is the larger model; the mixtures are not short of data, though, and what they lack at edges is not data but shape: ' +
-          'a Gaussian falls off where a square ends. In the tails it is the other way round: a sum of a narrow and a wide Gaussian has the shape, and a bounded field over a normal base has not.',
+          'a Gaussian falls off where a square ends. In the tails it is the other way round: a sum of a narrow and a wide Gaussian has the shape, and a bounded field over a normal base has not: the few points farthest out cost the flow most of what it is behind.',
       ],
     };
   },

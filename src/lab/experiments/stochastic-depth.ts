@@ -32,8 +32,8 @@ export const experiment: Experiment = {
     const { quick, random, log } = lab;
     const budget = quick
       ? { steps: 250, points: 60, test: 500, masks: 16 }
-      : { steps: 2000, points: 100, test: 4000, masks: 64 };
-    const rates = quick ? [0, 0.4] : [0, 0.1, 0.2, 0.3, 0.4];
+      : { steps: 1000, points: 100, test: 4000, masks: 32 };
+    const rates = quick ? [0, 0.4] : [0, 0.1, 0.2, 0.4];
     const few = samplePlanar(PLANAR.moons, budget.points, random);
     const x = samplePlanar(PLANAR.moons, budget.test, random);
     const fresh = () => samplePlanar(PLANAR.moons, BATCH, random);
