@@ -75,7 +75,8 @@ export const experiment: Experiment = {
       ],
       notes: [
         'No orientation has to be learnt: what the flow knows of one it knows of all. Its field moves atoms along the lines between them, by strengths that depend on distances; the mean of the atoms stays where it is, so that ' +
-          'base and data live on the same subspace of 3 (atoms - 1) dimensions. Angles come from distances between atoms that are not bound to each other.',
+          'base and data live on the same subspace of 3 (atoms - 1) dimensions. Angles come from distances between atoms that are not bound to each other, and are drawn somewhat wider than the data’s: ' +
+          'the hydrogens repel each other only through a function of their distance that the flow has to learn.',
       ],
     };
   },
