@@ -129,7 +129,7 @@ function study(molecule: Molecule, budget: Budget, { quick, random, log }: Lab):
       atMost(
         `${name}: mean bond length of samples, off by`,
         100 * Math.abs(mean(sampled) / mean(lengths) - 1),
-        quick ? 5 : 2,
+        quick ? 5 : 3,
         '%',
       ),
       atMost(`${name}: mean angle of samples, off by`, Math.abs(mean(drawn) - mean(angles)), quick ? 10 : 4, 'degrees'),
