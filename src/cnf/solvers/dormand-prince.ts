@@ -8,7 +8,7 @@ import type { Dynamics, State } from './solver.js';
 export const DORMAND_PRINCE: Tableau = {
   name: 'dormand-prince',
   order: 5,
-  c: [0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1],
+  c: [0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1],
   a: [
     [],
     [1 / 5],
@@ -16,18 +16,21 @@ export const DORMAND_PRINCE: Tableau = {
     [44 / 45, -56 / 15, 32 / 9],
     [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729],
     [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656],
-    [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
   ],
-  b: [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84, 0],
+  b: [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
 };
 
-/** The fifth-order weights less the fourth-order ones: the step's error estimate. */
+/**
+ * The fifth-order weights less the fourth-order ones: the step's error estimate. The seventh is that of the derivative where the step
+ * ends, which is the first stage of the next one.
+ */
 const ERROR = [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40];
 
 export const dormandPrince = rungeKutta(DORMAND_PRINCE);
 
 export interface AdaptiveResult {
   readonly state: State;
+  /** Of the right-hand side: six a step, accepted or rejected, and one before the first. */
   readonly evaluations: number;
   /** Times at which accepted steps end. */
   readonly times: readonly number[];
@@ -52,23 +55,26 @@ export function adaptive(
   tolerance: number,
 ): AdaptiveResult {
   const direction = Math.sign(to - from);
-  let [t, h, evaluations, rejected] = [from, (to - from) / 10, 0, 0];
+  let [t, h, evaluations, rejected] = [from, (to - from) / 10, 1, 0];
+  let first: State = tf.tidy(() => [...dynamics.derivative(from, state)]);
   const times: number[] = [];
   while (direction * (to - t) > 1e-9) {
     if (times.length + rejected >= MOST_STEPS)
       throw new Error(`no solution of tolerance ${tolerance} in ${MOST_STEPS} steps`);
     if (direction * (t + h - to) > 0) h = to - t;
     let error = 0;
-    const last = state;
+    const [last, known] = [state, first];
     const next = tf.tidy(() => {
-      const derivatives = stages(DORMAND_PRINCE, dynamics, t, h, last);
+      const derivatives = stages(DORMAND_PRINCE, dynamics, t, h, last, known);
       const reached = moved(last, h, DORMAND_PRINCE.b, derivatives);
-      error = estimate(last, reached, derivatives, h, tolerance);
-      return [...reached];
+      const end = dynamics.derivative(t + h, reached);
+      error = estimate(last, reached, [...derivatives, end], h, tolerance);
+      return [[...reached], [...end]];
     });
     evaluations += DORMAND_PRINCE.b.length;
     if (error <= 1) {
-      [state, t] = [next, t + h];
+      [state, first] = next;
+      t += h;
       times.push(t);
     } else {
       rejected++;

@@ -15,11 +15,22 @@ export interface Tableau {
   readonly b: readonly number[];
 }
 
-/** The stages' derivatives of one step. */
-export function stages({ a, c }: Tableau, dynamics: Dynamics, t: number, h: number, state: State): State[] {
-  const found: State[] = [];
-  for (const [s, row] of a.entries()) {
-    found.push(dynamics.derivative(t + c[s] * h, moved(state, h, row, found)));
+/**
+ * The stages' derivatives of one step.
+ *
+ * @param first that of the first stage, if it is known
+ */
+export function stages(
+  { a, c }: Tableau,
+  dynamics: Dynamics,
+  t: number,
+  h: number,
+  state: State,
+  first?: State,
+): State[] {
+  const found = first ? [first] : [];
+  for (let s = found.length; s < a.length; s++) {
+    found.push(dynamics.derivative(t + c[s] * h, moved(state, h, a[s], found)));
   }
   return found;
 }
