@@ -1,17 +1,16 @@
 /**
- * Stochastic depth (Huang et al. 2016) for a continuous flow: in training each step of the solver is left out with probability p, the others
- * lengthened by 1 / (1 - p). By the splitting method every mask is a flow of its own with an exact density; what those say of the whole flow is the question.
+ * Stochastic depth (Huang et al. 2016) for a continuous flow (src/cnf/stochastic-depth.ts). By the splitting method every mask makes a flow of its own with an
+ * exact density; what those say of the whole flow is the question.
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { affineSplit, type SplitField } from '../../../models/fields/affine-split.js';
+import { affineSplit } from '../../../models/fields/affine-split.js';
 import { Weights } from '../../../models/fields/weights.js';
-import type { Layer } from '../../../models/layers/layer.js';
 import { logDensities, standardNormal } from '../../cnf/base.js';
 import { fitLikelihood } from '../../cnf/fit.js';
 import { cnf } from '../../cnf/flow.js';
 import { splitting } from '../../cnf/solvers/splitting.js';
-import type { Random } from '../../train/random.js';
+import { drawMask, masked, stochasticDepth } from '../../cnf/stochastic-depth.js';
 import { PLANAR, samplePlanar } from '../data/planar.js';
 import { atLeast, type Experiment, type Lab, type Table } from '../experiment.js';
 import { lines } from '../figures.js';
@@ -164,14 +163,10 @@ function measure(
 ): Result {
   const weights = new Weights(random);
   const field = affineSplit(weights, { dimension: 2, hidden: HIDDEN, time: 'gated' });
-  const flow = (drawn: readonly number[]) => cnf(masked(field, drawn), { method: { solver: splitting, steps: STEPS } });
-  const trained: Layer = {
-    ...flow([]),
-    forward: (points) => flow(mask(rate, random)).forward(points),
-  };
-  fitLikelihood(trained, base, { weights, batch, steps, rate: 0.01 });
-  const whole = flow(Array(STEPS).fill(1));
-  const found = Array.from({ length: rate > 0 ? masks : 1 }, () => logDensities(flow(mask(rate, random)), base, x));
+  const whole = cnf(field, { method: { solver: splitting, steps: STEPS } });
+  fitLikelihood(stochasticDepth(whole, { rate, draws: random }), base, { weights, batch, steps, rate: 0.01 });
+  const drawn = () => masked(whole, drawMask(STEPS, rate, random));
+  const found = Array.from({ length: rate > 0 ? masks : 1 }, () => logDensities(drawn(), base, x));
   const means = found.map(mean);
   const mixture = Float64Array.from({ length: x.shape[0] }, (_, i) => logMeanExp(found.map((logs) => logs[i])));
   return {
@@ -181,17 +176,6 @@ function measure(
     masked: mean(means),
     error: means.length > 1 ? Math.sqrt(variance(means) / means.length) : 0,
   };
-}
-
-/** Factors of the steps: 0 with probability p, else 1 / (1 - p). */
-function mask(rate: number, random: Random): number[] {
-  return Array.from({ length: STEPS }, () => (random.uniform() < rate ? 0 : 1 / (1 - rate)));
-}
-
-/** The field with each step of the solver lengthened by its factor, or left out. */
-function masked(field: SplitField, factors: readonly number[]): SplitField {
-  const factor = (t: number) => factors[Math.min(STEPS - 1, Math.floor(t * STEPS + 1e-6))];
-  return { ...field, part: (index, x, t, h) => field.part(index, x, t, h * factor(t)) };
 }
 
 function logMeanExp(values: readonly number[]): number {
