@@ -15,15 +15,17 @@ import type { Layer } from '../models/layers/layer.js';
 import { adjointGradients } from '../src/cnf/adjoint.js';
 import { standardNormal } from '../src/cnf/base.js';
 import { divergenceOf, exactDivergence, hutchinson } from '../src/cnf/divergence.js';
-import { chain, cnf, densityDynamics, jacobian } from '../src/cnf/flow.js';
+import { fitByAdjoint, fitLikelihood } from '../src/cnf/fit.js';
+import { chain, cnf, jacobian } from '../src/cnf/flow.js';
 import { DORMAND_PRINCE, dormandPrince } from '../src/cnf/solvers/dormand-prince.js';
 import { EULER, euler } from '../src/cnf/solvers/euler.js';
 import { MIDPOINT, midpoint } from '../src/cnf/solvers/midpoint.js';
 import { reversible } from '../src/cnf/solvers/reversible.js';
 import { RK4, rk4 } from '../src/cnf/solvers/rk4.js';
-import { solve } from '../src/cnf/solvers/solve.js';
+import { type Method, solve } from '../src/cnf/solvers/solve.js';
 import type { Dynamics, Solver } from '../src/cnf/solvers/solver.js';
 import { splitting, strang } from '../src/cnf/solvers/splitting.js';
+import { drawMask, masked, stochasticDepth } from '../src/cnf/stochastic-depth.js';
 import { backpropagate, train } from '../src/cnf/train.js';
 import { selectBackend } from '../src/train/backend.js';
 import { Random } from '../src/train/random.js';
@@ -229,7 +231,7 @@ describe('solvers', () => {
     const forward = solve(counted, [tf.scalar(1)], { tolerance: 1e-6 });
     expect(Math.abs(forward.state[0].dataSync()[0] - reference)).toBeLessThan(1e-5);
     expect(forward.evaluations).toBe(calls);
-    expect(forward.evaluations).toBe(7 * (forward.steps + forward.rejected));
+    expect(forward.evaluations).toBe(1 + 6 * (forward.steps + forward.rejected));
     const backward = solve(counted, forward.state, { tolerance: 1e-6 }, { from: 1, to: 0 });
     expect(Math.abs(backward.state[0].dataSync()[0] - 1)).toBeLessThan(1e-5);
   });
@@ -333,13 +335,20 @@ describe('training', () => {
     const loss = (y: tf.Tensor, logDet: tf.Tensor): tf.Scalar =>
       tf.mul(tf.sum(tf.add(base.logDensity(y as tf.Tensor2D), logDet)), -1 / 20);
     const method = { solver: rk4, steps: 20 };
+    const flow = cnf(field, { method, from: 0.2 });
     const through = backpropagate(set.variables, () => {
-      const { y, logDet } = cnf(field, { method }).forward(x);
+      const { y, logDet } = flow.forward(x);
       return loss(y, logDet);
     });
-    const dynamics = densityDynamics(field, exactDivergence(20, 2), {});
-    const start = [x, tf.zeros([20, 1])];
-    const adjoint = adjointGradients(dynamics, set.variables, start, method, ([y, logDet]) => loss(y, logDet));
+    const { dynamics, start } = flow.problem(x);
+    const adjoint = adjointGradients(
+      dynamics,
+      set.variables,
+      start,
+      method,
+      ([y, logDet]) => loss(y, logDet),
+      flow.options.from,
+    );
     expect(adjoint.loss).toBeCloseTo(through.loss, 5);
     for (const [i, gradient] of through.gradients.entries()) {
       expect(furthest(gradient, adjoint.gradients[i])).toBeLessThan(1e-4);
@@ -369,6 +378,40 @@ describe('training', () => {
     }
   });
 
+  test.each([
+    ['equal steps', { solver: rk4, steps: 4 }],
+    ['adaptive steps', { tolerance: 1e-3 }],
+  ])(
+    'fitted by the adjoint method or through the solver, a flow is the same: %s',
+    (_name, method) => {
+      const x = tf.mul<tf.Tensor2D>(points(64, 2), [0.3, 2]);
+      const [through, adjoint] = [fitLikelihood, fitByAdjoint].map((fitted) => {
+        const set = weights(17);
+        const flow = cnf(mlp(set, options), { method, kinetic: 0.1 });
+        return fitted(flow, base, { weights: set, batch: () => x.clone(), steps: 8, rate: 0.03 });
+      });
+      expect(through[7]).toBeLessThan(through[0] - 0.05);
+      for (const [i, loss] of through.entries()) expect(adjoint[i]).toBeCloseTo(loss, 2);
+    },
+    60_000,
+  );
+
+  test('penalties make paths shorter and Jacobians smaller', () => {
+    const x = tf.mul<tf.Tensor2D>(points(64, 2), [0.3, 2]);
+    const energies = ['kinetic', 'jacobian'].map((penalty) =>
+      [0, 1].map((weight) => {
+        const set = weights(17);
+        const field = mlp(set, options);
+        const method = { solver: midpoint, steps: 4 };
+        const flow = cnf(field, { method, [penalty]: weight });
+        fitLikelihood(flow, base, { weights: set, batch: () => x.clone(), steps: 40, rate: 0.02 });
+        const measured = cnf(field, { method, [penalty]: 1 }).forward(x).penalty!;
+        return tf.mean(measured).dataSync()[0];
+      }),
+    );
+    for (const [without, penalized] of energies) expect(penalized).toBeLessThan(0.8 * without);
+  }, 60_000);
+
   test('a loss falls', () => {
     const set = weights(16);
     const flow = cnf(mlp(set, options), { method: { solver: midpoint, steps: 4 } });
@@ -384,5 +427,59 @@ describe('training', () => {
         }),
     });
     expect(losses[29]).toBeLessThan(losses[0] - 0.2);
+  });
+});
+
+describe('stochastic depth', () => {
+  const split = (method: Method) => cnf(affineSplit(weights(7), { dimension: 3, hidden: [8] }), { method });
+  const fixed = () => split({ solver: splitting, steps: 4 });
+
+  test('a mask of ones is the flow itself, one of zeros the identity', () => {
+    const flow = fixed();
+    const x = points(5, 3);
+    const { y, logDet } = flow.forward(x);
+    const whole = masked(flow, [1, 1, 1, 1]).forward(x);
+    expect(furthest(whole.y, y)).toBe(0);
+    expect(furthest(whole.logDet, logDet)).toBe(0);
+    const none = masked(flow, [0, 0, 0, 0]).forward(x);
+    expect(furthest(none.y, x)).toBe(0);
+    expect(furthest(none.logDet, tf.zeros([5, 1]))).toBe(0);
+  });
+
+  test('what a mask leaves is invertible, by any solver', () => {
+    const x = points(5, 3);
+    const flow = fixed();
+    const free = cnf(FIELDS['mlp, gated'](), { method: { solver: rk4, steps: 12 } });
+    for (const [whole, mask] of [
+      [flow, [2, 0, 0, 1]],
+      [free, Array.from({ length: 12 }, (_, i) => Math.sign(i % 3))],
+    ] as const) {
+      const layer = masked(whole, mask);
+      const { y, logDet } = layer.forward(x);
+      expect(furthest(y, whole.forward(x).y)).toBeGreaterThan(1e-3);
+      expect(furthest(layer.inverse(y), x)).toBeLessThan(1e-4);
+      if (whole === free) {
+        const exact = jacobian(layer, x).jacobian.arraySync();
+        expect(furthest(tf.tensor2d(exact.map((m) => [logDeterminant(m)])), logDet)).toBeLessThan(1e-3);
+      }
+    }
+  });
+
+  test('as many steps are left out as the rate says, and the others count for them', () => {
+    const draws = new Random(3);
+    const mask = drawMask(10_000, 0.25, draws);
+    expect(mask.filter((factor) => factor === 0).length / 10_000).toBeCloseTo(0.25, 1);
+    expect(mask.reduce((a, b) => a + b) / 10_000).toBeCloseTo(1, 1);
+    const layer = stochasticDepth(fixed(), { rate: 0.5, draws });
+    const x = points(5, 3);
+    const found = Array.from({ length: 8 }, () => layer.forward(x).y.dataSync().join());
+    expect(new Set(found).size).toBeGreaterThan(2);
+  });
+
+  test('what is wrong is said', () => {
+    const draws = new Random(3);
+    expect(() => drawMask(4, 1, draws)).toThrow('0 to less than 1, not 1');
+    expect(() => masked(fixed(), [1, 1])).toThrow('2 factors for 4 steps');
+    expect(() => stochasticDepth(split({ tolerance: 1e-3 }), { rate: 0.5, draws })).toThrow('not a tolerance');
   });
 });

@@ -11,6 +11,7 @@ import { backpropagate, type Gradients } from './train.js';
 /**
  * @param variables of the dynamics
  * @param loss of the end state; it may not use the variables itself
+ * @param from where in time the state is; the loss is that at t = 1
  */
 export function adjointGradients(
   dynamics: Dynamics,
@@ -18,8 +19,9 @@ export function adjointGradients(
   state: State,
   method: Method,
   loss: (end: State) => tf.Scalar,
+  from = 0,
 ): Gradients {
-  const end = solve(dynamics, state, method).state;
+  const end = solve(dynamics, state, method, { from }).state;
   const n = state.length;
   const { loss: value, gradients: ends } = backpropagate(end, () => loss(end));
   // Backward in time go the state, its adjoint, and minus the integral of a . df/dw.
@@ -38,6 +40,6 @@ export function adjointGradients(
     },
   };
   const start = [...end, ...ends, ...variables.map((v) => tf.zeros(v.shape))];
-  const found = solve(augmented, start, method, { from: 1, to: 0 }).state;
+  const found = solve(augmented, start, method, { from: 1, to: from }).state;
   return { loss: value, gradients: found.slice(2 * n) };
 }

@@ -1,12 +1,15 @@
-/** The two ways to fit a flow to samples. */
+/** The ways to fit a flow to samples. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Draws } from '../../models/fields/draws.js';
 import type { VectorField } from '../../models/fields/field.js';
 import type { Weights } from '../../models/fields/weights.js';
-import type { Layer } from '../../models/layers/layer.js';
+import type { Layer, Mapped } from '../../models/layers/layer.js';
+import { adjointGradients } from './adjoint.js';
 import type { Base } from './base.js';
+import type { Cnf } from './flow.js';
 import { flowMatchingLoss } from './flow-matching.js';
+import type { State } from './solvers/solver.js';
 import { backpropagate, train } from './train.js';
 
 export interface FitOptions {
@@ -19,21 +22,45 @@ export interface FitOptions {
   readonly onStep?: (step: number, loss: number) => void;
 }
 
-/** Maximum likelihood, through the solver: minimizes the mean of -log p, in nats, and a layer's penalty. Returns every step's loss. */
+/**
+ * Maximum likelihood by backpropagation through the solver: minimizes the mean of -log p, in nats, and a layer's penalty.
+ *
+ * @returns the loss of every step
+ */
 export function fitLikelihood(layer: Layer, base: Base, { weights, batch, ...schedule }: FitOptions): number[] {
   const { variables } = weights;
   const gradients = () => {
     const { x, context } = withContext(batch());
-    return backpropagate(variables, () => {
-      const { y, logDet, penalty } = layer.forward(x, context);
-      const gain = tf.add(base.logDensity(y), logDet);
-      return tf.div(tf.sum(penalty ? tf.sub(penalty, gain) : tf.neg(gain)), x.shape[0]);
-    });
+    return backpropagate(variables, () => meanLoss(base, layer.forward(x, context)));
   };
   return train({ ...schedule, variables, gradients });
 }
 
-/** Flow matching, without a solver: regression of the field. Returns every step's mean squared error. */
+/**
+ * The same by the adjoint method, in memory that does not depend on the number of steps; its gradients are as exact as the solver.
+ *
+ * @returns the loss of every step
+ */
+export function fitByAdjoint(flow: Cnf, base: Base, { weights, batch, ...schedule }: FitOptions): number[] {
+  const { variables } = weights;
+  const { method, from } = flow.options;
+  const loss = (end: State) => {
+    const [y, logDet, penalty] = end as readonly tf.Tensor2D[];
+    return meanLoss(base, { y, logDet, penalty });
+  };
+  const gradients = () => {
+    const { x, context } = withContext(batch());
+    const { dynamics, start } = flow.problem(x, context);
+    return adjointGradients(dynamics, variables, start, method, loss, from);
+  };
+  return train({ ...schedule, variables, gradients });
+}
+
+/**
+ * Flow matching, without a solver: regression of the field.
+ *
+ * @returns the mean squared error of every step
+ */
 export function fitVelocity(
   field: VectorField,
   base: Base,
@@ -47,6 +74,12 @@ export function fitVelocity(
     return backpropagate(variables, () => flowMatchingLoss(field, x, z, draws, context));
   };
   return train({ ...schedule, variables, gradients });
+}
+
+/** The mean of -log p and of the penalty. */
+function meanLoss(base: Base, { y, logDet, penalty }: Mapped): tf.Scalar {
+  const gain = tf.add(base.logDensity(y), logDet);
+  return tf.div(tf.sum(penalty ? tf.sub(penalty, gain) : tf.neg(gain)), y.shape[0]);
 }
 
 function withContext(given: ReturnType<FitOptions['batch']>): { x: tf.Tensor2D; context?: tf.Tensor2D } {

@@ -24,10 +24,19 @@ export interface CnfMapped extends Mapped {
   readonly solution: Solution;
 }
 
+/** A flow's initial value problem: its right-hand side, and where it starts from. */
+export interface Problem {
+  readonly dynamics: Dynamics;
+  /** The points [B, D], log |det| = 0 [B, 1] and, for a flow with penalties, their sum 0 [B, 1]. */
+  readonly start: State;
+}
+
 export interface Cnf extends Layer {
   readonly field: VectorField;
   readonly options: FlowOptions;
   forward(x: tf.Tensor2D, context?: tf.Tensor2D): CnfMapped;
+  /** What `forward` integrates; with probes drawn anew, if the divergence is estimated. */
+  problem(x: tf.Tensor2D, context?: tf.Tensor2D): Problem;
   /** The path alone, without log-density. */
   path(x: tf.Tensor2D, solve?: SolveOptions, context?: tf.Tensor2D): Solution;
 }
@@ -37,16 +46,23 @@ export function cnf(field: VectorField, options: FlowOptions): Cnf {
   const { method, from = 0, divergence = exactDivergence } = options;
   const path = (x: tf.Tensor2D, along: SolveOptions = {}, context?: tf.Tensor2D) =>
     solve(pathDynamics(field, context), [x], method, { from, ...along });
+  const problem = (x: tf.Tensor2D, context?: tf.Tensor2D): Problem => {
+    const probes = divergence === 'structure' ? undefined : divergence(x.shape[0], field.dimension);
+    const zeros = tf.zeros<tf.Rank.R2>([x.shape[0], 1]);
+    const penalized = options.kinetic || options.jacobian;
+    return {
+      dynamics: densityDynamics(field, probes, options, context),
+      start: penalized ? [x, zeros, zeros] : [x, zeros],
+    };
+  };
   return {
     field,
     options,
     path,
+    problem,
     forward(x, context) {
-      const probes = divergence === 'structure' ? undefined : divergence(x.shape[0], field.dimension);
-      const zeros = tf.zeros<tf.Rank.R2>([x.shape[0], 1]);
-      const penalized = options.kinetic || options.jacobian;
-      const dynamics = densityDynamics(field, probes, options, context);
-      const solution = solve(dynamics, penalized ? [x, zeros, zeros] : [x, zeros], method, { from });
+      const { dynamics, start } = problem(x, context);
+      const solution = solve(dynamics, start, method, { from });
       const [y, logDet, penalty] = solution.state as tf.Tensor2D[];
       return { y, logDet, penalty, solution };
     },
@@ -78,7 +94,7 @@ function dualDynamics(field: VectorField, context: tf.Tensor2D | undefined): Dyn
 }
 
 /** With x go log |det| (its derivative is the divergence: Chen et al. 2018, theorem 1) and, if there is a third, the penalty. */
-export function densityDynamics(
+function densityDynamics(
   field: VectorField,
   probes: Probes | undefined,
   { kinetic = 0, jacobian = 0 }: Pick<FlowOptions, 'kinetic' | 'jacobian'>,
