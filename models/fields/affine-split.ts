@@ -1,7 +1,4 @@
-/**
- * The codec's own kind of field: dx_k/dt = a_k x_k + b_k, where a_k and b_k are functions of the other coordinates and of t. With
- * all others held, each coordinate's equation is linear and has an exact solution, which is what the splitting method steps by.
- */
+/** The codec's own kind of field. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { add, type Dual, linearly, matMul, mul, scale, tanh } from './dual.js';
@@ -15,6 +12,7 @@ export interface AffineSplitOptions {
   readonly parts?: number;
   /** Units of each hidden layer of the network of each part. */
   readonly hidden: readonly number[];
+  /** `concatenated` without. */
   readonly time?: TimeDependence;
 }
 
@@ -35,7 +33,12 @@ export interface SplitField extends VectorField {
   divergence(x: tf.Tensor2D, t: Time): tf.Tensor2D;
 }
 
-/** @throws {RangeError} unless 2 <= parts <= dimension */
+/**
+ * dx_k/dt = a_k x_k + b_k, where a_k (within +-2) and b_k are functions of the coordinates of the other parts and of t. With those
+ * held, each part's equations are linear and have an exact solution, which is what the splitting method steps by; the divergence is the sum of a_k.
+ *
+ * @throws {RangeError} unless 2 <= parts <= dimension
+ */
 export function affineSplit(weights: Weights, options: AffineSplitOptions): SplitField {
   const { dimension, parts = dimension, hidden, time = 'concatenated' } = options;
   if (!(parts >= 2 && parts <= dimension)) {

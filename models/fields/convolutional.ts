@@ -1,4 +1,4 @@
-/** A field on images: 3x3 convolutions with tanh units between, on a state [height, width, channels] laid out as one row. */
+/** Fields on images. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { type Dual, linearly, scale, shift, tanh } from './dual.js';
@@ -12,9 +12,14 @@ export interface ConvolutionalOptions {
   readonly channels: number;
   /** Channels of each hidden layer. */
   readonly hidden: readonly number[];
+  /** `gated` without. */
   readonly time?: TimeDependence;
 }
 
+/**
+ * 3x3 convolutions, zeros beyond the border, with tanh units between; a point of the state is an image [height, width, channels] laid
+ * out as one row.
+ */
 export function convolutional(weights: Weights, options: ConvolutionalOptions): VectorField {
   const { height, width, channels, hidden, time = 'gated' } = options;
   const sizes = [channels, ...hidden, channels];

@@ -5,10 +5,11 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 
+/** Points with their derivatives. */
 export interface Dual {
-  /** [B, D]: B points of D coordinates. */
+  /** B points of D coordinates, [B, D]. */
   readonly value: tf.Tensor2D;
-  /** [K, B, D]: a derivative along each of K directions; absent where none is asked for. */
+  /** Of shape [K, B, D]: a derivative along each of K directions; absent where none is asked for. */
   readonly tangents?: tf.Tensor3D;
 }
 

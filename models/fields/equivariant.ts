@@ -1,8 +1,4 @@
-/**
- * A field on sets of points in space that turns with them and does not care how points of a kind are numbered (after Koehler,
- * Klein, Noe 2020 and Satorras et al. 2021): f_i = sum_j (x_i - x_j) g(d_ij^2, s_i + s_j, kinds of i and j, t), where
- * s_i = sum_j m(d_ij^2, kinds) tells what surrounds a point. It leaves the points' mean where it is.
- */
+/** Fields on sets of points in space. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { concat, linearly, log1p, mul, squaredNorm, tanh } from './dual.js';
@@ -15,9 +11,15 @@ export interface EquivariantOptions {
   readonly kinds: readonly number[];
   /** Coordinates of a point: 2 or 3. */
   readonly space: number;
+  /** Units of each of the two hidden layers of g, and numbers of s. */
   readonly hidden: number;
 }
 
+/**
+ * A field that turns with its points and does not care how points of a kind are numbered (after Koehler, Klein, Noe 2020 and
+ * Satorras et al. 2021): f_i = sum_j (x_i - x_j) g(d_ij^2, s_i + s_j, kinds of i and j, t), where s_i = sum_j m(d_ij^2, kinds) tells what
+ * surrounds a point. It leaves the points' mean where it is. A state is the points' coordinates one after the other, [points * space].
+ */
 export function equivariant(weights: Weights, { kinds, space, hidden }: EquivariantOptions): VectorField {
   const points = kinds.length;
   const pairs = kinds.flatMap((_, i) => kinds.flatMap((_, j) => (i === j ? [] : [[i, j]])));

@@ -1,8 +1,4 @@
-/**
- * Fields without divergence: f(x) = sum_k v_k tanh(w_k . x + b_k + c_k t) with each v_k orthogonal to its w_k. With skew-symmetric
- * matrices S_k and v_k = S_k w_k this is f_i = sum_j d/dx_j A_ij for the skew-symmetric A = sum_k S_k psi_k, psi_k' = tanh, whose
- * divergence sum_ij d/dx_i d/dx_j A_ij vanishes. In 2-D A has one entry, the stream function psi: f = (d psi / dy, -d psi / dx).
- */
+/** Fields without divergence. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { matMul, shift, tanh } from './dual.js';
@@ -12,15 +8,25 @@ import type { Weights } from './weights.js';
 export interface IncompressibleOptions {
   /** 2 or more. */
   readonly dimension: number;
+  /** Waves that the field is a sum of. */
   readonly hidden: number;
-  /** Root mean square of the waves w_k: how fine the eddies are. */
+  /** Root mean square of the waves w_k: how fine the eddies are; 1 without. */
   readonly frequency?: number;
 }
 
+/**
+ * f(x) = sum_k v_k tanh(w_k . x + b_k + c_k t) with each v_k orthogonal to its w_k. With skew-symmetric matrices S_k and v_k = S_k w_k
+ * this is f_i = sum_j d/dx_j A_ij for the skew-symmetric A = sum_k S_k psi_k, psi_k' = tanh, whose divergence
+ * sum_ij d/dx_i d/dx_j A_ij vanishes. In 2-D A has one entry, the stream function psi: f = (d psi / dy, -d psi / dx).
+ *
+ * @throws {RangeError} if the dimension is less than 2
+ */
 export function incompressible(
   weights: Weights,
   { dimension, hidden, frequency = 1 }: IncompressibleOptions,
 ): VectorField {
+  if (!(dimension >= 2))
+    throw new RangeError(`a field without divergence that moves needs 2 or more dimensions, not ${dimension}`);
   const waves = weights.matrix(dimension, hidden, dimension * frequency ** 2);
   const bias = weights.matrix(1, hidden);
   const timeBias = weights.matrix(1, hidden);

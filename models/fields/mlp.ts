@@ -1,4 +1,4 @@
-/** A multilayer perceptron as vector field: the free-form field of FFJORD (Grathwohl et al. 2019). */
+/** Multilayer perceptrons, as vector fields and as parts of such. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { concat, type Dual, dual, matMul, scale, shift, tanh } from './dual.js';
@@ -25,6 +25,7 @@ export interface PerceptronOptions {
 }
 
 export interface MlpOptions extends Omit<PerceptronOptions, 'inputs' | 'outputs' | 'time'> {
+  /** D. */
   readonly dimension: number;
   /** As for a perceptron, or `untied`: weights of their own for each of `steps` equal pieces of 0 .. 1, as in a residual network. */
   readonly time: TimeDependence | 'untied';
@@ -34,7 +35,12 @@ export interface MlpOptions extends Omit<PerceptronOptions, 'inputs' | 'outputs'
 
 export type Perceptron = (x: Dual, t: Time, context?: tf.Tensor2D) => Dual;
 
-/** @throws {RangeError} if `steps` is not what `time` needs */
+/**
+ * A multilayer perceptron with tanh units: the free-form field of FFJORD (Grathwohl et al. 2019). A point [D] goes in, its velocity
+ * comes out.
+ *
+ * @throws {RangeError} if `steps` is not what `time` needs
+ */
 export function mlp(weights: Weights, { dimension, time, steps, ...options }: MlpOptions): VectorField {
   const sizes = { ...options, inputs: dimension, outputs: dimension };
   if (time !== 'untied') {

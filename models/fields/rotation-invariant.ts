@@ -1,7 +1,4 @@
-/**
- * A field whose flow gives a density of the radius only: f(x, t) = a(|x|^2, t) x + b(|x|^2, t) Q x with Q orthogonal and
- * skew-symmetric. The first part scales along the radius; the second turns every sphere in itself, without divergence.
- */
+/** Fields whose flow gives a density of the radius only. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { add, type Dual, dual, linearly, log1p, matMul, mul, scale, squaredNorm } from './dual.js';
@@ -19,7 +16,12 @@ export interface RotationInvariantOptions {
 /** What the network's input is spread by, so that tanh units at the start tell radii apart. */
 const SPREAD = 4;
 
-/** @throws {RangeError} if the dimension is odd */
+/**
+ * f(x, t) = a(|x|^2, t) x + b(|x|^2, t) Q x with Q orthogonal and skew-symmetric. The first part scales along the radius; the second turns
+ * every sphere in itself, without divergence.
+ *
+ * @throws {RangeError} if the dimension is odd
+ */
 export function rotationInvariant(weights: Weights, { dimension, hidden }: RotationInvariantOptions): VectorField {
   if (dimension % 2 !== 0) throw new RangeError(`quarter turns of pairs need an even dimension, not ${dimension}`);
   const network = perceptron(weights, { inputs: 1, outputs: 2, hidden, time: 'gated' });

@@ -3,9 +3,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Draws } from './draws.js';
 
+/** Collects the weights that fields and layers are made with, for training. */
 export class Weights {
+  /** All of them, in the order of their making. */
   readonly variables: tf.Variable[] = [];
 
+  /** @param draws where the weights' first values come from */
   constructor(readonly draws: Draws) {}
 
   /** A matrix [rows, columns] of normal numbers with variance gain / rows. */

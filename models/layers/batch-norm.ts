@@ -1,7 +1,4 @@
-/**
- * Batch normalization with frozen statistics (Ioffe, Szegedy 2015; in flows Dinh et al. 2017): y = (x - m) / s * exp(gain) + bias,
- * where m and s are moving averages over past batches, constants for the map and its log-determinant.
- */
+/** Batch normalization as a layer of a flow. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { type Dual, scale, shift } from '../fields/dual.js';
@@ -9,6 +6,7 @@ import type { Weights } from '../fields/weights.js';
 import type { Layer } from './layer.js';
 
 export interface BatchNormOptions {
+  /** D. */
   readonly dimension: number;
   /** The averages keep this much of themselves at each `observe`; 0.95 without. */
   readonly memory?: number;
@@ -17,6 +15,7 @@ export interface BatchNormOptions {
 export interface BatchNorm extends Layer {
   /** The moving averages, [1, D]. */
   readonly mean: tf.Tensor2D;
+  /** Likewise, [1, D]. */
   readonly variance: tf.Tensor2D;
   /** Moves the averages towards a batch [B, D] that goes into this layer. */
   observe(x: tf.Tensor2D): void;
@@ -24,6 +23,10 @@ export interface BatchNorm extends Layer {
 
 const EPSILON = 1e-4;
 
+/**
+ * Batch normalization with frozen statistics (Ioffe, Szegedy 2015; in flows Dinh et al. 2017): y = (x - m) / s * exp(gain) + bias,
+ * where m and s are moving averages over past batches, constants for the map and its log-determinant.
+ */
 export function batchNorm(weights: Weights, { dimension, memory = 0.95 }: BatchNormOptions): BatchNorm {
   const gain = weights.row(dimension);
   const bias = weights.row(dimension);

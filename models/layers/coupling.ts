@@ -1,4 +1,4 @@
-/** An affine coupling layer (Dinh et al. 2017, RealNVP): half of the coordinates scale and shift the other half. */
+/** Coupling layers. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { add, type Dual, exp, linearly, mul, scale, tanh } from '../fields/dual.js';
@@ -7,7 +7,9 @@ import type { Weights } from '../fields/weights.js';
 import type { Layer } from './layer.js';
 
 export interface CouplingOptions {
+  /** D. */
   readonly dimension: number;
+  /** Units of each hidden layer of the network. */
   readonly hidden: readonly number[];
   /** Coordinates k with k mod 2 = parity move; layers of both parities take turns. */
   readonly parity: 0 | 1;
@@ -16,6 +18,10 @@ export interface CouplingOptions {
 /** Bound of the log-scale. */
 const LOG_SCALE_BOUND = 2;
 
+/**
+ * An affine coupling layer (Dinh et al. 2017, RealNVP): half of the coordinates scale the other half, by exp(+-2) at the most, and
+ * shift it.
+ */
 export function coupling(weights: Weights, { dimension, hidden, parity }: CouplingOptions): Layer {
   const network = perceptron(weights, { inputs: dimension, outputs: 2 * dimension, hidden, time: 'shared' });
   const moves = Array.from({ length: dimension }, (_, k) => (k % 2 === parity ? 1 : 0));

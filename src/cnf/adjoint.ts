@@ -1,7 +1,4 @@
-/**
- * The adjoint method (Pontryagin; Chen et al. 2018, section 2): the gradient of a loss of the state at t = 1 by integrating the adjoint
- * a = dL/dx backward in time together with the state, in memory that does not depend on the number of steps.
- */
+/** The adjoint method. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { type Method, solve } from './solvers/solve.js';
@@ -9,6 +6,9 @@ import type { Dynamics, State } from './solvers/solver.js';
 import { backpropagate, type Gradients } from './train.js';
 
 /**
+ * The gradient of a loss of the state at t = 1 by the adjoint method (Pontryagin; Chen et al. 2018, section 2): the adjoint a = dL/dx is
+ * integrated backward in time together with the state, in memory that does not depend on the number of steps.
+ *
  * @param variables of the dynamics
  * @param loss of the end state; it may not use the variables itself
  * @param from where in time the state is; the loss is that at t = 1

@@ -5,9 +5,11 @@ import type { Draws } from '../../models/fields/draws.js';
 import type { Layer } from '../../models/layers/layer.js';
 import { scoped } from './scope.js';
 
+/** The distribution that a flow maps data on. */
 export interface Base {
-  /** log p(z), [B, 1], in nats. */
+  /** log p(z) [B, 1] of points z [B, D], in nats. */
   logDensity(z: tf.Tensor2D): tf.Tensor2D;
+  /** Points drawn from it, [points, D]. */
   sample(points: number, draws: Draws): tf.Tensor2D;
 }
 

@@ -10,8 +10,9 @@ import type { Weights } from '../../models/fields/weights.js';
 import type { Layer } from '../../models/layers/layer.js';
 import { type Base, logDensity } from './base.js';
 
+/** Noise for integers. */
 export interface Dequantized {
-  /** u in (0, 1), [B, D]. */
+  /** In (0, 1), [B, D]. */
   readonly u: tf.Tensor2D;
   /** log q(u | x), [B, 1], in nats. */
   readonly logDensity: tf.Tensor2D;
@@ -20,12 +21,16 @@ export interface Dequantized {
 /** Draws noise for integers [B, D], differentiably in its own weights. */
 export type Dequantizer = (x: tf.Tensor2D) => Dequantized;
 
+/** u uniform in (0, 1), whatever x is (Theis et al. 2016). */
 export function uniformDequantizer(draws: Draws): Dequantizer {
   return ({ shape }) => ({ u: uniforms(shape, draws), logDensity: tf.zeros([shape[0], 1]) });
 }
 
+/** What noise that depends on the integers is made by. */
 export interface ConditionalOptions {
+  /** D. */
   readonly dimension: number;
+  /** Units of each hidden layer of the network. */
   readonly hidden: readonly number[];
   /** Integers are handed to the network as (x - centre) / range. */
   readonly centre: number;

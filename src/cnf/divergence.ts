@@ -6,16 +6,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Draws } from '../../models/fields/draws.js';
 
-/** Directions e_k [K, B, D], held over a whole path, and the weight w of each. */
+/** What the Jacobian is multiplied with. */
 export interface Probes {
+  /** e_k, [K, B, D]; held over a whole path. */
   readonly directions: tf.Tensor3D;
+  /** w, of each product. */
   readonly weight: number;
 }
 
 /** Draws the probes for a batch [B, D]. */
 export type DivergenceEstimator = (points: number, dimension: number) => Probes;
 
-/** D products of the Jacobian with the unit vectors. */
+/** Exact: D products of the Jacobian with the unit vectors. */
 export const exactDivergence: DivergenceEstimator = (points, dimension) => {
   const units = tf.reshape<tf.Rank.R3>(tf.eye(dimension), [dimension, 1, dimension]);
   return { directions: tf.tile(units, [1, points, 1]), weight: 1 };
@@ -29,6 +31,7 @@ export interface HutchinsonOptions {
   readonly draws: Draws;
 }
 
+/** Hutchinson's unbiased estimate (1990; FFJORD, section 3.1): the mean of e . (J e) over random vectors e of mean 0 and covariance 1. */
 export function hutchinson({ noise, probes = 1, draws }: HutchinsonOptions): DivergenceEstimator {
   const draw = noise === 'gaussian' ? () => draws.normal() : () => (draws.uniform() < 0.5 ? -1 : 1);
   return (points, dimension) => {

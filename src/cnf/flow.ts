@@ -9,18 +9,22 @@ import { type DivergenceEstimator, divergenceOf, exactDivergence, jacobianNorm, 
 import { type Method, type Solution, type SolveOptions, solve } from './solvers/solve.js';
 import type { Dynamics, State } from './solvers/solver.js';
 
+/** How a vector field becomes a flow. */
 export interface FlowOptions {
+  /** How to integrate. */
   readonly method: Method;
   /** Where in time the block begins; 0 without, for a flow of which a part is wanted. It ends at 1. */
   readonly from?: number;
   /** How the divergence is found; `structure` asks the field itself. Exact without. */
   readonly divergence?: DivergenceEstimator | 'structure';
-  /** Weights of the integral of |f|^2 and of the Jacobian's squared norm in the penalty (Finlay et al. 2020, RNODE). */
+  /** Weight of the integral of |f|^2 in the penalty (Finlay et al. 2020, RNODE); 0 without. */
   readonly kinetic?: number;
+  /** Weight of the integral of the Jacobian's squared Frobenius norm in the penalty (likewise); 0 without. */
   readonly jacobian?: number;
 }
 
 export interface CnfMapped extends Mapped {
+  /** The solver's account of the path. */
   readonly solution: Solution;
 }
 
@@ -31,6 +35,7 @@ export interface Problem {
   readonly start: State;
 }
 
+/** A continuous normalizing flow: a block that integrates a vector field. */
 export interface Cnf extends Layer {
   readonly field: VectorField;
   readonly options: FlowOptions;
@@ -41,7 +46,10 @@ export interface Cnf extends Layer {
   path(x: tf.Tensor2D, solve?: SolveOptions, context?: tf.Tensor2D): Solution;
 }
 
-/** A block that integrates a vector field. */
+/**
+ * The flow of a vector field from data at t = 0 to the base distribution at t = 1 (Chen et al. 2018; Grathwohl et al. 2019). Its
+ * log-determinant is the integral of the divergence along the path, with the solver's error; that of a splitting method is exact.
+ */
 export function cnf(field: VectorField, options: FlowOptions): Cnf {
   const { method, from = 0, divergence = exactDivergence } = options;
   const path = (x: tf.Tensor2D, along: SolveOptions = {}, context?: tf.Tensor2D) =>

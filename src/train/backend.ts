@@ -9,7 +9,13 @@ const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu';
 
 const importModule: Importer = (name) => import(name);
 
-/** A namespace with its backend set and ready; a GPU package that is installed but of no use gives one line to `log`. */
+/**
+ * Sets TensorFlow.js's backend: `@tensorflow/tfjs-node-gpu` where it is installed and finds a GPU, else WebAssembly.
+ *
+ * @param log is told in one line of a GPU package that is installed but of no use
+ * @param importer imports the GPU package; `import` without
+ * @returns TensorFlow.js's namespace, ready
+ */
 export async function selectBackend(log: (line: string) => void, importer?: Importer): Promise<TensorFlow> {
   return (await loadGpuBackend(log, importer)) ?? loadWasmBackend();
 }

@@ -1,8 +1,12 @@
-/** Integers by way of a coder of cells: their dequantization is popped from the stack (bits-back), and given back when decoding. */
+/** Dequantization by bits-back. */
 
 import type { Coder } from './stack.js';
 
-/** @param bits cells of the inner coder to an integer step are 2^bits */
+/**
+ * A coder of integers by way of one of cells: their uniform dequantization is popped from the stack, and given back when decoding.
+ *
+ * @param bits cells of the inner coder to an integer step are 2^bits; 0 to 24
+ */
 export function dequantized(cells: Coder<Int32Array>, bits: number): Coder<Int32Array> {
   const size = 2 ** bits;
   return {

@@ -1,7 +1,4 @@
-/**
- * The codec's own way for any affine-split field: the splitting method on integers, every sub-step a modular scale (Zhang et al. 2021,
- * iFlow) and an integer shift, exactly invertible whatever the field's rounding; then the cells of z under N(0, I).
- */
+/** The splitting method on integers. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { SplitField } from '../../../models/fields/affine-split.js';
@@ -80,7 +77,11 @@ export function integerFlow(field: SplitField, { points, gridBits, steps }: Spli
   };
 }
 
-/** A coder of `points * D` cell indices. */
+/**
+ * A coder of `points * D` cell indices, the codec's own way, for affine-split fields: the splitting method on integers, every sub-step a
+ * modular scale (Zhang et al. 2021, iFlow) and an integer shift, exactly invertible whatever the field's rounding; then the cells of z
+ * under N(0, I). The net cost is that of the discrete map, and `gridBits` a coordinate.
+ */
 export function splittingCoder(field: SplitField, options: SplittingCoderOptions): Coder<Int32Array> {
   const flow = integerFlow(field, options);
   const deviation = 2 ** options.gridBits;

@@ -4,11 +4,29 @@ import { Kernels } from '../../../codec/kernels/kernels.js';
 
 /** A value's way onto a stack and off it; each undoes the other exactly. */
 export interface Coder<T> {
+  /** Puts a value on top. */
   push(stack: Stack, value: T): void;
   /** The value that was pushed last. */
   pop(stack: Stack): T;
 }
 
+/** What can be done to a stack, by the codec's kernels. */
+export interface StackOperations {
+  /** Pushes the symbol that owns the slots [start, start + frequency) of 2^bits; 1 <= frequency < 2^bits, bits <= 32. */
+  push(start: number, frequency: number, bits: number): void;
+  /** The slot of 2^bits that the next symbol lies in. */
+  peek(bits: number): number;
+  /** Pops the symbol that owns the slots [start, start + frequency) of 2^bits, after `peek` has found it. */
+  pop(start: number, frequency: number, bits: number): void;
+  /** Pushes a value in [0, range); 1 <= range <= 2^24. */
+  pushUniform(value: number, range: number): void;
+  /** Pops a value in [0, range); 1 <= range <= 2^24. */
+  popUniform(range: number): number;
+  /** The distribution function of the standard normal distribution, the same on every machine. */
+  normalCdf(x: number): number;
+}
+
+/** The codec's rANS stack: last in first out, with room of its own. */
 export class Stack {
   readonly #kernels: Kernels;
   readonly #address: number;
@@ -35,27 +53,44 @@ export class Stack {
     return new Stack(kernels, address, initial);
   }
 
-  /** The kernels: `push`, `pop`, `peek`, `pushUniform`, `popUniform`, `normalCdf`. */
-  get run(): Kernels['run'] {
+  get run(): StackOperations {
     return this.#kernels.run;
   }
 
-  /** Information on the stack in bits, the initial bits included. */
+  /**
+   * Information on the stack in bits, the initial bits included.
+   *
+   * @throws {RangeError} if the stack ever was full when a word was to be pushed, or empty when one was to be popped
+   */
   get bits(): number {
-    return 32 * this.run.stackCount() + Math.log2((this.run.stackHigh() >>> 0) * 2 ** 32 + (this.run.stackLow() >>> 0));
+    const { run } = this.#checked();
+    return 32 * run.stackCount() + Math.log2((run.stackHigh() >>> 0) * 2 ** 32 + (run.stackLow() >>> 0));
   }
 
   /** Most bits of the initial ones that were ever off the stack. */
   get borrowed(): number {
-    return 32 * Math.max(0, this.#first - this.run.stackLowest());
+    return 32 * Math.max(0, this.#first - this.#checked().run.stackLowest());
   }
 
-  /** Everything on the stack, to compare. */
+  /**
+   * Everything on the stack, to compare.
+   *
+   * @throws {RangeError} as `bits` does
+   */
   contents(): Uint32Array {
-    if (this.run.stackFailed())
-      throw new RangeError('the stack has left its bounds: begin with more words or more room');
-    const { run } = this;
+    const { run } = this.#checked();
     const words = this.#kernels.words(this.#address, run.stackCount());
-    return Uint32Array.of(...words, run.stackHigh() >>> 0, run.stackLow() >>> 0);
+    const all = new Uint32Array(words.length + 2);
+    all.set(words);
+    all.set([run.stackHigh() >>> 0, run.stackLow() >>> 0], words.length);
+    return all;
+  }
+
+  /** The kernels, if all that was pushed and popped counts. */
+  #checked(): Kernels {
+    if (this.#kernels.run.stackFailed()) {
+      throw new RangeError('the stack has left its bounds: begin with more words or more room');
+    }
+    return this.#kernels;
   }
 }

@@ -7,7 +7,9 @@ import type { Dynamics, Solver, State } from './solver.js';
 /** How to integrate: so many equal steps of a method, or Dormand and Prince's method with steps of its own choice. */
 export type Method = { readonly solver: Solver; readonly steps: number } | { readonly tolerance: number };
 
+/** What a solver found, and what it took. */
 export interface Solution {
+  /** Where it ends. */
   readonly state: State;
   /** Evaluations of the right-hand side. */
   readonly evaluations: number;
@@ -20,6 +22,7 @@ export interface Solution {
   readonly carry?: unknown;
 }
 
+/** From when to when, and what to tell on the way. */
 export interface SolveOptions {
   /** 0 without. */
   readonly from?: number;
@@ -31,7 +34,11 @@ export interface SolveOptions {
   readonly onStep?: (t: number, state: State) => void;
 }
 
-/** @throws {RangeError} if the number of steps is not a positive integer or the tolerance not a positive number */
+/**
+ * Integrates from one time to another, forward or backward. Gradients flow through it.
+ *
+ * @throws {RangeError} if the number of steps is not a positive integer or the tolerance not a positive number
+ */
 export function solve(dynamics: Dynamics, state: State, method: Method, options: SolveOptions = {}): Solution {
   const { from = 0, to = 1, onStep } = options;
   if ('tolerance' in method) {

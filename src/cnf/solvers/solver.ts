@@ -5,6 +5,7 @@ export type State = readonly Tensor[];
 
 /** The right-hand side dx/dt. */
 export interface Dynamics {
+  /** dx/dt at a time: for each tensor of the state one of its shape. */
   derivative(t: number, state: State): State;
   /** Exact solutions over a time h of the parts that the right-hand side is the sum of, with t held; for the splitting method. */
   readonly parts?: readonly ((t: number, state: State, h: number) => State)[];
@@ -15,13 +16,17 @@ export interface Dynamics {
  * A step with h < 0 goes backward in time.
  */
 export interface Solver<Carry = unknown> {
+  /** For people. */
   readonly name: string;
   /** Global error is O(h^order). */
   readonly order: number;
-  /** Evaluations of the right-hand side (of a splitting method: of all its parts) in a step, and before the first. */
+  /** Evaluations of the right-hand side (of a splitting method: of all its parts) in a step, and (`startEvaluations`) before the first. */
   readonly evaluations: number;
   readonly startEvaluations: number;
+  /** What the first step takes. */
   start(dynamics: Dynamics, t: number, state: State): Carry;
+  /** From t to t + h. */
   step(dynamics: Dynamics, t: number, h: number, carry: Carry): Carry;
+  /** The state that a carry holds. */
   state(carry: Carry): State;
 }
