@@ -42,6 +42,8 @@ export interface Check {
   readonly predicted: string;
   readonly unit: string;
   readonly passed: boolean;
+  /** What is measured is time, which differs from run to run and from machine to machine. */
+  readonly timed?: boolean;
 }
 
 export interface Table {
@@ -66,10 +68,17 @@ export function near(claim: string, measured: number, value: number, tolerance: 
   return { claim, measured, predicted, unit, passed: Math.abs(measured - value) <= tolerance };
 }
 
-/** A number for people: four significant digits. */
+/** The same check, of a time. */
+export function timed(check: Check): Check {
+  return { ...check, timed: true };
+}
+
+/** A number for people: four significant digits, of large ones all before the point. */
 export function significant(value: number): string {
   if (value === 0 || !Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e9) return value.toLocaleString('en-US');
-  return size >= 1e-3 && size < 1e6 ? String(Number(value.toPrecision(4))) : value.toExponential(2);
+  if ((Number.isInteger(value) || size >= 1e4) && size < 1e9) return Math.round(value).toLocaleString('en-US');
+  return size >= 1e-3 && size < 1e4
+    ? String(Number(value.toPrecision(4)))
+    : value.toExponential(2).replace('.00e', 'e');
 }

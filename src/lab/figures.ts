@@ -9,11 +9,12 @@ export interface Figure {
   readonly title: string;
   readonly caption: string;
   readonly svg: string;
-  readonly legend: readonly Series[];
+  readonly legend: readonly LegendEntry[];
+  /** What lines are drawn through, for the JSON report. */
+  readonly series?: readonly LineSeries[];
 }
 
-/** A name in the legend, and its colour. */
-export interface Series {
+export interface LegendEntry {
   readonly name: string;
   readonly colour: string;
 }
@@ -71,7 +72,7 @@ export function lines(
     return dots ? [line, Plot.dot(shown, { x: '0', y: '1', fill: colour(i), r: 2.5 })] : [line];
   });
   const names = series.map(({ name }) => name);
-  return figure(title, caption, { ...axes, marks }, names);
+  return { ...figure(title, caption, { ...axes, marks }, names), series };
 }
 
 /** A histogram of each series, as shares of its values, over equal bins of `domain`. */
@@ -105,7 +106,7 @@ export interface HeatMap {
   readonly y: readonly [number, number];
 }
 
-/** Side by side, on one scale of colours from dark (`range[0]`, or the least value) to bright. */
+/** Side by side, or one large one, on one scale of colours from dark (`range[0]`, or the least value) to bright. */
 export function heatMaps(
   title: string,
   caption: string,
@@ -113,7 +114,7 @@ export function heatMaps(
   maps: readonly (HeatMap & { name: string })[],
   range?: readonly [number, number],
 ): Figure {
-  const [side, gap, top, left] = [220, 14, 24, 45];
+  const [side, gap, top, left] = [maps.length > 1 ? 220 : 560, 14, 36, 45];
   const all = maps.flatMap(({ values }) => Array.from(values));
   const extent = range ?? [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
   const panels = maps.map((map, i) => {
@@ -137,7 +138,7 @@ export function heatMaps(
           preserveAspectRatio: 'none',
           imageRendering: 'pixelated',
         }),
-        Plot.text([map.name], { frameAnchor: 'top', dy: -16, text: (name: string) => name }),
+        Plot.text([map.name], { frameAnchor: 'top', dy: -30, text: (name: string) => name }),
       ],
     });
     return drawn;

@@ -21,14 +21,15 @@ export function passed({ findings }: Run): boolean {
 export function jsonReport(run: Run): string {
   const { figures, ...findings } = run.findings;
   const { findings: _, ...about } = run;
-  const titles = figures.map(({ title }) => title);
-  return `${JSON.stringify({ ...about, passed: passed(run), ...findings, figures: titles }, null, 2)}\n`;
+  const drawn = figures.map(({ title, series }) => ({ title, series }));
+  return `${JSON.stringify({ ...about, passed: passed(run), ...findings, figures: drawn }, null, 2)}\n`;
 }
 
 export function htmlReport(run: Run): string {
   const { name, experiment, findings, quick, seed, seconds, version } = run;
   const command = `cnfzip lab run ${name}${quick ? ' --quick' : ''} --seed ${seed}`;
-  const configuration = { command, version, ...findings.configuration, 'wall time, s': Number(seconds.toFixed(1)) };
+  const configuration = { command, version, ...findings.configuration, 'wall time': `${seconds.toFixed(1)} s` };
+  const told = (value: string | number) => (typeof value === 'number' ? significant(value) : value);
   return page(experiment.title, [
     `<p class="claim">${escaped(experiment.claim)}</p>`,
     `<p class="verdict ${passed(run) ? 'pass' : 'fail'}">${escaped(verdict(findings.checks))}</p>`,
@@ -36,19 +37,33 @@ export function htmlReport(run: Run): string {
     ...findings.notes.map((note) => `<p>${escaped(note)}</p>`),
     ...findings.figures.map(figureElement),
     ...findings.tables.map(table),
-    table({ title: 'Configuration', columns: ['what', 'value'], rows: Object.entries(configuration) }),
+    table({
+      title: 'Configuration',
+      columns: ['what', 'value'],
+      rows: Object.entries(configuration).map(([what, value]) => [what, told(value)]),
+    }),
   ]);
 }
 
-/** The list of a whole laboratory's reports. */
+/**
+ * The list of a whole laboratory's reports.
+ *
+ * @param runs one or more, of one command
+ */
 export function indexPage(runs: readonly Run[]): string {
   const rows = runs.map((run) => {
     const link = `<a href="${run.name}.html">${run.name}</a>`;
     const state = passed(run) ? 'pass' : 'fail';
-    const cells = [link, escaped(run.experiment.title), verdict(run.findings.checks), `${run.seconds.toFixed(0)} s`];
-    return `<tr class="${state}">${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+    const found = `<td class="${state}">${verdict(run.findings.checks)}</td>`;
+    const time = `<td class="number">${run.seconds.toFixed(0)} s</td>`;
+    return `<tr><td>${link}</td><td>${escaped(run.experiment.title)}</td>${found}${time}</tr>`;
   });
-  return page('The laboratory of cnfzip', [`<table>${rows.join('\n')}</table>`]);
+  const [{ version, seed, quick }] = runs;
+  return page('The laboratory of cnfzip', [
+    `<p>Version ${escaped(version)}, seed ${seed}${quick ? ', quick runs' : ''}.</p>`,
+    `<table class="index"><thead><tr>${['experiment', 'what it asks', 'verdict'].map(heading).join('')}${heading('time', true)}</tr></thead>
+<tbody>${rows.join('\n')}</tbody></table>`,
+  ]);
 }
 
 export function verdict(checks: readonly Check[]): string {
@@ -81,9 +96,14 @@ function table({ title, columns, rows }: Table): string {
     const state = value === 'pass' || value === 'fail' ? ` class="${value}"` : '';
     return `<td${state}>${escaped(value)}</td>`;
   };
-  const head = columns.map((column) => `<th>${escaped(column)}</th>`).join('');
+  const head = columns.map((column, i) => heading(column, typeof rows[0]?.[i] === 'number')).join('');
   const body = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n');
   return `<h2>${escaped(title)}</h2><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
+}
+
+/** @param number whether the column below it holds numbers */
+function heading(column: string, number?: unknown): string {
+  return `<th${number === true ? ' class="number"' : ''}>${escaped(column)}</th>`;
 }
 
 function page(title: string, parts: readonly string[]): string {
@@ -106,7 +126,8 @@ h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin: 1.5rem 0 .4rem }
 .claim { font-size: 1.05rem; border-left: 4px solid #4269d0; padding-left: .8rem }
 .verdict { font-weight: bold } .pass { color: #1a7f37 } .fail { color: #cf222e }
 table { border-collapse: collapse; font-size: .9rem } th, td { text-align: left; padding: .2rem .7rem; border-bottom: 1px solid #ddd }
-.number { text-align: right; font-variant-numeric: tabular-nums }
+.index td { white-space: nowrap }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 figure { margin: 1rem 0 } figcaption { font-size: .9rem; color: #555; max-width: 50rem }
 .panels { display: flex; flex-wrap: wrap }
 .legend span { margin-right: 1rem; font-size: .85rem } .legend i { display: inline-block; width: .8rem; height: .8rem; margin-right: .3rem }

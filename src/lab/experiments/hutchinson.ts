@@ -10,7 +10,7 @@ import { mlp } from '../../../models/fields/mlp.js';
 import { Weights } from '../../../models/fields/weights.js';
 import { type DivergenceEstimator, divergenceOf, exactDivergence, hutchinson } from '../../cnf/divergence.js';
 import { scoped } from '../../cnf/scope.js';
-import { atLeast, atMost, type Experiment, near } from '../experiment.js';
+import { atLeast, atMost, type Experiment, near, timed } from '../experiment.js';
 import { lines } from '../figures.js';
 import { mean, slope, variance } from '../statistics.js';
 
@@ -97,11 +97,13 @@ export const experiment: Experiment = {
         atLeast('Gaussian variance over Rademacher’s', variance(single[1]) / variance(single[0]), 1),
         near('memory, one probe: grows as D to the power', growth(0, 'bytes'), 1, 0.1),
         near('memory, exact: grows as D to the power', growth(1, 'bytes'), 2, 0.15),
-        atLeast(
-          'time, exact over one probe, at the largest D',
-          costs.at(-1)![1].seconds / costs.at(-1)![0].seconds,
-          4,
-          'times',
+        timed(
+          atLeast(
+            'time, exact over one probe, at the largest D',
+            costs.at(-1)![1].seconds / costs.at(-1)![0].seconds,
+            4,
+            'times',
+          ),
         ),
       ],
       figures: [
@@ -110,14 +112,14 @@ export const experiment: Experiment = {
           'Of the estimate at one point, both axes logarithmic.',
           {
             x: { label: 'probes', ...logLog },
-            y: { label: 'variance of the divergence', type: 'log', tickFormat: '.1g', ticks: 5 },
+            y: { label: 'variance of the divergence', type: 'log', tickFormat: '~g', ticks: 5 },
           },
           NOISES.map((name, i) => ({ name, points: falls[i] })),
         ),
         lines(
           'Time against dimension',
           `Of one evaluation of field and divergence at ${BATCH} points, the least of several; both axes logarithmic.`,
-          { x: { label: 'D', ...logLog }, y: { label: 'time, ms', type: 'log', tickFormat: '.1g', ticks: 5 } },
+          { x: { label: 'D', ...logLog }, y: { label: 'time, ms', type: 'log', tickFormat: '~g', ticks: 5 } },
           ['one probe', 'exact'].map((name, i) => ({
             name,
             points: dimensions.map((d, k): [number, number] => [d, 1000 * costs[k][i].seconds]),
@@ -126,7 +128,7 @@ export const experiment: Experiment = {
         lines(
           'Memory against dimension',
           'Of all tensors that an evaluation makes, which training keeps; both axes logarithmic.',
-          { x: { label: 'D', ...logLog }, y: { label: 'memory, MB', type: 'log', tickFormat: '.1g', ticks: 5 } },
+          { x: { label: 'D', ...logLog }, y: { label: 'memory, MB', type: 'log', tickFormat: '~g', ticks: 5 } },
           ['one probe', 'exact'].map((name, i) => ({
             name,
             points: dimensions.map((d, k): [number, number] => [d, costs[k][i].bytes / 1e6]),

@@ -86,7 +86,7 @@ export const experiment: Experiment = {
           `Root mean square distance at t = 1 over ${points} points of a standard normal distribution and ${trials} networks, both axes logarithmic.`,
           {
             x: { label: 'blocks N', type: 'log', tickFormat: 'd', ticks: 6 },
-            y: { label: 'distance to the limit', type: 'log', tickFormat: '.0e', ticks: 5 },
+            y: { label: 'distance to the limit', type: 'log', tickFormat: '~g', ticks: 5 },
           },
           series,
         ),
