@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { TileCodec, type Trace } from '../codec/flow/tile-codec.js';
@@ -7,14 +8,17 @@ import { standardLogistic, standardNormal } from '../src/cnf/base.js';
 import { truncatedLogisticDequantizer, uniformDequantizer, variationalDequantizer } from '../src/cnf/dequantization.js';
 import { cnf } from '../src/cnf/flow.js';
 import { rk4 } from '../src/cnf/solvers/rk4.js';
+import { PHOTOGRAPHS } from '../src/lab/data/fixtures.js';
 import { bondAngles, bondLengths, MOLECULES, sampleMolecule } from '../src/lab/data/molecules.js';
 import { PLANAR, samplePlanar } from '../src/lab/data/planar.js';
 import { digit, flatGraphic, noise } from '../src/lab/data/simple-images.js';
+import { atMost } from '../src/lab/experiment.js';
+import { lines } from '../src/lab/figures.js';
 import { fitMixture } from '../src/lab/gaussian-mixture.js';
 import { integral, truthOnGrid } from '../src/lab/plane.js';
 import { refine } from '../src/lab/refine.js';
-import { htmlReport, type Run } from '../src/lab/report.js';
-import { correlation, mean, polygonArea, slope, variance, wasserstein } from '../src/lab/statistics.js';
+import { htmlReport, jsonReport, type Run } from '../src/lab/report.js';
+import { correlation, mean, polygonArea, slope, smoothed, variance, wasserstein } from '../src/lab/statistics.js';
 import { selectBackend } from '../src/train/backend.js';
 import { Random } from '../src/train/random.js';
 import { untrainedModel } from './untrained.js';
@@ -66,6 +70,11 @@ describe('data', () => {
   });
 });
 
+test('the package contains the photographs that experiments use', () => {
+  const { files } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  expect(files).toEqual(expect.arrayContaining(PHOTOGRAPHS.map((name) => `fixtures/${name}.png`)));
+});
+
 describe('statistics', () => {
   test('of small lists', () => {
     expect(mean([1, 2, 6])).toBe(3);
@@ -87,6 +96,10 @@ describe('statistics', () => {
     ).toBe(2);
     expect(wasserstein([3, 1, 2], [2, 3, 4])).toBe(1);
     expect(() => wasserstein([1], [1, 2])).toThrow('1 and 2 numbers');
+    expect(smoothed([1, 3, 5, 7, 9], 2)).toEqual([
+      [1, 2],
+      [3, 6],
+    ]);
     expect(correlation([1, 2, 3], [2, 4, 6])).toBeCloseTo(1, 12);
     expect(correlation([1, 2, 3, 4], [1, -1, -1, 1])).toBeCloseTo(0, 12);
   });
@@ -181,17 +194,39 @@ describe('the shipped kind of model', () => {
   });
 });
 
-test('reports escape what they are told', () => {
+describe('reports', () => {
   const run: Run = {
     name: 'x',
     experiment: { title: 'a < b', claim: '<script>' },
-    findings: { configuration: { '"': '&' }, checks: [], tables: [], figures: [], notes: ['<b>'] },
+    findings: {
+      configuration: { '"': '&' },
+      checks: [atMost('error', 1e-5, 2e-5)],
+      tables: [{ title: 'bits', columns: ['what', 'how many'], rows: [['file', 218_561.4]] }],
+      figures: [lines('curve', '', {}, [{ name: 'a', points: [[1, 2]] }])],
+      notes: ['<b>'],
+    },
     quick: false,
     seed: 1,
     seconds: 1,
     version: '0',
   };
-  const html = htmlReport(run);
-  expect(html).toContain('a &lt; b');
-  expect(html).not.toMatch(/<script>|<b>/);
+
+  test('escape what they are told', () => {
+    const html = htmlReport(run);
+    expect(html).toContain('a &lt; b');
+    expect(html).not.toMatch(/<script>|<b>/);
+  });
+
+  test('show numbers as people read them', () => {
+    const html = htmlReport(run);
+    expect(html).toContain('<th class="number">how many</th>');
+    expect(html).toContain('218,561</td>');
+    expect(html).toContain('at most 2e-5');
+  });
+
+  test('hold in JSON the series that figures are drawn of', () => {
+    const { figures, passed } = JSON.parse(jsonReport(run));
+    expect(figures).toEqual([{ title: 'curve', series: [{ name: 'a', points: [[1, 2]] }] }]);
+    expect(passed).toBe(true);
+  });
 });

@@ -45,7 +45,7 @@ export interface EncodedTile {
 }
 
 /** What a coordinate's bits are spent on, in the order of a trace's `bits`. */
-export const COMPONENTS = ['dequantization', 'normalisation', 'divergence', 'base'] as const;
+export const COMPONENTS = ['dequantization', 'normalization', 'divergence', 'base'] as const;
 
 /** What the encoder did at the sites of a pass, row by row. */
 export interface PassTrace {

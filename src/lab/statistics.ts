@@ -37,6 +37,14 @@ export function wasserstein(a: readonly number[], b: readonly number[]): number 
   return mean(sorted[0].map((value, i) => Math.abs(value - sorted[1][i])));
 }
 
+/** Means of `width` values each, at the middles of their places; what is left over at the end does not count. */
+export function smoothed(values: readonly number[], width: number): [number, number][] {
+  return Array.from({ length: Math.floor(values.length / width) }, (_, k) => [
+    (k + 0.5) * width,
+    mean(values.slice(k * width, (k + 1) * width)),
+  ]);
+}
+
 /** Pearson's correlation. */
 export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const [ma, mb] = [mean(a), mean(b)];

@@ -5,7 +5,7 @@ import { CnfzipError } from '../../../codec/error.js';
 import type { Image } from '../../../codec/image.js';
 import { decodePng } from '../../io/png.js';
 
-/** Photographs among the fixtures, in colour, the smallest first. */
+/** Photographs among the fixtures, in colour, the smallest first; those that the package contains. */
 export const PHOTOGRAPHS = [
   'red-door-128x96',
   'river-160x120',
@@ -15,16 +15,12 @@ export const PHOTOGRAPHS = [
   'kodim23',
 ];
 
-/** @throws {CnfzipError} `file` if the package was installed without its fixtures */
+/** @throws {CnfzipError} `file` if the image is not where the package has it */
 export async function fixture(name: string): Promise<Image> {
   const url = new URL(`../../../../fixtures/${name}.png`, import.meta.url);
   try {
     return decodePng(await readFile(url));
   } catch (cause) {
-    throw new CnfzipError(
-      'file',
-      `the image fixtures/${name}.png is missing: run the laboratory in a checkout of the project`,
-      { cause },
-    );
+    throw new CnfzipError('file', `the image fixtures/${name}.png is missing: install cnfzip again`, { cause });
   }
 }

@@ -56,7 +56,7 @@ export const experiment: Experiment = {
   title: 'What does dequantization cost?',
   claim:
     'The bound that dequantization gives is below the exact discrete log-likelihood by the Kullback-Leibler divergence of the noise from the model’s own distribution within ' +
-    'the cell. Noise that is learnt closes most of the gap that uniform noise leaves; importance weighting closes the rest as samples grow in number.',
+    'the cell. Noise that is learnt closes a good part of the gap that uniform noise leaves; importance weighting closes the rest as samples grow in number.',
 
   async run({ quick, random, log }) {
     const budget = quick ? { flow: 1200, noise: 60, test: 400 } : { flow: 3000, noise: 400, test: 3000 };

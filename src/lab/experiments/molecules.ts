@@ -11,13 +11,13 @@ import { hutchinson } from '../../cnf/divergence.js';
 import { fitLikelihood, fitVelocity } from '../../cnf/fit.js';
 import { type Cnf, cnf } from '../../cnf/flow.js';
 import { scoped } from '../../cnf/scope.js';
-import { midpoint } from '../../cnf/solvers/midpoint.js';
 import { rk4 } from '../../cnf/solvers/rk4.js';
 import type { Random } from '../../train/random.js';
 import { bondAngles, bondLengths, MOLECULES, type Molecule, sampleMolecule } from '../data/molecules.js';
 import { atLeast, atMost, type Check, type Experiment, type Lab } from '../experiment.js';
 import { type Figure, histogram } from '../figures.js';
 import { mean, variance } from '../statistics.js';
+import { TRAINING, TRAINING_TOLD } from '../training.js';
 
 /** Kelvin: hot, so that the spread of lengths and angles is wide enough to be seen and learnt. */
 const TEMPERATURE = 3000;
@@ -55,9 +55,10 @@ export const experiment: Experiment = {
               `${name}: k ${bond.k} kcal/mol/Å², ${bond.length} Å; k ${angle.k} kcal/mol/rad², ${((angle.angle * 180) / Math.PI).toFixed(2)}°`,
           )
           .join('; '),
-        field: `equivariant, ${HIDDEN} hidden units; base: standard normal of mean 0 over the atoms, ${1 / UNITS} Å`,
+        field: `equivariant, ${HIDDEN} hidden units; base: standard normal of mean 0 over the atoms, ${(1 / UNITS).toFixed(3)} Å`,
         training: `flow matching, ${budget.matching} steps, then maximum likelihood, ${budget.likelihood} steps of ${BATCH}, one Rademacher probe`,
-        solver: 'midpoint, 8 steps, in training; RK4, 24 steps, in tests',
+        'solver in training': TRAINING_TOLD,
+        'solver in tests': 'RK4, 24 steps',
       },
       checks: results.flatMap(({ checks }) => checks),
       figures: results.flatMap(({ figures }) => figures),
@@ -158,7 +159,7 @@ function fitted({ kinds }: Molecule, base: Base, data: Float32Array, budget: Bud
   };
   fitVelocity(field, base, { weights, batch, steps: budget.matching, rate: 0.01 }, random);
   const divergence = hutchinson({ noise: 'rademacher', draws: random });
-  const estimated = cnf(field, { method: { solver: midpoint, steps: 8 }, divergence });
+  const estimated = cnf(field, { ...TRAINING, divergence });
   fitLikelihood(estimated, base, { weights, batch, steps: budget.likelihood, rate: 2e-3 });
   return cnf(field, { method: { solver: rk4, steps: 24 } });
 }
