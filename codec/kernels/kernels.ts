@@ -5,8 +5,24 @@ import { KERNELS_BASE64 } from './build/binary.js';
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
 export const KERNEL_VERSION = 2;
 
+/** What can be done to a stack, by the codec's kernels. */
+export interface StackOperations {
+  /** Pushes the symbol that owns the slots [start, start + frequency) of 2^bits; 1 <= frequency < 2^bits, bits <= 32. */
+  push(start: number, frequency: number, bits: number): void;
+  /** The slot of 2^bits that the next symbol lies in. */
+  peek(bits: number): number;
+  /** Pops the symbol that owns the slots [start, start + frequency) of 2^bits, after `peek` has found it. */
+  pop(start: number, frequency: number, bits: number): void;
+  /** Pushes a value in [0, range); 1 <= range <= 2^24. */
+  pushUniform(value: number, range: number): void;
+  /** Pops a value in [0, range); 1 <= range <= 2^24. */
+  popUniform(range: number): number;
+  /** The distribution function of the standard normal distribution, the same on every machine. */
+  normalCdf(x: number): number;
+}
+
 /** The module's exports; addresses in bytes, maps as `assembly/` describes them. */
-export interface KernelExports {
+export interface KernelExports extends StackOperations {
   readonly memory: WebAssembly.Memory;
   heapBase(): number;
   rowProduct(
@@ -164,13 +180,6 @@ export interface KernelExports {
   popBin(row: number, x: number, local: number, k: number): number;
   pushSymbol(row: number, k: number, z: number): void;
   popSymbol(row: number, k: number): number;
-  push(start: number, frequency: number, bits: number): void;
-  peek(bits: number): number;
-  pop(start: number, frequency: number, bits: number): void;
-  pushUniform(value: number, range: number): void;
-  popUniform(range: number): number;
-  /** P(X <= x) of a standard normal X. */
-  normalCdf(x: number): number;
   stackOpen(words: number, capacity: number, count: number, high: number, low: number): void;
   stackCount(): number;
   stackLowest(): number;

@@ -6,6 +6,7 @@
  * @module cnfzip/cnf
  */
 
+export type { StackOperations } from '../../codec/kernels/kernels.js';
 export {
   type AffineSplitOptions,
   affineSplit,
@@ -31,7 +32,7 @@ export { type Base, logDensities, logDensity, standardLogistic, standardNormal }
 export { dequantized } from './coding/dequantized.js';
 export { type LocalBitsBackOptions, localBitsBack } from './coding/local-bits-back.js';
 export { type SplittingCoderOptions, splittingCoder } from './coding/splitting-coder.js';
-export { type Coder, Stack, type StackOperations } from './coding/stack.js';
+export { type Coder, Stack } from './coding/stack.js';
 export {
   type ConditionalOptions,
   type Dequantized,

@@ -1,6 +1,6 @@
 /** The codec's rANS stack with room of its own, for coders outside the codec. */
 
-import { Kernels } from '../../../codec/kernels/kernels.js';
+import { Kernels, type StackOperations } from '../../../codec/kernels/kernels.js';
 
 /** A value's way onto a stack and off it; each undoes the other exactly. */
 export interface Coder<T> {
@@ -8,22 +8,6 @@ export interface Coder<T> {
   push(stack: Stack, value: T): void;
   /** The value that was pushed last. */
   pop(stack: Stack): T;
-}
-
-/** What can be done to a stack, by the codec's kernels. */
-export interface StackOperations {
-  /** Pushes the symbol that owns the slots [start, start + frequency) of 2^bits; 1 <= frequency < 2^bits, bits <= 32. */
-  push(start: number, frequency: number, bits: number): void;
-  /** The slot of 2^bits that the next symbol lies in. */
-  peek(bits: number): number;
-  /** Pops the symbol that owns the slots [start, start + frequency) of 2^bits, after `peek` has found it. */
-  pop(start: number, frequency: number, bits: number): void;
-  /** Pushes a value in [0, range); 1 <= range <= 2^24. */
-  pushUniform(value: number, range: number): void;
-  /** Pops a value in [0, range); 1 <= range <= 2^24. */
-  popUniform(range: number): number;
-  /** The distribution function of the standard normal distribution, the same on every machine. */
-  normalCdf(x: number): number;
 }
 
 /** The codec's rANS stack: last in first out, with room of its own. */

