@@ -140,8 +140,20 @@ function study(molecule: Molecule, budget: Budget, { quick, random, log }: Lab):
       atLeast(`${name}: held-out gain over an isotropic Gaussian`, held - gaussian, quick ? 1 : 2, 'nats per molecule'),
     ],
     figures: [
-      histogram(`${name}: bond lengths`, `${lengths.length} each.`, 'Å', series(lengths, sampled), [0.6, 1.5]),
-      histogram(`${name}: angles between bonds`, `${angles.length} each.`, 'degrees', series(angles, drawn), [40, 180]),
+      histogram(
+        `${name}: bond lengths`,
+        `${lengths.length} each.`,
+        'bond length, Å',
+        series(lengths, sampled),
+        [0.6, 1.5],
+      ),
+      histogram(
+        `${name}: angles between bonds`,
+        `${angles.length} each.`,
+        'angle, degrees',
+        series(angles, drawn),
+        [40, 180],
+      ),
     ],
   };
 }
