@@ -1,9 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { affineSplit } from '../models/fields/affine-split.js';
+import { convolutional } from '../models/fields/convolutional.js';
+import { equivariant } from '../models/fields/equivariant.js';
+import type { VectorField } from '../models/fields/field.js';
+import { incompressible } from '../models/fields/incompressible.js';
 import { mlp } from '../models/fields/mlp.js';
+import { rotationInvariant } from '../models/fields/rotation-invariant.js';
 import { Weights } from '../models/fields/weights.js';
 import type { Layer } from '../models/layers/layer.js';
+import { logDensities, standardNormal } from '../src/cnf/base.js';
 import { dequantized } from '../src/cnf/coding/dequantized.js';
 import { popGaussian, pushGaussian } from '../src/cnf/coding/gaussian.js';
 import { localBitsBack } from '../src/cnf/coding/local-bits-back.js';
@@ -111,4 +117,46 @@ describe('coders of points', () => {
     }
     expect(cost[1]).toBeGreaterThan(cost[0]);
   });
+
+  const fields: Record<string, () => VectorField> = {
+    'convolutional, 3 x 3 pixels': () => convolutional(weights(), { height: 3, width: 3, channels: 1, hidden: [6] }),
+    'incompressible, 5-D': () => incompressible(weights(), { dimension: 5, hidden: 12 }),
+    'rotation-invariant, 4-D': () => rotationInvariant(weights(), { dimension: 4, hidden: [12] }),
+    'equivariant, 4 points in space': () => equivariant(weights(), { kinds: [0, 1, 1, 1], space: 3, hidden: 6 }),
+    'free-form, 64-D': () => mlp(weights(), { dimension: 64, hidden: [32], time: 'concatenated', outputGain: 0.5 }),
+  };
+
+  test.each(Object.entries(fields))(
+    'Local Bits-Back codes %s: exactly, at the cost of -log2 p',
+    async (_name, make) => {
+      const field = make();
+      const dimension = field.dimension;
+      const flow = cnf(field, { method });
+      const [count, gridBits] = [12, 14];
+      const coder = localBitsBack(flow, { dimension, points: count, gridBits, noiseBits: 9 });
+      const stack = await Stack.create(1 << 20, 2000, () => random.word());
+      const before = stack.contents();
+      let [net, ideal] = [0, 0];
+      for (let round = 0; round < 4; round++) {
+        const cells = Int32Array.from({ length: count * dimension }, () => Math.round(2 ** gridBits * random.normal()));
+        const x = tf.tensor2d(
+          Float32Array.from(cells, (cell) => cell / 2 ** gridBits),
+          [count, dimension],
+        );
+        const logs = logDensities(flow, standardNormal(dimension), x);
+        ideal += logs.reduce((sum, nats) => sum + dimension * gridBits - nats / Math.LN2, 0);
+        const held = stack.bits;
+        coder.push(stack, cells);
+        net += stack.bits - held;
+        if (round % 2 === 1) {
+          expect(coder.pop(stack)).toEqual(cells);
+          coder.push(stack, cells);
+        }
+      }
+      expect(Math.abs(net / ideal - 1)).toBeLessThan(0.01);
+      for (let round = 0; round < 4; round++) coder.pop(stack);
+      expect(stack.contents()).toEqual(before);
+    },
+    60_000,
+  );
 });
