@@ -256,7 +256,11 @@ describe('solvers', () => {
     expect(() => solve(dynamics, start, { solver: rk4, steps: 0 })).toThrow('1 or more, not 0');
     expect(() => solve(dynamics, start, { tolerance: 0 })).toThrow('above 0, not 0');
     expect(() => solve(dynamics, start, { solver: splitting, steps: 1 })).toThrow('an affine-split one');
+    const split = affineSplit(weights(1), { dimension: 2, hidden: [4] });
+    const penalized = cnf(split, { method: { solver: splitting, steps: 1 }, kinetic: 1 });
+    expect(() => penalized.forward(points(2, 2))).toThrow('not the splitting method');
     expect(() => mlp(weights(1), { dimension: 2, hidden: [4], time: 'untied' })).toThrow('1 or more steps');
+    expect(() => incompressible(weights(1), { dimension: 1, hidden: 4 })).toThrow('2 or more dimensions, not 1');
     expect(() => affineSplit(weights(1), { dimension: 2, parts: 3, hidden: [4] })).toThrow('2 to 2 parts, not 3');
     expect(() => rotationInvariant(weights(1), { dimension: 3, hidden: [4] })).toThrow('even dimension, not 3');
   });
@@ -290,6 +294,8 @@ const LAYERS: Record<string, () => Layer> = {
     return layer;
   },
   cnf: () => cnf(FIELDS['mlp, gated'](), { method }),
+  'cnf by splitting': () =>
+    cnf(affineSplit(weights(7), { dimension: 3, hidden: [8] }), { method: { solver: splitting, steps: 3 } }),
   'cnf by structure': () =>
     cnf(affineSplit(weights(7), { dimension: 3, hidden: [8] }), { method, divergence: 'structure' }),
 };

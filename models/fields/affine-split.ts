@@ -1,7 +1,7 @@
 /** The codec's own kind of field. */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { add, type Dual, linearly, matMul, mul, scale, tanh } from './dual.js';
+import { add, type Dual, exp, linearly, matMul, mul, scale, tanh } from './dual.js';
 import type { Time, VectorField } from './field.js';
 import { perceptron, type TimeDependence } from './mlp.js';
 import type { Weights } from './weights.js';
@@ -21,15 +21,15 @@ const RATE_BOUND = 2;
 
 /** A sub-step of one part: where it leads is x exp(logScale) + shift, both [B, D], which are 0 outside the part. */
 export interface PartStep {
-  readonly logScale: tf.Tensor2D;
-  readonly shift: tf.Tensor2D;
+  readonly logScale: Dual;
+  readonly shift: Dual;
 }
 
 /** A field that is the sum of parts with exact solutions. */
 export interface SplitField extends VectorField {
   readonly parts: number;
   /** The exact solution of one part over a time h, with t held; it depends only on coordinates that the part does not move. */
-  part(index: number, x: tf.Tensor2D, t: number, h: number): PartStep;
+  part(index: number, x: Dual, t: number, h: number): PartStep;
   divergence(x: tf.Tensor2D, t: Time): tf.Tensor2D;
 }
 
@@ -80,18 +80,18 @@ export function affineSplit(weights: Weights, options: AffineSplitOptions): Spli
       return sums.reduce((a, b) => tf.add(a, b));
     },
     part(index, x, t, h) {
-      const [a, b] = rates(index, { value: x }, t);
-      const logScale = tf.mul<tf.Tensor2D>(a.value, h);
-      return { logScale, shift: tf.mul(tf.mul(b.value, h), meanExponential(logScale)) };
+      const [a, b] = rates(index, x, t);
+      const logScale = scale(a, h);
+      return { logScale, shift: mul(scale(b, h), meanExponential(logScale)) };
     },
   };
 }
 
 /** (exp(z) - 1) / z, the mean of exp(s z) over s in 0 .. 1, by three-point Gauss-Legendre quadrature: to 5e-7 for |z| <= 1. */
-function meanExponential(z: tf.Tensor2D): tf.Tensor2D {
-  const at = (s: number, weight: number) => tf.mul<tf.Tensor2D>(tf.exp(tf.mul(z, s)), weight);
+function meanExponential(z: Dual): Dual {
+  const at = (s: number, weight: number) => scale(exp(scale(z, s)), weight);
   const offset = Math.sqrt(0.15);
-  return tf.add(tf.add(at(0.5 - offset, 5 / 18), at(0.5, 8 / 18)), at(0.5 + offset, 5 / 18));
+  return add(add(at(0.5 - offset, 5 / 18), at(0.5, 8 / 18)), at(0.5 + offset, 5 / 18));
 }
 
 /** The matrix [D, indices] that takes these coordinates of a row. */

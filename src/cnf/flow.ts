@@ -2,7 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { SplitField } from '../../models/fields/affine-split.js';
-import { type Dual, dual } from '../../models/fields/dual.js';
+import { add, type Dual, dual, exp, mul } from '../../models/fields/dual.js';
 import type { VectorField } from '../../models/fields/field.js';
 import type { Layer, Mapped } from '../../models/layers/layer.js';
 import { type DivergenceEstimator, divergenceOf, exactDivergence, jacobianNorm, type Probes } from './divergence.js';
@@ -98,6 +98,10 @@ function dualDynamics(field: VectorField, context: tf.Tensor2D | undefined): Dyn
       const moved = field.at(dual(x as tf.Tensor2D, tangents as tf.Tensor3D), t, context);
       return [moved.value, moved.tangents!];
     },
+    parts: splitSteps(field)?.map((step) => (t, [x, tangents], h) => {
+      const { moved } = step(t, dual(x as tf.Tensor2D, tangents as tf.Tensor3D), h);
+      return [moved.value, moved.tangents!];
+    }),
   };
 }
 
@@ -127,12 +131,22 @@ function structural(field: VectorField, x: tf.Tensor2D, t: number, context?: tf.
 }
 
 function splitParts(field: VectorField): Dynamics['parts'] {
+  return splitSteps(field)?.map((step) => (t: number, [x, logDet, penalty]: State, h: number) => {
+    if (penalty) throw new TypeError('penalties need a solver of the whole right-hand side, not the splitting method');
+    const { moved, logScale } = step(t, dual(x as tf.Tensor2D), h);
+    return logDet ? [moved.value, tf.add(logDet, tf.sum(logScale.value, 1, true))] : [moved.value];
+  });
+}
+
+/** Of a split field: what each part's exact solution over a time h makes of points. */
+function splitSteps(
+  field: VectorField,
+): ((t: number, x: Dual, h: number) => { moved: Dual; logScale: Dual })[] | undefined {
   if (!('parts' in field)) return undefined;
   const { parts, part } = field as SplitField;
-  return Array.from({ length: parts }, (_, index) => (t: number, [x, logDet]: State, h: number) => {
-    const { logScale, shift } = part(index, x as tf.Tensor2D, t, h);
-    const moved = tf.add(tf.mul(x, tf.exp(logScale)), shift);
-    return logDet ? [moved, tf.add(logDet, tf.sum(logScale, 1, true))] : [moved];
+  return Array.from({ length: parts }, (_, index) => (t, x, h) => {
+    const { logScale, shift } = part(index, x, t, h);
+    return { moved: add(mul(x, exp(logScale)), shift), logScale };
   });
 }
 

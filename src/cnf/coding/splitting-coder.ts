@@ -2,6 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { SplitField } from '../../../models/fields/affine-split.js';
+import { dual } from '../../../models/fields/dual.js';
 import { scoped } from '../scope.js';
 import { popGaussian, pushGaussian } from './gaussian.js';
 import type { Coder, Stack } from './stack.js';
@@ -40,8 +41,8 @@ export function integerFlow(field: SplitField, { points, gridBits, steps }: Spli
         Float32Array.from(cells, (k) => k * cell),
         [points, field.dimension],
       );
-      const { logScale, shift } = field.part(part, x, n * h, h);
-      const [logs, shifts] = [logScale.dataSync<'float32'>(), shift.dataSync<'float32'>()];
+      const { logScale, shift } = field.part(part, dual(x), n * h, h);
+      const [logs, shifts] = [logScale.value.dataSync<'float32'>(), shift.value.dataSync<'float32'>()];
       return {
         ranges: Int32Array.from(logs, (a) => Math.max(1, Math.round(SCALE * Math.exp(a)))),
         shifts: Int32Array.from(shifts, (b) => Math.round(b / cell)),
