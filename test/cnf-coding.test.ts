@@ -118,6 +118,16 @@ describe('coders of points', () => {
     expect(cost[1]).toBeGreaterThan(cost[0]);
   });
 
+  test('what does not fit is refused, not coded wrongly', async () => {
+    const stack = await Stack.create(1 << 20, 2000, () => random.word());
+    const integers = dequantized(splittingCoder(split(), { points: 1, gridBits: 14, steps: 2 }), 24);
+    expect(() => integers.push(stack, Int32Array.of(1, 2, 200))).toThrow('take a coarser grid');
+    expect(() => pushGaussian(stack, 2 ** 31, -(2 ** 33), 1)).toThrow('out of its distribution');
+    const narrow = await Stack.create(64, 4, () => random.word());
+    expect(() => Array.from({ length: 16 }, () => narrow.run.push(0, 1, 32))).toThrow('has left its bounds');
+    expect(() => narrow.bits).toThrow('has left its bounds');
+  });
+
   const fields: Record<string, () => VectorField> = {
     'convolutional, 3 x 3 pixels': () => convolutional(weights(), { height: 3, width: 3, channels: 1, hidden: [6] }),
     'incompressible, 5-D': () => incompressible(weights(), { dimension: 5, hidden: 12 }),

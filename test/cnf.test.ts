@@ -251,6 +251,18 @@ describe('solvers', () => {
     expect(furthest(back[0], start[0])).toBeLessThan(1e-6);
   });
 
+  test.each([
+    ['rk4', { solver: rk4, steps: 20 }],
+    ['reversible', { solver: reversible, steps: 20 }],
+    ['adaptive', { tolerance: 1e-6 }],
+  ] as [string, Method][])('%s keeps no step but the last', (_name, method) => {
+    const start = [tf.scalar(1), tf.scalar(0.5)];
+    const before = tf.memory().numTensors;
+    const { state } = solve(pendulum, start, method);
+    expect(tf.memory().numTensors - before).toBeLessThanOrEqual(6);
+    expect([...start, ...state].every((tensor) => !tensor.isDisposed)).toBe(true);
+  });
+
   test('what is wrong is said', () => {
     const start = [tf.scalar(1)];
     expect(() => solve(dynamics, start, { solver: rk4, steps: 0 })).toThrow('1 or more, not 0');
@@ -259,6 +271,14 @@ describe('solvers', () => {
     const split = affineSplit(weights(1), { dimension: 2, hidden: [4] });
     const penalized = cnf(split, { method: { solver: splitting, steps: 1 }, kinetic: 1 });
     expect(() => penalized.forward(points(2, 2))).toThrow('not the splitting method');
+    const conditional = mlp(weights(1), { dimension: 2, hidden: [4], time: 'shared', context: 3 });
+    for (const field of [split, conditional]) {
+      const flow = cnf(field, { method: { solver: rk4, steps: 1 } });
+      const context = field === split ? points(2, 3) : undefined;
+      const message = field === split ? 'a context of 0 numbers, not 3' : 'a context of 3 numbers, not 0';
+      expect(() => flow.forward(points(2, 2), context)).toThrow(message);
+      expect(() => flow.inverse(points(2, 2), context)).toThrow(message);
+    }
     expect(() => mlp(weights(1), { dimension: 2, hidden: [4], time: 'untied' })).toThrow('1 or more steps');
     expect(() => incompressible(weights(1), { dimension: 1, hidden: 4 })).toThrow('2 or more dimensions, not 1');
     expect(() => affineSplit(weights(1), { dimension: 2, parts: 3, hidden: [4] })).toThrow('2 to 2 parts, not 3');
@@ -486,6 +506,8 @@ describe('stochastic depth', () => {
     const draws = new Random(3);
     expect(() => drawMask(4, 1, draws)).toThrow('0 to less than 1, not 1');
     expect(() => masked(fixed(), [1, 1])).toThrow('2 factors for 4 steps');
+    const remembering = split({ solver: reversible, steps: 4 });
+    expect(() => stochasticDepth(remembering, { rate: 0.5, draws })).toThrow("not those of 'reversible'");
     expect(() => stochasticDepth(split({ tolerance: 1e-3 }), { rate: 0.5, draws })).toThrow('not a tolerance');
   });
 });

@@ -148,6 +148,32 @@ test.each(['uniform', 'truncated logistic', 'variational'])(
   },
 );
 
+test('truncated logistic noise has its density however far its weights go', () => {
+  const random = new Random(7);
+  const weights = new Weights(random);
+  const noise = truncatedLogisticDequantizer(weights, { dimension: 1, hidden: [], centre: 0, range: 1 }, random);
+  const [, bias] = weights.variables;
+  const logistic = (z: number) => 1 / (1 + Math.exp(-z));
+  for (const [side, logScale] of [
+    [1, -4],
+    [-1, -4],
+    [1, 0],
+    [-1, 4],
+  ]) {
+    bias.assign(tf.tensor2d([[40 * side, 40 * Math.sign(logScale)]]));
+    const scale = Math.exp(logScale);
+    const location = 0.5 + side * (0.5 + 4 * scale);
+    const inside = logistic((1 - location) / scale) - logistic(-location / scale);
+    const { u, logDensity } = noise(tf.zeros([2000, 1]));
+    const found = logDensity.dataSync();
+    const errors = Array.from(u.dataSync(), (value, i) => {
+      const p = logistic((value - location) / scale);
+      return Math.abs(Math.log((p * (1 - p)) / scale / inside) - found[i]);
+    });
+    expect(mean(errors)).toBeLessThan(0.01);
+  }
+});
+
 test('base distributions are normalized', () => {
   const x = tf.tensor2d(Array.from({ length: 4000 }, (_, i) => [(i - 1999.5) / 50]));
   for (const base of [standardNormal(1), standardLogistic(1)]) {

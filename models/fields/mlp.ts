@@ -27,7 +27,10 @@ export interface PerceptronOptions {
 export interface MlpOptions extends Omit<PerceptronOptions, 'inputs' | 'outputs' | 'time'> {
   /** D. */
   readonly dimension: number;
-  /** As for a perceptron, or `untied`: weights of their own for each of `steps` equal pieces of 0 .. 1, as in a residual network. */
+  /**
+   * As for a perceptron, or `untied`: weights of their own for each of `steps` equal pieces of 0 .. 1, as in a residual network. A time on
+   * the border of two pieces belongs to the later one, so this is for Euler's method with as many steps, forward in time.
+   */
   readonly time: TimeDependence | 'untied';
   /** Pieces of an untied field. */
   readonly steps?: number;
@@ -42,10 +45,11 @@ export type Perceptron = (x: Dual, t: Time, context?: tf.Tensor2D) => Dual;
  * @throws {RangeError} if `steps` is not what `time` needs
  */
 export function mlp(weights: Weights, { dimension, time, steps, ...options }: MlpOptions): VectorField {
+  const { context } = options;
   const sizes = { ...options, inputs: dimension, outputs: dimension };
   if (time !== 'untied') {
     if (steps !== undefined) throw new RangeError(`steps are for untied weights, not for time '${time}'`);
-    return { dimension, at: perceptron(weights, { ...sizes, time }) };
+    return { dimension, context, at: perceptron(weights, { ...sizes, time }) };
   }
   if (!(Number.isInteger(steps) && steps! > 0))
     throw new RangeError(`untied weights need 1 or more steps, not ${steps}`);
@@ -56,7 +60,7 @@ export function mlp(weights: Weights, { dimension, time, steps, ...options }: Ml
     const piece = Math.min(Math.max(Math.floor(t * pieces.length + 1e-6), 0), pieces.length - 1);
     return pieces[piece](x, t, context);
   };
-  return { dimension, at };
+  return { dimension, context, at };
 }
 
 /** A perceptron with tanh units, on duals. */

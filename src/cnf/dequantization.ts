@@ -37,8 +37,10 @@ export interface ConditionalOptions {
   readonly range: number;
 }
 
-/** Bounds of the logistics' location around 1/2 and of their log-scale. */
-const [LOCATION_BOUND, LOG_SCALE_BOUND] = [3, 4];
+/** The logistics' location is at most this many scales outside 0 .. 1: farther out nothing of float32 precision would be inside. */
+const FARTHEST = 4;
+/** Bound of their log-scale. */
+const LOG_SCALE_BOUND = 4;
 
 /** Each coordinate's u is logistic, cut off at 0 and 1; location and scale come from a network of x. */
 export function truncatedLogisticDequantizer(
@@ -53,8 +55,8 @@ export function truncatedLogisticDequantizer(
       const half = tf.slice(value, [0, begin], [-1, dimension]);
       return tf.mul<tf.Tensor2D>(tf.sub(tf.mul(2, tf.sigmoid(half)), 1), bound);
     };
-    const location = tf.add(bounded(0, LOCATION_BOUND), 0.5);
     const scale = tf.exp(bounded(dimension, LOG_SCALE_BOUND));
+    const location = tf.add(tf.mul(bounded(0, 1), tf.add(tf.mul(scale, FARTHEST), 0.5)), 0.5);
     const below = tf.sigmoid(tf.div(tf.neg(location), scale));
     const inside = tf.sub(tf.sigmoid(tf.div(tf.sub(1, location), scale)), below);
     // The inverse distribution function of a uniform number, kept off 0 and 1.

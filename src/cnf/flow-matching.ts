@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Draws } from '../../models/fields/draws.js';
 import { dual } from '../../models/fields/dual.js';
-import type { VectorField } from '../../models/fields/field.js';
+import { checkContext, type VectorField } from '../../models/fields/field.js';
 
 /**
  * The mean squared error of the field against z - x at random times.
@@ -20,6 +20,7 @@ export function flowMatchingLoss(
   draws: Draws,
   context?: tf.Tensor2D,
 ): tf.Scalar {
+  checkContext(field, context);
   const points = x.shape[0];
   const t = tf.tensor2d(
     Float32Array.from({ length: points }, () => draws.uniform()),

@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { SplitField } from '../../models/fields/affine-split.js';
 import { add, type Dual, dual, exp, mul } from '../../models/fields/dual.js';
-import type { VectorField } from '../../models/fields/field.js';
+import { checkContext, type VectorField } from '../../models/fields/field.js';
 import type { Layer, Mapped } from '../../models/layers/layer.js';
 import { type DivergenceEstimator, divergenceOf, exactDivergence, jacobianNorm, type Probes } from './divergence.js';
 import { type Method, type Solution, type SolveOptions, solve } from './solvers/solve.js';
@@ -52,9 +52,12 @@ export interface Cnf extends Layer {
  */
 export function cnf(field: VectorField, options: FlowOptions): Cnf {
   const { method, from = 0, divergence = exactDivergence } = options;
-  const path = (x: tf.Tensor2D, along: SolveOptions = {}, context?: tf.Tensor2D) =>
-    solve(pathDynamics(field, context), [x], method, { from, ...along });
+  const path = (x: tf.Tensor2D, along: SolveOptions = {}, context?: tf.Tensor2D) => {
+    checkContext(field, context);
+    return solve(pathDynamics(field, context), [x], method, { from, ...along });
+  };
   const problem = (x: tf.Tensor2D, context?: tf.Tensor2D): Problem => {
+    checkContext(field, context);
     const probes = divergence === 'structure' ? undefined : divergence(x.shape[0], field.dimension);
     const zeros = tf.zeros<tf.Rank.R2>([x.shape[0], 1]);
     const penalized = options.kinetic || options.jacobian;
@@ -75,6 +78,7 @@ export function cnf(field: VectorField, options: FlowOptions): Cnf {
       return { y, logDet, penalty, solution };
     },
     map(x, context) {
+      checkContext(field, context);
       if (!x.tangents) return { value: path(x.value, {}, context).state[0] as tf.Tensor2D };
       const [value, tangents] = solve(dualDynamics(field, context), [x.value, x.tangents], method, { from }).state;
       return { value: value as tf.Tensor2D, tangents: tangents as tf.Tensor3D };

@@ -18,7 +18,7 @@ export interface StochasticDepthOptions {
 /**
  * A flow to train: each `forward` and `map` draws a mask anew. The flow itself, with all its steps, is what is used afterwards.
  *
- * @throws {RangeError} if the flow chooses its own steps, or the rate is not in 0 .. 1
+ * @throws {RangeError} if the flow chooses its own steps or its solver is the reversible one, or the rate is not in 0 .. 1
  */
 export function stochasticDepth(flow: Cnf, { rate, draws }: StochasticDepthOptions): Layer {
   const { steps } = stepsOf(flow);
@@ -43,7 +43,7 @@ export function drawMask(steps: number, rate: number, draws: Draws): number[] {
 /**
  * The flow with its right-hand side times a factor in each of its solver's steps.
  *
- * @throws {RangeError} if the flow chooses its own steps, or has another number of them
+ * @throws {RangeError} if the flow chooses its own steps or its solver is the reversible one, or has another number of them
  */
 export function masked(flow: Cnf, mask: readonly number[]): Cnf {
   const { solver, steps } = stepsOf(flow);
@@ -59,6 +59,10 @@ export function masked(flow: Cnf, mask: readonly number[]): Cnf {
 function stepsOf({ options: { method } }: Cnf): { solver: Solver; steps: number } {
   if ('tolerance' in method)
     throw new RangeError('stochastic depth needs a solver with a number of steps, not a tolerance');
+  if (method.solver.startEvaluations > 0)
+    throw new RangeError(
+      `stochastic depth needs steps that do not depend on each other, not those of '${method.solver.name}'`,
+    );
   return method;
 }
 

@@ -35,12 +35,14 @@ class Cells {
   }
 }
 
-/** @throws {RangeError} if the deviation is not a positive number of at most 2^20 */
+/** @throws {RangeError} if the deviation is not a positive number of at most 2^20, or the cell 2^32 cells out of the distribution */
 export function pushGaussian(stack: Stack, cell: number, mean: number, deviation: number): void {
   const cells = windowAt(stack, mean, deviation);
   const { run } = stack;
   const beyond = cell < cells.lowest ? cells.lowest - cell : cell - cells.highest;
   if (beyond > 0) {
+    if (beyond >= 2 ** LENGTHS)
+      throw new RangeError(`cannot code a cell that is ${beyond} cells out of its distribution`);
     const length = Math.floor(Math.log2(beyond));
     for (let bit = 0; bit < length; bit++) run.pushUniform(Math.floor(beyond / 2 ** bit) % 2, 2);
     run.pushUniform(length, LENGTHS);

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Layer } from '../../../models/layers/layer.js';
 import { jacobian } from '../flow.js';
 import { scoped } from '../scope.js';
+import { cellIndex } from './cell.js';
 import { popGaussian, pushGaussian } from './gaussian.js';
 import type { Coder, Stack } from './stack.js';
 
@@ -109,7 +110,7 @@ function popCorrelated(stack: Stack, means: Float64Array, lower: Float64Array, d
   const whitened = new Float64Array(d);
   for (let i = 0; i < d; i++) {
     const mean = conditionalMean(means, lower, whitened, i, d);
-    z[i] = popGaussian(stack, mean, lower[i * d + i]);
+    z[i] = cellIndex(popGaussian(stack, mean, lower[i * d + i]));
     whitened[i] = (z[i] - mean) / lower[i * d + i];
   }
   return z;

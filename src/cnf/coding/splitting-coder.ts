@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { SplitField } from '../../../models/fields/affine-split.js';
 import { dual } from '../../../models/fields/dual.js';
 import { scoped } from '../scope.js';
+import { cellIndex } from './cell.js';
 import { popGaussian, pushGaussian } from './gaussian.js';
 import type { Coder, Stack } from './stack.js';
 
@@ -45,7 +46,7 @@ export function integerFlow(field: SplitField, { points, gridBits, steps }: Spli
       const [logs, shifts] = [logScale.value.dataSync<'float32'>(), shift.value.dataSync<'float32'>()];
       return {
         ranges: Int32Array.from(logs, (a) => Math.max(1, Math.round(SCALE * Math.exp(a)))),
-        shifts: Int32Array.from(shifts, (b) => Math.round(b / cell)),
+        shifts: Int32Array.from(shifts, (b) => cellIndex(Math.round(b / cell))),
       };
     });
   return {
@@ -57,7 +58,7 @@ export function integerFlow(field: SplitField, { points, gridBits, steps }: Spli
             const scaled = cells[i] * ranges[i] + (ranges[i] === SCALE ? 0 : run.popUniform(ranges[i]));
             const whole = Math.floor(scaled / SCALE);
             if (ranges[i] !== SCALE) run.pushUniform(scaled - whole * SCALE, SCALE);
-            cells[i] = whole + shifts[i];
+            cells[i] = cellIndex(whole + shifts[i]);
           }
         }
       }

@@ -37,14 +37,15 @@ export class Stack {
     return new Stack(kernels, address, initial);
   }
 
+  /** @throws {RangeError} if the stack ever was full when a word was to be pushed, or empty when one was to be popped */
   get run(): StackOperations {
-    return this.#kernels.run;
+    return this.#checked().run;
   }
 
   /**
    * Information on the stack in bits, the initial bits included.
    *
-   * @throws {RangeError} if the stack ever was full when a word was to be pushed, or empty when one was to be popped
+   * @throws {RangeError} as `run` does
    */
   get bits(): number {
     const { run } = this.#checked();
@@ -59,7 +60,7 @@ export class Stack {
   /**
    * Everything on the stack, to compare.
    *
-   * @throws {RangeError} as `bits` does
+   * @throws {RangeError} as `run` does
    */
   contents(): Uint32Array {
     const { run } = this.#checked();

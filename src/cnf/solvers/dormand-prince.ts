@@ -1,7 +1,7 @@
 /** Dormand and Prince's embedded pair of orders 5 and 4 (1980), as a method of fixed steps and with steps of its own choice. */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { scoped } from '../scope.js';
+import { release, scoped } from '../scope.js';
 import { moved, rungeKutta, stages, type Tableau } from './runge-kutta.js';
 import type { Dynamics, State } from './solver.js';
 
@@ -56,6 +56,7 @@ export function adaptive(
 ): AdaptiveResult {
   const direction = Math.sign(to - from);
   let [t, h, evaluations, rejected] = [from, (to - from) / 10, 1, 0];
+  const given = [...state];
   let first: State = tf.tidy(() => [...dynamics.derivative(from, state)]);
   const times: number[] = [];
   while (direction * (to - t) > 1e-9) {
@@ -76,8 +77,10 @@ export function adaptive(
       [state, first] = next;
       t += h;
       times.push(t);
+      release([...last, ...known], [given, next]);
     } else {
       rejected++;
+      release(next, [given, [...last, ...known]]);
     }
     h *= Math.min(GROW, Math.max(SHRINK, SAFETY * Math.max(error, 1e-10) ** -0.2));
   }

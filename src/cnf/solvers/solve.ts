@@ -1,6 +1,7 @@
 /** The entry point of all solvers. */
 
 import { type TensorContainer, tidy } from '@tensorflow/tfjs-core';
+import { release } from '../scope.js';
 import { adaptive } from './dormand-prince.js';
 import type { Dynamics, Solver, State } from './solver.js';
 
@@ -22,7 +23,7 @@ export interface Solution {
   readonly carry?: unknown;
 }
 
-/** From when to when, and what to tell on the way. */
+/** From when to when. */
 export interface SolveOptions {
   /** 0 without. */
   readonly from?: number;
@@ -30,8 +31,6 @@ export interface SolveOptions {
   readonly to?: number;
   /** Goes on from a carry instead of the state. */
   readonly carry?: unknown;
-  /** Called with the state after each step of a method of equal steps. */
-  readonly onStep?: (t: number, state: State) => void;
 }
 
 /**
@@ -40,7 +39,7 @@ export interface SolveOptions {
  * @throws {RangeError} if the number of steps is not a positive integer or the tolerance not a positive number
  */
 export function solve(dynamics: Dynamics, state: State, method: Method, options: SolveOptions = {}): Solution {
-  const { from = 0, to = 1, onStep } = options;
+  const { from = 0, to = 1 } = options;
   if ('tolerance' in method) {
     if (!(method.tolerance > 0)) throw new RangeError(`a tolerance is above 0, not ${method.tolerance}`);
     const result = adaptive(dynamics, state, from, to, method.tolerance);
@@ -49,12 +48,13 @@ export function solve(dynamics: Dynamics, state: State, method: Method, options:
   const { solver, steps } = method;
   if (!(Number.isInteger(steps) && steps > 0)) throw new RangeError(`a number of steps is 1 or more, not ${steps}`);
   const h = (to - from) / steps;
+  const given = [...state, options.carry] as TensorContainer;
   let carry = options.carry ?? solver.start(dynamics, from, state);
   for (let n = 0; n < steps; n++) {
     const last = carry;
     // What a step makes on the way is freed with it, unless a gradient's tape keeps it.
     carry = tidy(() => solver.step(dynamics, from + n * h, h, last) as TensorContainer);
-    onStep?.(from + (n + 1) * h, solver.state(carry));
+    release(last as TensorContainer, [given, carry as TensorContainer]);
   }
   const evaluations = steps * solver.evaluations + (options.carry ? 0 : solver.startEvaluations);
   return { state: solver.state(carry), evaluations, steps, rejected: 0, carry };
