@@ -84,7 +84,12 @@ export const experiment: Experiment = {
         atMost('the whole flow: inverse of forward, in units of the data’s scale', whole.inverse, 1e-3),
         atMost('the whole flow: log-determinant against the Jacobian’s', whole.determinant, 5e-3, 'nats'),
         atMost('frozen statistics: log-density of a point in one batch against in another', frozen, 1e-3, 'nats'),
-        atLeast('statistics of the batch: the same difference', batchwise, 0.05, 'nats'),
+        atLeast(
+          'statistics of the batch (one such layer before a normal): the same difference',
+          batchwise,
+          0.05,
+          'nats',
+        ),
         near('the density integrates to', total, 1, 0.03),
         atMost('distance of the moving averages from the data’s moments', distances.at(-1)![1], 0.1, 'of the scale'),
         atLeast('held-out gain of batch normalization after as many steps', held[0] - held[1], 0.5, 'nats per point'),

@@ -1,6 +1,7 @@
 /**
- * Causal direction with conditional flows (Khemakhem et al. 2021; Pearl 2009): both factorizations p(x) p(y | x) and p(y) p(x | y) fit the same observations,
- * but under an intervention do(X = x) only the one that follows the arrow X -> Y predicts what happens.
+ * Causal direction with conditional flows (Pearl 2009; for flows Khemakhem et al. 2021): flows that are flexible enough fit the same
+ * observations by both factorizations, p(x) p(y | x) and p(y) p(x | y), but under an intervention do(X = x) only the one that follows the
+ * arrow X -> Y predicts what happens.
  */
 
 import * as tf from '@tensorflow/tfjs-core';
