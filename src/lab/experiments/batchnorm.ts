@@ -41,7 +41,7 @@ export const experiment: Experiment = {
   async run({ quick, random, log }) {
     const steps = quick ? 60 : 500;
     const test = quick ? 500 : 4000;
-    const grid: Grid = { cells: quick ? 100 : 200, reach: 3.6 };
+    const grid: Grid = { cells: quick ? 64 : 200, reach: 3.6 };
     const x = sample(test, random);
     const truth = negativeEntropy(PLANAR.moons, 20_000, random) - Math.log(SCALE[0] * SCALE[1]);
 

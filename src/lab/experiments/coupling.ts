@@ -33,7 +33,7 @@ export const experiment: Experiment = {
   async run(lab) {
     const { quick } = lab;
     const names = quick ? ['checkerboard'] : ['checkerboard', 'rings', 'moons'];
-    const grid: Grid = { cells: quick ? 80 : 120, reach: 3.2 };
+    const grid: Grid = { cells: quick ? 48 : 120, reach: 3.2 };
     const steps = quick ? 150 : 700;
     const results = names.map((name) => compare(name, steps, quick ? 1000 : 4000, grid, lab));
     const [{ sizes }] = results;

@@ -56,7 +56,7 @@ export const experiment: Experiment = {
     const budget = quick
       ? { points: 2000, iterations: 25, matching: 1200, likelihood: 20, test: 2000 }
       : { points: 20_000, iterations: 150, matching: 4000, likelihood: 250, test: 10_000 };
-    const grid: Grid = { cells: quick ? 80 : 120, reach: 3.2 };
+    const grid: Grid = { cells: quick ? 48 : 120, reach: 3.2 };
     const results = Object.keys(SETS).map((name) => compare(name, budget, grid, lab));
     const [sharp, heavy] = results;
     const at = (result: Result, components: number) => result.mixtures[COMPONENTS.indexOf(components)].all;

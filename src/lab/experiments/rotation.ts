@@ -47,7 +47,7 @@ export const experiment: Experiment = {
     const budget = quick
       ? { matching: 1200, likelihood: 20, test: 300 }
       : { matching: 4000, likelihood: 200, test: 2000 };
-    const grid: Grid = { cells: quick ? 80 : 120, reach: 3.2 };
+    const grid: Grid = { cells: quick ? 48 : 120, reach: 3.2 };
     const makers: Record<string, (weights: Weights) => VectorField> = {
       'rotation-invariant': (weights) => rotationInvariant(weights, { dimension: 2, hidden: [48, 48, 48] }),
       ordinary: (weights) => mlp(weights, { dimension: 2, hidden: [48, 48, 48], time: 'gated' }),
