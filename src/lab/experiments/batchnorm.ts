@@ -39,7 +39,7 @@ export const experiment: Experiment = {
     'data to where a field can move them, so that training gets further in as many steps, about as far as on data that was standardized beforehand.',
 
   async run({ quick, random, log }) {
-    const steps = quick ? 60 : 500;
+    const steps = quick ? 40 : 500;
     const test = quick ? 500 : 4000;
     const grid: Grid = { cells: quick ? 64 : 200, reach: 3.6 };
     const x = sample(test, random);

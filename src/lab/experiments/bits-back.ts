@@ -46,7 +46,7 @@ export const experiment: Experiment = {
   async run(lab) {
     const { quick, random, log } = lab;
     const items = quick ? 40 : 200;
-    const steps = quick ? 700 : 4000;
+    const steps = quick ? 500 : 4000;
     const data = await colours('house-253x191');
     const points = draw(data, items, random);
 
@@ -88,7 +88,7 @@ export const experiment: Experiment = {
       );
     }
 
-    const noises = quick ? [4, 8, 12] : [4, 6, 8, 10, 12];
+    const noises = quick ? [4, 8] : [4, 6, 8, 10, 12];
     const byNoise = [];
     for (const bits of noises) byNoise.push(await code(`${bits}`, local(ode, bits), ode, points, random));
     const counts = [1, 2, 4, 8, 16];

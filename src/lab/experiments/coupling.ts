@@ -34,7 +34,7 @@ export const experiment: Experiment = {
     const { quick } = lab;
     const names = quick ? ['checkerboard'] : ['checkerboard', 'rings', 'moons'];
     const grid: Grid = { cells: quick ? 48 : 120, reach: 3.2 };
-    const steps = quick ? 150 : 700;
+    const steps = quick ? 100 : 700;
     const results = names.map((name) => compare(name, steps, quick ? 1000 : 4000, grid, lab));
     const [{ sizes }] = results;
     const seconds = [0, 1].map((i) => results.reduce((sum, result) => sum + result.seconds[i], 0));

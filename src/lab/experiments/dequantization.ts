@@ -59,7 +59,7 @@ export const experiment: Experiment = {
     'the cell. Noise that is learnt closes a good part of the gap that uniform noise leaves; importance weighting closes the rest as samples grow in number.',
 
   async run({ quick, random, log }) {
-    const budget = quick ? { flow: 1200, noise: 60, test: 400 } : { flow: 3000, noise: 400, test: 3000 };
+    const budget = quick ? { flow: 900, noise: 50, test: 400 } : { flow: 3000, noise: 400, test: 3000 };
     const flow = fitted(budget.flow, random);
     const cells = probabilities(flow);
     const x = integers(budget.test, random);

@@ -54,7 +54,7 @@ export const experiment: Experiment = {
   async run(lab) {
     const { quick } = lab;
     const budget = quick
-      ? { points: 2000, iterations: 25, matching: 1200, likelihood: 20, test: 2000 }
+      ? { points: 2000, iterations: 20, matching: 800, likelihood: 15, test: 2000 }
       : { points: 20_000, iterations: 150, matching: 4000, likelihood: 250, test: 10_000 };
     const grid: Grid = { cells: quick ? 48 : 120, reach: 3.2 };
     const results = Object.keys(SETS).map((name) => compare(name, budget, grid, lab));

@@ -42,7 +42,7 @@ export const experiment: Experiment = {
   async run(lab) {
     const { quick } = lab;
     const budget = quick
-      ? { geometries: 2000, matching: 1200, likelihood: 30, test: 400 }
+      ? { geometries: 2000, matching: 900, likelihood: 20, test: 400 }
       : { geometries: 10_000, matching: 6000, likelihood: 200, test: 2000 };
     const molecules = quick ? MOLECULES.slice(0, 1) : MOLECULES;
     const results = molecules.map((molecule) => study(molecule, budget, lab));

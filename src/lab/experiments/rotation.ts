@@ -45,7 +45,7 @@ export const experiment: Experiment = {
 
   async run({ quick, random, log }: Lab) {
     const budget = quick
-      ? { matching: 1200, likelihood: 20, test: 300 }
+      ? { matching: 800, likelihood: 15, test: 200 }
       : { matching: 4000, likelihood: 200, test: 2000 };
     const grid: Grid = { cells: quick ? 48 : 120, reach: 3.2 };
     const makers: Record<string, (weights: Weights) => VectorField> = {

@@ -30,7 +30,7 @@ export const experiment: Experiment = {
   async run(lab) {
     const { quick, random, log } = lab;
     const budget = quick
-      ? { steps: 160, points: 60, test: 500, masks: 12 }
+      ? { steps: 120, points: 60, test: 500, masks: 12 }
       : { steps: 1000, points: 100, test: 4000, masks: 32 };
     const rates = quick ? [0, 0.4] : [0, 0.1, 0.2, 0.4];
     const few = samplePlanar(PLANAR.moons, budget.points, random);
