@@ -135,7 +135,7 @@ export const experiment: Experiment = {
         },
       ],
       notes: [
-        'A tolerance bounds the error of one step, in root mean square over the points; shown is the largest of any coordinate after all steps there and back, which is some ten times as much. Large tolerances give the same steps, ' +
+        'A tolerance bounds the error of one step, in root mean square over the points; shown is the largest of any coordinate after all steps there and back, tens of times as much. Large tolerances give the same steps, ' +
           'the longest that the method lets its first step grow to.',
         'Some methods come back better than their order says: the leading errors of the two ways cancel in part. On integers ' +
           'nothing is rounded away: what a scaling loses is pushed onto the stack and taken back from there, so that points and stack are the same, bit for bit, with the coarsest steps, too.',
