@@ -10,19 +10,14 @@ import type { Base } from './base.js';
 import type { Cnf } from './flow.js';
 import { flowMatchingLoss } from './flow-matching.js';
 import type { State } from './solvers/solver.js';
-import { backpropagate, train } from './train.js';
+import { backpropagate, type TrainOptions, train } from './train.js';
 
 /** What to fit, to what, for how long. */
-export interface FitOptions {
+export interface FitOptions extends Pick<TrainOptions, 'steps' | 'rate' | 'onStep'> {
   /** All weights of the flow, which are changed in place. */
   readonly weights: Weights;
   /** A batch [B, D] of data, drawn anew for each step; with its context [B, C], if the flow has one. */
   readonly batch: () => tf.Tensor2D | { readonly x: tf.Tensor2D; readonly context: tf.Tensor2D };
-  readonly steps: number;
-  /** Learning rate of Adam at the start, from which it falls to 0 along half a cosine. */
-  readonly rate: number;
-  /** Called after each step with its loss. */
-  readonly onStep?: (step: number, loss: number) => void;
 }
 
 /**

@@ -52,12 +52,9 @@ export interface Cnf extends Layer {
  */
 export function cnf(field: VectorField, options: FlowOptions): Cnf {
   const { method, from = 0, divergence = exactDivergence } = options;
-  const path = (x: tf.Tensor2D, along: SolveOptions = {}, context?: tf.Tensor2D) => {
-    checkContext(field, context);
-    return solve(pathDynamics(field, context), [x], method, { from, ...along });
-  };
+  const path = (x: tf.Tensor2D, along: SolveOptions = {}, context?: tf.Tensor2D) =>
+    solve(pathDynamics(field, context), [x], method, { from, ...along });
   const problem = (x: tf.Tensor2D, context?: tf.Tensor2D): Problem => {
-    checkContext(field, context);
     const probes = divergence === 'structure' ? undefined : divergence(x.shape[0], field.dimension);
     const zeros = tf.zeros<tf.Rank.R2>([x.shape[0], 1]);
     const penalized = options.kinetic || options.jacobian;
@@ -78,7 +75,6 @@ export function cnf(field: VectorField, options: FlowOptions): Cnf {
       return { y, logDet, penalty, solution };
     },
     map(x, context) {
-      checkContext(field, context);
       if (!x.tangents) return { value: path(x.value, {}, context).state[0] as tf.Tensor2D };
       const [value, tangents] = solve(dualDynamics(field, context), [x.value, x.tangents], method, { from }).state;
       return { value: value as tf.Tensor2D, tangents: tangents as tf.Tensor3D };
@@ -89,6 +85,7 @@ export function cnf(field: VectorField, options: FlowOptions): Cnf {
 
 /** dx/dt = f. */
 export function pathDynamics(field: VectorField, context?: tf.Tensor2D): Dynamics {
+  checkContext(field, context);
   return {
     derivative: (t, [x]) => [field.at(dual(x as tf.Tensor2D), t, context).value],
     parts: splitParts(field),
@@ -97,6 +94,7 @@ export function pathDynamics(field: VectorField, context?: tf.Tensor2D): Dynamic
 
 /** The variational equation: with x go the Jacobian's products dJ/dt = df/dx J. */
 function dualDynamics(field: VectorField, context: tf.Tensor2D | undefined): Dynamics {
+  checkContext(field, context);
   return {
     derivative(t, [x, tangents]) {
       const moved = field.at(dual(x as tf.Tensor2D, tangents as tf.Tensor3D), t, context);
@@ -116,6 +114,7 @@ function densityDynamics(
   { kinetic = 0, jacobian = 0 }: Pick<FlowOptions, 'kinetic' | 'jacobian'>,
   context?: tf.Tensor2D,
 ): Dynamics {
+  checkContext(field, context);
   return {
     derivative(t, [point, , penalty]) {
       const x = point as tf.Tensor2D;

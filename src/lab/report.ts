@@ -61,7 +61,7 @@ export function indexPage(runs: readonly Run[]): string {
   const [{ version, seed, quick }] = runs;
   return page('The laboratory of cnfzip', [
     `<p>Version ${escaped(version)}, seed ${seed}${quick ? ', quick runs' : ''}.</p>`,
-    `<table class="index"><thead><tr>${['experiment', 'what it asks', 'verdict'].map(heading).join('')}${heading('time', true)}</tr></thead>
+    `<table class="index"><thead><tr>${['experiment', 'what it asks', 'verdict'].map((column) => heading(column)).join('')}${heading('time', true)}</tr></thead>
 <tbody>${rows.join('\n')}</tbody></table>`,
   ]);
 }
@@ -102,8 +102,8 @@ function table({ title, columns, rows }: Table): string {
 }
 
 /** @param number whether the column below it holds numbers */
-function heading(column: string, number?: unknown): string {
-  return `<th${number === true ? ' class="number"' : ''}>${escaped(column)}</th>`;
+function heading(column: string, number = false): string {
+  return `<th${number ? ' class="number"' : ''}>${escaped(column)}</th>`;
 }
 
 function page(title: string, parts: readonly string[]): string {

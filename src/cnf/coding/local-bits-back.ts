@@ -24,6 +24,9 @@ export interface LocalBitsBackOptions {
  * 2019, section 3): it pops z from N(f(x), s^2 J J^T), pushes x under N(f^-1(z), s^2 I) and z under N(0, I). The net cost tends to
  * -log2 p(x), and `gridBits` a coordinate, as s does to 0.
  *
+ * Both sides evaluate the map on the same numbers with the same code, so they agree bit for bit
+ * as long as they run the same build of TensorFlow.js on the same backend; where f^-1 is inexact, bits are lost, not data.
+ *
  * @example
  * ```js
  * import { cnf, localBitsBack, mlp, Random, rk4, selectBackend, Stack, Weights } from 'cnfzip/cnf';
@@ -40,9 +43,6 @@ export interface LocalBitsBackOptions {
  * console.log(stack.bits - before); // 2 points of 3 coordinates: 72 bits for the grid, and -log2 p
  * console.log(coder.pop(stack).every((cell, i) => cell === cells[i])); // true
  * ```
- *
- * Both sides evaluate the map on the same numbers with the same code, so they agree bit for bit
- * as long as they run the same build of TensorFlow.js on the same backend; where f^-1 is inexact, bits are lost, not data.
  */
 export function localBitsBack(layer: Layer, options: LocalBitsBackOptions): Coder<Int32Array> {
   const { dimension: d, points, gridBits, noiseBits } = options;
