@@ -3,7 +3,7 @@
  * float32 array that holds them all. Trainer, codec and TensorFlow.js engine read this file and nothing else.
  */
 
-/** The three passes of a pyramid level, in decoding order (see `codec/pyramid.ts`). */
+/** The three passes of a pyramid level, in decoding order (see `codec/flow/pyramid.ts`). */
 export const PASSES = ['D', 'H', 'V'] as const;
 export type Pass = (typeof PASSES)[number];
 
@@ -32,15 +32,69 @@ export interface ModelDefinition {
   readonly tied: boolean;
 }
 
-/** How a parameter is drawn before training: normal with variance gain / fanIn; gain 0 means zeros. */
+/** What a parameter does: `hidden` matrices lie between layers; `filter`s are depthwise; `bias`es are added. */
+export type Role = 'hidden' | 'filter' | 'bias' | 'head' | 'field';
+
+/** One parameter of the flat array. Before training it is normal with variance gain / fanIn; gain 0 means zeros. */
 export interface Parameter {
+  /** For people: `0.D.stem.weight`. */
   readonly name: string;
+  readonly role: Role;
   readonly shape: readonly number[];
   /** Index of the first element in the flat array. */
   readonly offset: number;
   readonly size: number;
   readonly fanIn: number;
   readonly gain: number;
+}
+
+/** A linear map and what is added to it: `weight` is inputs x outputs (of a depthwise filter 3 x 3 x channels). */
+export interface Affine {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+}
+
+export interface BlockParameters {
+  readonly depthwise: Affine;
+  readonly expand: Affine;
+  readonly project: Affine;
+}
+
+export interface PassParameters {
+  /** Its bias has a row for each of the definition's `levels`. */
+  readonly stem: Affine;
+  /** What the tile's texture adds to the stem. */
+  readonly texture: Parameter;
+  /** From the state of the pass before, which pass D does not have. */
+  readonly state?: Affine;
+  readonly blocks: readonly BlockParameters[];
+  readonly head: Affine;
+}
+
+/** The context network's weights at some levels. */
+export interface ContextParameters {
+  readonly passes: Record<Pass, PassParameters>;
+  /** From a level's last state to the features of the next finer level, whose weights these are. */
+  readonly carry: Affine;
+}
+
+/** The vector field: weights of each coordinate, with untied ones for each sweep; biases of each sweep. */
+export interface FieldParameters {
+  readonly others: Parameter;
+  readonly a: Parameter;
+  readonly b: Parameter;
+  readonly bias: Parameter;
+  readonly aBias: Parameter;
+  readonly bBias: Parameter;
+}
+
+export interface ModelParameters {
+  /** Of the finest levels one each, then one for all coarser levels. */
+  readonly contexts: readonly ContextParameters[];
+  readonly field: FieldParameters;
+  /** All of them in the order of the flat array, and how many numbers they are. */
+  readonly all: readonly Parameter[];
+  readonly count: number;
 }
 
 /** Where a site's raw flow parameters lie in a row of the head's output (`site.ts` among the kernels reads them); `size` is padded
@@ -87,62 +141,67 @@ export function stemInputs(pass: Pass, { channels, carry }: ModelDefinition): nu
   return WINDOW_ROWS[pass] * 4 * channels + 2 * channels + (pass === 'D' ? carry : 0);
 }
 
-/** Numbers that a tile tells about each channel's texture (`codec/texture.ts`). */
+/** Numbers that a tile tells about each channel's texture (`codec/flow/texture.ts`). */
 export const TEXTURE_VALUES = 4;
 
-/** All parameters in the order of the flat array. */
-export function parameters(def: ModelDefinition): Parameter[] {
-  const list: Parameter[] = [];
-  let offset = 0;
-  const add = (name: string, shape: number[], fanIn: number, gain: number) => {
+/** Where all parameters of a model lie. The order is that of model files, and of the random numbers that they begin with. */
+export function modelParameters(def: ModelDefinition): ModelParameters {
+  const all: Parameter[] = [];
+  let count = 0;
+  const add = (name: string, role: Role, shape: number[], fanIn: number, gain: number): Parameter => {
     const size = shape.reduce((a, b) => a * b, 1);
-    list.push({ name, shape, offset, size, fanIn, gain });
-    offset += size;
+    const parameter = { name, role, shape, offset: count, size, fanIn, gain };
+    all.push(parameter);
+    count += size;
+    return parameter;
   };
+  const zeros = (name: string, role: Role, ...shape: number[]) => add(name, role, shape, 1, 0);
+  const affine = (name: string, role: 'hidden' | 'head', inputs: number, outputs: number, gain: number): Affine => ({
+    weight: add(`${name}.weight`, role, [inputs, outputs], inputs, gain),
+    bias: zeros(`${name}.bias`, role === 'head' ? 'head' : 'bias', outputs),
+  });
   const { width, channels: d, hidden, sweeps, carry } = def;
-  const head = headLayout(def).size;
   const inner = def.expand * width;
-  for (let set = 0; set <= def.separate; set++) {
-    for (const [i, pass] of PASSES.entries()) {
-      const inputs = stemInputs(pass, def);
-      const name = `${set}.${pass}`;
-      add(`${name}.stem.weight`, [inputs, width], inputs, 1);
-      add(`${name}.stem.bias`, [def.levels, width], 1, 0);
-      add(`${name}.texture.weight`, [TEXTURE_VALUES * d, width], 1, 0);
-      if (pass !== 'D') {
-        add(`${name}.state.weight`, [width, width], width, 1);
-        add(`${name}.state.bias`, [width], 1, 0);
-      }
-      for (let b = 0; b < def.blocks[i]; b++) {
-        const block = `${name}.block${b}`;
-        add(`${block}.depthwise.weight`, [3, 3, width], 9, 1);
-        add(`${block}.depthwise.bias`, [width], 1, 0);
-        add(`${block}.expand.weight`, [width, inner], width, 2);
-        add(`${block}.expand.bias`, [inner], 1, 0);
-        add(`${block}.project.weight`, [inner, width], inner, 0.1);
-        add(`${block}.project.bias`, [width], 1, 0);
-      }
-      add(`${name}.head.weight`, [width, head], width, 0.05);
-      add(`${name}.head.bias`, [head], 1, 0);
-    }
-    add(`${set}.carry.weight`, [width, 4 * carry], width, 1);
-    add(`${set}.carry.bias`, [4 * carry], 1, 0);
-  }
+  const block = (name: string): BlockParameters => ({
+    depthwise: {
+      weight: add(`${name}.depthwise.weight`, 'filter', [3, 3, width], 9, 1),
+      bias: zeros(`${name}.depthwise.bias`, 'bias', width),
+    },
+    expand: affine(`${name}.expand`, 'hidden', width, inner, 2),
+    project: affine(`${name}.project`, 'hidden', inner, width, 0.1),
+  });
+  const passParameters = (name: string, pass: Pass): PassParameters => {
+    const inputs = stemInputs(pass, def);
+    return {
+      stem: {
+        weight: add(`${name}.stem.weight`, 'hidden', [inputs, width], inputs, 1),
+        bias: zeros(`${name}.stem.bias`, 'bias', def.levels, width),
+      },
+      texture: zeros(`${name}.texture`, 'bias', TEXTURE_VALUES * d, width),
+      state: pass === 'D' ? undefined : affine(`${name}.state`, 'hidden', width, width, 1),
+      blocks: Array.from({ length: def.blocks[PASSES.indexOf(pass)] }, (_, b) => block(`${name}.block${b}`)),
+      head: affine(`${name}.head`, 'head', width, headLayout(def).size, 0.05),
+    };
+  };
+  const contexts = Array.from({ length: def.separate + 1 }, (_, set): ContextParameters => {
+    const [D, H, V] = PASSES.map((pass) => passParameters(`${set}.${pass}`, pass));
+    return { passes: { D, H, V }, carry: affine(`${set}.carry`, 'hidden', width, 4 * carry, 1) };
+  });
   const sets = def.tied ? 1 : sweeps;
-  add('field.others', [sets, d, Math.max(d - 1, 0), hidden], d, 1);
-  add('field.a', [sets, d, hidden], hidden, 0.1);
-  add('field.b', [sets, d, hidden], hidden, 0.1);
-  add('field.bias', [sweeps, d, hidden], 1, 0);
-  add('field.aBias', [sweeps, d], 1, 0);
-  add('field.bBias', [sweeps, d], 1, 0);
-  return list;
+  const field: FieldParameters = {
+    others: add('field.others', 'field', [sets, d, Math.max(d - 1, 0), hidden], d, 1),
+    a: add('field.a', 'field', [sets, d, hidden], hidden, 0.1),
+    b: add('field.b', 'field', [sets, d, hidden], hidden, 0.1),
+    bias: zeros('field.bias', 'field', sweeps, d, hidden),
+    aBias: zeros('field.aBias', 'field', sweeps, d),
+    bBias: zeros('field.bBias', 'field', sweeps, d),
+  };
+  return { contexts, field, all, count };
 }
 
-/**
- * Name of a context network's parameter at a level (0 is the finest), from its name within a set of weights.
- */
-export function levelParameter(name: string, level: number, { separate }: ModelDefinition): string {
-  return `${Math.min(level, separate)}.${name}`;
+/** The context network's weights at a level; 0 is the finest. */
+export function contextAt({ contexts }: ModelParameters, level: number): ContextParameters {
+  return contexts[Math.min(level, contexts.length - 1)];
 }
 
 /** Multiply-adds for each pixel of a large image: context network of all levels, heads, and the flow's vector field. */
@@ -154,10 +213,4 @@ export function multiplyAdds(def: ModelDefinition): number {
   const field = sweeps * channels * (channels + 1) * hidden;
   // A level has a cell for every four of its pixels and each level a quarter of the finer one's: a third of the pixels' number.
   return cell / 3 + (width * 4 * carry) / 12 + width * headLayout(def).size + field;
-}
-
-/** Number of float32 parameters in all. */
-export function parameterCount(def: ModelDefinition): number {
-  const last = parameters(def).at(-1)!;
-  return last.offset + last.size;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ModelDefinition } from '../models/definition.js';
+import type { FieldParameters, ModelDefinition } from '../models/definition.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import { KernelSite } from './kernel-site.js';
 
@@ -15,16 +15,15 @@ async function randomSite(channels: 1 | 3, sweeps: number, tied: boolean, streng
   const site = await KernelSite.create(definition(channels, sweeps, tied));
   const random = randomIntegers(channels * 100 + 7);
   const centred = () => random(20001) / 10000 - 1;
-  const sets = tied ? 1 : sweeps;
-  const fill = (name: string, size: number) => {
-    const values = site.parameter(name, size);
-    for (let i = 0; i < size; i++) values[i] = strength * centred();
+  const fill = (name: keyof FieldParameters) => {
+    const values = site.parameter(name);
+    for (let i = 0; i < values.length; i++) values[i] = strength * centred();
   };
-  fill('field.others', sets * channels * (channels - 1) * HIDDEN);
-  fill('field.a', sets * channels * HIDDEN);
-  fill('field.b', sets * channels * HIDDEN);
+  fill('others');
+  fill('a');
+  fill('b');
   const phases = Array.from({ length: channels * HIDDEN }, centred);
-  const bias = site.parameter('field.bias', sweeps * channels * HIDDEN);
+  const bias = site.parameter('bias');
   for (let n = 0; n < sweeps; n++) {
     const t = (n + 0.5) / sweeps;
     for (const [i, phase] of phases.entries()) bias[n * phases.length + i] = Math.sin(3 * t + 5 * phase);
@@ -80,8 +79,8 @@ function continuousFlow(
   bias: (n: number, i: number) => number,
 ) {
   const { head, layout } = site;
-  const others = site.parameter('field.others', 6 * HIDDEN);
-  const [a, b] = [site.parameter('field.a', 3 * HIDDEN), site.parameter('field.b', 3 * HIDDEN)];
+  const others = site.parameter('others');
+  const [a, b] = [site.parameter('a'), site.parameter('b')];
   const z = [...start];
   z[1] += bounded(head[layout.shear], 4) * z[0];
   z[2] += bounded(head[layout.shear + 1], 4) * z[0] + bounded(head[layout.shear + 2], 4) * z[1];
@@ -109,7 +108,7 @@ function continuousFlow(
 /** Runs the integer flow from many states; returns the mean distance to the continuous one, and both sides' bits. */
 async function compare(sweeps: number, reference: number) {
   const site = await randomSite(3, sweeps, true, 1);
-  const bias = site.parameter('field.bias', sweeps * 3 * HIDDEN).slice();
+  const bias = site.parameter('bias').slice();
   const coded = (n: number, i: number) => bias[n * 3 * HIDDEN + i];
   const random = randomIntegers(5);
   const centred = () => random(20001) / 10000 - 1;

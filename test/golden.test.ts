@@ -4,7 +4,8 @@ import { crc32 } from '../codec/container/crc32.js';
 import { Likelihood } from '../codec/flow/likelihood.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
 import { Kernels } from '../codec/kernels/kernels.js';
-import { type ModelDefinition, parameterCount } from '../models/definition.js';
+import { Operations } from '../codec/kernels/operations.js';
+import { type ModelDefinition, modelParameters } from '../models/definition.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 
 /**
@@ -68,7 +69,7 @@ function samplesOf(channels: number): Int32Array {
 }
 
 test.each(Object.entries(definitions))('a %s tile: payload, likelihood and gradient', async (name, definition) => {
-  const weights = dyadic(parameterCount(definition), 5, 0.25);
+  const weights = dyadic(modelParameters(definition).count, 5, 0.25);
   const samples = samplesOf(definition.channels);
   const codec = await TileCodec.create({ name, hash: '', definition, weights });
   const { payload } = codec.encode(samples, SHAPE);
@@ -84,19 +85,20 @@ test.each(Object.entries(definitions))('a %s tile: payload, likelihood and gradi
   expect(results).toEqual(golden[name]);
 });
 
-test('a convolution', async () => {
-  const kernels = await Kernels.create();
-  const put = (values: Float32Array) => {
-    const address = kernels.alloc(4 * values.length);
-    kernels.floats(address, values.length).set(values);
-    return address;
+test('a product of vectors with a matrix', async () => {
+  const operations = new Operations(await Kernels.create());
+  const put = (values: Float32Array, channels: number) => {
+    const vectors = operations.vectors(values.length / channels, channels);
+    operations.kernels.floats(vectors.address, values.length).set(values);
+    return vectors;
   };
-  const [height, width, cin, cout] = [5, 7, 16, 24];
-  const src = put(dyadic((height + 2) * (width + 2) * cin, 1, 1));
-  const weights = put(dyadic(9 * cin * cout, 2, 1));
-  const bias = put(dyadic(cout, 3, 1));
-  const size = (height + 2) * (width + 2) * cout;
-  const dst = kernels.alloc(4 * size);
-  kernels.run.conv(dst, src, weights, bias, height, width, cin, cout, 3, 0);
-  expect(checksum(kernels.floats(dst, size))).toBe(golden.convolution);
+  const [count, inputs, outputs] = [7, 19, 24];
+  const from = put(dyadic(count * inputs, 1, 1), inputs);
+  const linear = {
+    weight: put(dyadic(inputs * outputs, 2, 1), outputs).address,
+    bias: put(dyadic(outputs, 3, 1), outputs).address,
+  };
+  const to = operations.vectors(count, outputs);
+  operations.product(to, from, linear, 'relu');
+  expect(checksum(operations.kernels.floats(to.address, count * outputs))).toBe(golden.product);
 });

@@ -1,6 +1,12 @@
 import { ContextNetwork } from '../codec/flow/context.js';
 import { Kernels } from '../codec/kernels/kernels.js';
-import { type HeadLayout, headLayout, type ModelDefinition, parameterCount } from '../models/definition.js';
+import {
+  type FieldParameters,
+  type HeadLayout,
+  headLayout,
+  type ModelDefinition,
+  modelParameters,
+} from '../models/definition.js';
 
 /** Kernels with a field of random parameters, and one site's head row and neighbour statistics to set. */
 export class KernelSite {
@@ -22,7 +28,7 @@ export class KernelSite {
     const kernels = await Kernels.create();
     kernels.run.depthOpen(8);
     const network = new ContextNetwork(kernels, definition);
-    network.load(new Float32Array(parameterCount(definition)));
+    network.load(new Float32Array(modelParameters(definition).count));
     return new KernelSite(kernels, network);
   }
 
@@ -55,8 +61,10 @@ export class KernelSite {
   }
 
   /** A field parameter's values. */
-  parameter(name: string, length: number): Float32Array {
-    return this.kernels.floats(this.network.address(name), length);
+  parameter(name: keyof FieldParameters): Float32Array {
+    const { weights, parameters } = this.network;
+    const parameter = parameters.field[name];
+    return this.kernels.floats(weights.at(parameter), parameter.size);
   }
 
   /** Opens a stack of `words` words, of which the lower half is filled. */

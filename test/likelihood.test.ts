@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { forwardColour } from '../codec/flow/colour.js';
 import { Likelihood } from '../codec/flow/likelihood.js';
 import { plainBits, TileCodec, type Trace } from '../codec/flow/tile-codec.js';
-import { type ModelDefinition, parameters } from '../models/definition.js';
+import { type ModelDefinition, modelParameters } from '../models/definition.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import { decodePng } from '../src/index.js';
 import { modelsForEncoding } from '../src/models.js';
@@ -62,7 +62,7 @@ test.each([1, 3] as const)('%i channels: the gradient is that of finite differen
   likelihood.load(weights);
   likelihood.evaluate(samples, { width: 11, height: 9, depth: 8 }, 5, true);
   const gradient = likelihood.gradient().slice();
-  for (const { name, offset, size } of parameters(definition)) {
+  for (const { name, offset, size } of modelParameters(definition).all) {
     if (size === 0) continue;
     // Along the parameter's own gradient, where float32's rounding of the loss matters least.
     const own = gradient.slice(offset, offset + size);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Likelihood } from '../codec/flow/likelihood.js';
-import { type ModelDefinition, parameters } from '../models/definition.js';
+import { type ModelDefinition, modelParameters } from '../models/definition.js';
 import { selectBackend } from '../src/train/backend.js';
 import { type Crop, cropShape } from '../src/train/dataset.js';
 import { cropSeed } from '../src/train/engine.js';
@@ -51,7 +51,7 @@ function norm(a: Float32Array): number {
 
 /** Expects a gradient to be that of the kernels, parameter by parameter. */
 function expectGradient(definition: ModelDefinition, actual: Float32Array, expected: Float32Array): void {
-  for (const { name, offset, size } of parameters(definition)) {
+  for (const { name, offset, size } of modelParameters(definition).all) {
     if (size === 0) continue;
     const [a, b] = [actual, expected].map((all) => all.slice(offset, offset + size));
     expect(norm(b), name).toBeGreaterThan(0);
@@ -103,7 +103,7 @@ describe.each(Object.entries(DEFINITIONS))('TensorFlow.js engine, %s', (_, defin
   it('has the gradient of its loss by finite differences', { timeout: 60000 }, async () => {
     const engine = new TfjsEngine(tf, definition);
     const random = new Random(11);
-    const checked = parameters(definition).filter(({ name, size }) => size > 0 && CHECKED.test(name));
+    const checked = modelParameters(definition).all.filter(({ name, size }) => size > 0 && CHECKED.test(name));
     const errors = new Map(checked.map(({ name }): [string, number[]] => [name, []]));
     for (const start of [1, 2, 3].map((seed) => perturbed(definition, seed))) {
       const loss = async (weights: Float32Array) => (await engine.evaluate(weights, [crops[0]], 5, false)).nats;

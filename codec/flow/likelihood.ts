@@ -3,33 +3,42 @@
  * what the trainer minimizes, and what a coded file's length is held against.
  */
 
-import { type ModelDefinition, PASSES, type Pass, parameterCount, stemInputs } from '../../models/definition.js';
-import { ACCUMULATE, Kernels } from '../kernels/kernels.js';
-import { ContextNetwork, type LevelState, type PassState } from './context.js';
-import { type Level, pyramid, sites } from './pyramid.js';
+import {
+  type Affine,
+  contextAt,
+  type ModelDefinition,
+  PASSES,
+  type Pass,
+  stemInputs,
+} from '../../models/definition.js';
+import { Kernels } from '../kernels/kernels.js';
+import { type CellMap, cells, type Linear } from '../kernels/operations.js';
+import { ContextNetwork, type LevelState, type TileSamples } from './context.js';
+import { ParameterArray } from './parameter-array.js';
+import { sites } from './pyramid.js';
 import { tileTexture } from './texture.js';
 import type { TileShape, Trace } from './tile-codec.js';
 
 const BYTES = 4;
 
-/** Gradients in a pass's final state, and what later passes and the finer level add to it. */
-type StateGradients = Record<Pass, number>;
+/** Gradients in the final states of a level's passes: from the head, and what later passes and the finer level add. */
+type StateGradients = Record<Pass, CellMap>;
 
 export class Likelihood {
   readonly #kernels: Kernels;
   readonly #network: ContextNetwork;
   readonly #definition: ModelDefinition;
-  readonly #gradients: number;
-  readonly #transposed: number;
-  readonly #count: number;
+  readonly #gradients: ParameterArray;
+  /** The weights that carry gradients from a linear map's output to its input. */
+  readonly #transposed: ParameterArray;
 
   private constructor(kernels: Kernels, definition: ModelDefinition) {
     this.#kernels = kernels;
     this.#definition = definition;
     this.#network = new ContextNetwork(kernels, definition);
-    this.#count = parameterCount(definition);
-    this.#gradients = kernels.alloc(this.#count * BYTES);
-    this.#transposed = kernels.alloc(this.#count * BYTES);
+    const { count } = this.#network.parameters;
+    this.#gradients = new ParameterArray(kernels, count);
+    this.#transposed = new ParameterArray(kernels, count);
   }
 
   static async create(definition: ModelDefinition): Promise<Likelihood> {
@@ -45,7 +54,7 @@ export class Likelihood {
 
   /** Gradient, in nats, summed over the tiles since `load`; in the order of the model definition. Void after the next tile. */
   gradient(): Float32Array {
-    return this.#kernels.floats(this.#gradients, this.#count);
+    return this.#gradients.values;
   }
 
   /**
@@ -63,253 +72,186 @@ export class Likelihood {
     const kernels = this.#kernels;
     const network = this.#network;
     return kernels.scoped(() => {
-      const tile = kernels.alloc(samples.length * BYTES);
-      kernels.floats(tile, samples.length).set(samples);
+      const tile: TileSamples = { address: kernels.alloc(samples.length * BYTES), width, height };
+      kernels.floats(tile.address, samples.length).set(samples);
       kernels.run.depthOpen(depth);
       network.describe(tileTexture(samples, width, height, this.#definition.channels));
-      const levels = pyramid(height, width);
-      const states: LevelState[] = [];
-      const gradients: StateGradients[] = [];
+      const gradients = new Map<LevelState, StateGradients>();
       let nats = 0;
-      for (let index = levels.length - 1; index >= 0; index--) {
-        const state = network.open(levels[index], index, tile, width, states[index + 1]);
-        gradients[index] = { D: 0, H: 0, V: 0 };
-        for (const pass of PASSES) {
-          network.forward(state, pass, gradient);
-          network.take(state, pass, tile, width);
-          const given = typeof dequantization === 'number' ? undefined : dequantization[index][pass].u;
-          const counter =
-            typeof dequantization === 'number' ? dequantization + (3 * index + PASSES.indexOf(pass)) * 0x9e3779b1 : 0;
-          const dState = gradient ? network.allocMap(state.level, this.#definition.width) : 0;
-          gradients[index][pass] = dState;
-          nats += this.#passLoss(state, pass, given, counter, dState);
-        }
-        states[index] = state;
+      for (const { state, pass } of network.passes(tile, gradient)) {
+        network.take(state, pass, tile);
+        if (gradient && pass === 'D') gradients.set(state, this.#stateGradients(state));
+        nats += this.#passLoss(state, pass, dequantization, gradients.get(state)?.[pass]);
       }
-      if (gradient) {
-        for (const [index, state] of states.entries())
-          this.#backward(state, states[index + 1], gradients[index], gradients[index + 1]);
+      for (const [state, own] of [...gradients].reverse()) {
+        this.#backward(state, own, state.coarser && gradients.get(state.coarser));
       }
       return nats;
     });
+  }
+
+  #stateGradients({ level }: LevelState): StateGradients {
+    const map = () => this.#network.operations.map(level, this.#definition.width);
+    return { D: map(), H: map(), V: map() };
   }
 
   /** Loss of a pass's sites; with `dState`, the gradient through the head goes there and to the head's parameters. */
-  #passLoss(state: LevelState, pass: Pass, given: Float32Array | undefined, counter: number, dState: number): number {
+  #passLoss(state: LevelState, pass: Pass, dequantization: number | Trace, dState: CellMap | undefined): number {
     const kernels = this.#kernels;
     const network = this.#network;
-    const { run } = kernels;
-    const { width, channels } = this.#definition;
-    const size = network.headSize;
-    const { level } = state;
-    const { rows, columns } = sites(level, pass);
+    const { operations } = network;
+    const { channels } = this.#definition;
+    const { rows, columns } = sites(state.level, pass);
+    const { head } = network.at(state.index, pass);
     return kernels.scoped(() => {
-      const head = kernels.alloc(level.columns * size * BYTES);
-      const dHead = dState ? kernels.alloc(level.columns * size * BYTES) : 0;
-      const u = given ? kernels.alloc(given.length * BYTES) : 0;
-      if (given) kernels.floats(u, given.length).set(given);
+      const outputs = network.headRow(state.level.columns);
+      const dOutputs = dState && network.headRow(state.level.columns);
+      const { given, counter } = this.#dequantization(dequantization, state, pass);
       let nats = 0;
       for (let i = 0; i < rows; i++) {
-        network.head(state, pass, i, head);
-        const x = network.sampleRow(state, pass, i);
-        const locals = network.localRow(state, pass, i);
-        const rowU = u ? u + i * columns * channels * BYTES : 0;
-        const rowCounter = (counter + i * columns * channels) >>> 0;
-        nats += run.lossRow(head, dHead, size, x, locals, columns, rowU, rowCounter);
-        if (!dHead) continue;
-        const from = network.rowAddress(state.passes[pass]!.state, i, level, width);
-        const to = network.rowAddress(dState, i, level, width);
-        const weight = `${pass}.head.weight`;
-        const { index } = state;
-        const [stride, headStride] = [width * BYTES, size * BYTES];
-        run.rowProductWeightGradient(
-          this.#to(weight, index),
-          from,
-          stride,
-          0,
-          1,
-          width,
-          dHead,
-          headStride,
-          size,
+        network.head(state, pass, i, outputs);
+        const first = i * columns * channels;
+        nats += kernels.run.lossRow(
+          outputs.address,
+          dOutputs?.address ?? 0,
+          outputs.channels,
+          network.sampleRow(state, pass, i),
+          network.localRow(state, pass, i),
           columns,
+          given ? given + first * BYTES : 0,
+          (counter + first) >>> 0,
         );
-        run.rowBiasGradient(this.#to(`${pass}.head.bias`, index), dHead, headStride, size, columns);
-        run.rowProduct(
-          to,
-          stride,
-          dHead,
-          headStride,
-          0,
-          1,
-          size,
-          this.#transposedOf(weight, index),
-          0,
-          width,
-          columns,
-          0,
+        if (!dOutputs) continue;
+        const d = { ...dOutputs, count: columns };
+        operations.productWeightGradient(
+          this.#gradients.at(head.weight),
+          cells(state.passes[pass]!.state, i, columns),
+          d,
         );
+        operations.productBiasGradient(this.#gradients.at(head.bias), d);
+        operations.product(cells(dState, i, columns), d, this.#back(head), 'replace');
       }
       return nats;
     });
   }
 
+  /** The address of a pass's u, if they are given, and else the counter of their random numbers. */
+  #dequantization(
+    dequantization: number | Trace,
+    { index }: LevelState,
+    pass: Pass,
+  ): { given: number; counter: number } {
+    if (typeof dequantization === 'number') {
+      return { given: 0, counter: dequantization + (3 * index + PASSES.indexOf(pass)) * 0x9e3779b1 };
+    }
+    const { u } = dequantization[index][pass];
+    const given = this.#kernels.alloc(u.length * BYTES);
+    this.#kernels.floats(given, u.length).set(u);
+    return { given, counter: 0 };
+  }
+
   /** Carries a level's state gradients back through its passes, and to the coarser level's last state. */
-  #backward(
-    state: LevelState,
-    coarser: LevelState | undefined,
-    own: StateGradients,
-    coarse: StateGradients | undefined,
-  ): void {
-    const { run } = this.#kernels;
-    const { width } = this.#definition;
-    const { rows, columns } = state.level;
+  #backward(state: LevelState, own: StateGradients, coarse: StateGradients | undefined): void {
+    const { operations } = this.#network;
     for (const pass of [...PASSES].reverse()) {
-      const dStem = this.#blocksBackward(state.level, state.index, pass, state.passes[pass]!, own[pass]);
+      this.#blocksBackward(state, pass, own[pass]);
+      // In place: what was the gradient of the last state is now the stem's.
+      const dStem = own[pass];
       this.#stemBackward(state, pass, dStem);
-      if (pass === 'D') {
-        if (coarser) this.#carryBackward(state, coarser, dStem, coarse!.V);
-        continue;
+      const { state: linear } = this.#network.at(state.index, pass);
+      if (linear) {
+        const previous: Pass = pass === 'H' ? 'D' : 'H';
+        operations.mapProductGradient(this.#gradients.of(linear), state.passes[previous]!.state, dStem);
+        operations.mapProduct(own[previous], dStem, this.#back(linear), 'add');
+      } else if (state.coarser) {
+        this.#carryBackward(state, state.coarser, dStem, coarse!.V);
       }
-      const previous: Pass = pass === 'H' ? 'D' : 'H';
-      const name = `${pass}.state.weight`;
-      const bias = this.#to(`${pass}.state.bias`, state.index);
-      run.convGradient(
-        this.#to(name, state.index),
-        bias,
-        state.passes[previous]!.state,
-        dStem,
-        rows,
-        columns,
-        width,
-        width,
-        1,
-      );
-      run.conv(
-        own[previous],
-        dStem,
-        this.#transposedOf(name, state.index),
-        0,
-        rows,
-        columns,
-        width,
-        width,
-        1,
-        ACCUMULATE,
-      );
     }
   }
 
-  /** Back through a pass's residual blocks, in place, and returns the gradient of the stem's outputs. */
-  #blocksBackward(level: Level, index: number, pass: Pass, { stem, blocks }: PassState, gradient: number): number {
-    const kernels = this.#kernels;
-    const { run } = kernels;
+  /** Back through a pass's residual blocks: the gradient of its last state becomes, in place, that of its stem. */
+  #blocksBackward({ level, index, passes }: LevelState, pass: Pass, gradient: CellMap): void {
+    const { operations } = this.#network;
     const { width, expand } = this.#definition;
-    const { rows, columns } = level;
-    return kernels.scoped(() => {
-      const inner = expand * width;
-      const dHidden = this.#network.allocMap(level, inner);
-      const dMixed = this.#network.allocMap(level, width);
-      for (let b = blocks.length - 1; b >= 0; b--) {
+    const { stem, blocks } = passes[pass]!;
+    this.#kernels.scoped(() => {
+      const dHidden = operations.map(level, expand * width);
+      const dMixed = operations.map(level, width);
+      for (const [b, parameters] of [...this.#network.at(index, pass).blocks.entries()].reverse()) {
         const { hidden, mixed } = blocks[b];
         const input = b > 0 ? blocks[b - 1].state : stem;
-        const to = (part: string) => this.#to(`${pass}.block${b}.${part}`, index);
-        const transposed = (part: string) => this.#transposedOf(`${pass}.block${b}.${part}`, index);
-        const [project, expansion] = [transposed('project.weight'), transposed('expand.weight')];
-        run.convGradient(to('project.weight'), to('project.bias'), hidden, gradient, rows, columns, inner, width, 1);
-        run.conv(dHidden, gradient, project, 0, rows, columns, width, inner, 1, 0);
-        run.reluGradient(dHidden, hidden, (rows + 2) * (columns + 2) * inner);
-        run.convGradient(to('expand.weight'), to('expand.bias'), mixed, dHidden, rows, columns, width, inner, 1);
-        run.conv(dMixed, dHidden, expansion, 0, rows, columns, inner, width, 1, 0);
-        run.depthwiseGradient(to('depthwise.weight'), to('depthwise.bias'), input, dMixed, rows, columns, width);
-        run.depthwise(gradient, dMixed, transposed('depthwise.weight'), 0, rows, columns, width, ACCUMULATE);
+        const { depthwise, expand: expansion, project } = parameters;
+        operations.mapProductGradient(this.#gradients.of(project), hidden, gradient);
+        operations.mapProduct(dHidden, gradient, this.#back(project), 'replace');
+        operations.reluGradient(dHidden, hidden);
+        operations.mapProductGradient(this.#gradients.of(expansion), mixed, dHidden);
+        operations.mapProduct(dMixed, dHidden, this.#back(expansion), 'replace');
+        operations.depthwiseGradient(this.#gradients.of(depthwise), input, dMixed);
+        operations.depthwise(gradient, dMixed, this.#back(depthwise), 'add');
       }
-      return gradient;
     });
   }
 
   /** Gradients of a stem's parameters; its inputs are gathered again, row by row. */
-  #stemBackward(state: LevelState, pass: Pass, dStem: number): void {
-    const { run } = this.#kernels;
+  #stemBackward(state: LevelState, pass: Pass, dStem: CellMap): void {
     const network = this.#network;
-    const { width } = this.#definition;
-    const depth = stemInputs(pass, this.#definition);
-    const weight = this.#to(`${pass}.stem.weight`, state.index);
-    const bias = network.levelEmbedding(pass, state.index) + this.#gradients - network.parameters;
-    const texture = this.#to(`${pass}.texture.weight`, state.index);
-    for (let i = 0; i < state.level.rows; i++) {
-      network.inputs(state, pass, i, network.localRow(state, pass, i));
-      const d = network.rowAddress(dStem, i, state.level, width);
-      const { columns } = state.level;
-      const [stride, inputStride] = [width * BYTES, depth * BYTES];
-      run.rowProductWeightGradient(weight, state.inputs, inputStride, 0, 1, depth, d, stride, width, columns);
-      run.rowBiasGradient(bias, d, stride, width, columns);
-      run.rowProductWeightGradient(texture, network.texture, 0, 0, 1, network.textureSize, d, stride, width, columns);
+    const { operations } = network;
+    const { stem, texture } = network.at(state.index, pass);
+    const bias = this.#gradients.at(stem.bias, network.embedding(state.index));
+    for (let i = 0; i < dStem.rows; i++) {
+      const inputs = network.inputs(state, pass, i, state.passes[pass]!.locals);
+      const d = cells(dStem, i);
+      operations.productWeightGradient(this.#gradients.at(stem.weight), inputs, d);
+      operations.productBiasGradient(bias, d);
+      operations.productWeightGradient(this.#gradients.at(texture), { ...network.texture, repeated: true }, d);
     }
   }
 
   /** From pass D's stem through the carried features to the coarser level's last state. */
-  #carryBackward(state: LevelState, coarser: LevelState, dStem: number, dCoarse: number): void {
-    const kernels = this.#kernels;
-    const { run } = kernels;
-    const { width, carry } = this.#definition;
-    const { level } = state;
-    const from = coarser.level;
-    kernels.scoped(() => {
-      const dCarried = this.#network.allocMap(level, carry);
-      const transposed = this.#transposedOf('D.stem.weight', state.index);
-      run.conv(dCarried, dStem, transposed, 0, level.rows, level.columns, width, carry, 1, 0);
-      const dProjected = this.#network.allocMap(from, 4 * carry);
-      run.collectCarry(dProjected, from.columns, dCarried, level.rows, level.columns, carry);
-      const source = coarser.passes.V!.state;
-      const bias = this.#to('carry.bias', state.index);
-      run.convGradient(
-        this.#to('carry.weight', state.index),
-        bias,
-        source,
-        dProjected,
-        from.rows,
-        from.columns,
-        width,
-        4 * carry,
-        1,
-      );
-      const back = this.#transposedOf('carry.weight', state.index);
-      run.conv(dCoarse, dProjected, back, 0, from.rows, from.columns, 4 * carry, width, 1, ACCUMULATE);
+  #carryBackward(state: LevelState, coarser: LevelState, dStem: CellMap, dCoarse: CellMap): void {
+    const { operations, parameters } = this.#network;
+    const { carry } = this.#definition;
+    const { stem } = this.#network.at(state.index, 'D');
+    const { carry: projection } = contextAt(parameters, state.index);
+    this.#kernels.scoped(() => {
+      const dCarried = operations.map(state.level, carry);
+      operations.mapProduct(dCarried, dStem, this.#back(stem), 'replace');
+      const dProjected = operations.map(coarser.level, 4 * carry);
+      const { rows, columns } = dCarried;
+      this.#kernels.run.collectCarry(dProjected.address, dProjected.columns, dCarried.address, rows, columns, carry);
+      operations.mapProductGradient(this.#gradients.of(projection), coarser.passes.V!.state, dProjected);
+      operations.mapProduct(dCoarse, dProjected, this.#back(projection), 'add');
     });
   }
 
-  /** Address of a parameter's gradient. */
-  #to(name: string, index: number): number {
-    return this.#network.levelAddress(name, index) + this.#gradients - this.#network.parameters;
-  }
-
-  /** Address of a weight's transpose. */
-  #transposedOf(name: string, index: number): number {
-    return this.#network.levelAddress(name, index) + this.#transposed - this.#network.parameters;
+  /** What carries gradients from a linear map's output to its input. */
+  #back({ weight }: Affine): Linear {
+    return { weight: this.#transposed.at(weight), bias: 0 };
   }
 
   #transpose(): void {
     const { run } = this.#kernels;
-    const { width, carry, blocks, expand, separate } = this.#definition;
-    const network = this.#network;
-    for (let set = 0; set <= separate; set++) {
-      const one = (name: string, taps: number, cin: number, cout: number) =>
-        run.transposeWeights(this.#transposedOf(name, set), network.levelAddress(name, set), taps, cin, cout);
-      for (const [i, pass] of PASSES.entries()) {
-        one(`${pass}.head.weight`, 1, width, network.headSize);
-        if (pass !== 'D') one(`${pass}.state.weight`, 1, width, width);
-        for (let b = 0; b < blocks[i]; b++) {
-          one(`${pass}.block${b}.depthwise.weight`, 3, 1, width);
-          one(`${pass}.block${b}.expand.weight`, 1, width, expand * width);
-          one(`${pass}.block${b}.project.weight`, 1, expand * width, width);
+    const { width, carry } = this.#definition;
+    const { parameters, weights } = this.#network;
+    const transpose = ({ weight }: Affine) => {
+      const [inputs, outputs] = weight.shape;
+      run.transpose(this.#transposed.at(weight), weights.at(weight), inputs, outputs);
+    };
+    for (const { passes, carry: projection } of parameters.contexts) {
+      for (const { state, blocks, head } of Object.values(passes)) {
+        transpose(head);
+        if (state) transpose(state);
+        for (const { depthwise, expand, project } of blocks) {
+          run.reverseTaps(this.#transposed.at(depthwise.weight), weights.at(depthwise.weight), width);
+          transpose(expand);
+          transpose(project);
         }
       }
-      one('carry.weight', 1, width, 4 * carry);
+      transpose(projection);
       // Of pass D's stem only the carried features have a gradient: its last `carry` input rows.
+      const { weight } = passes.D.stem;
       const first = stemInputs('D', this.#definition) - carry;
-      const rows = network.levelAddress('D.stem.weight', set) + first * width * BYTES;
-      run.transposeWeights(this.#transposedOf('D.stem.weight', set), rows, 1, carry, width);
+      run.transpose(this.#transposed.at(weight), weights.at(weight, first), carry, width);
     }
   }
 }

@@ -1,11 +1,11 @@
 /**
  * A trained model and its file. Layout of a `.cnfm` file: the 4 bytes `CNFM`, the header's length as a little-endian
  * uint32, the header as UTF-8 JSON ({ version, name, definition }), zero bytes up to a multiple of 4, and the parameters as
- * little-endian float32 in the order of `parameters` in `models/definition.ts`. The model's hash is the first 8 bytes of
+ * little-endian float32 in the order of `modelParameters` in `models/definition.ts`. The model's hash is the first 8 bytes of
  * the file's SHA-256; a `.cnfz` file names its model by it.
  */
 
-import { type ModelDefinition, parameterCount } from '../../models/definition.js';
+import { type ModelDefinition, modelParameters } from '../../models/definition.js';
 import { bytesToHex } from '../container/hex.js';
 import { CnfzipError } from '../error.js';
 
@@ -55,7 +55,7 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   const { definition } = header;
   checkDefinition(definition, bad);
   const start = Math.ceil((8 + length) / 4) * 4;
-  const count = parameterCount(definition);
+  const { count } = modelParameters(definition);
   if (bytes.length !== start + 4 * count)
     throw bad(`it holds ${bytes.length - start} bytes of weights, not ${4 * count}`);
   const weights = new Float32Array(count);

@@ -5,12 +5,12 @@
  * Payload: one byte w, the words of the stack above the first w words of the seed (little-endian), and the 64-bit state.
  */
 
-import { PASSES, type Pass, TEXTURE_VALUES } from '../../models/definition.js';
+import { type Pass, TEXTURE_VALUES } from '../../models/definition.js';
 import { CnfzipError } from '../error.js';
 import { Kernels } from '../kernels/kernels.js';
-import { ContextNetwork, type LevelState } from './context.js';
+import { ContextNetwork, type LevelState, type TileSamples } from './context.js';
 import type { Model } from './model.js';
-import { pyramid, sites } from './pyramid.js';
+import { sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';
 
 /**
@@ -129,33 +129,34 @@ export class TileCodec {
     const d = this.#channels;
     kernels.scoped(() => {
       run.depthOpen(depth);
-      const tile = kernels.alloc(samples.length * 4);
-      kernels.floats(tile, samples.length).set(samples);
+      const tile: TileSamples = { address: kernels.alloc(samples.length * 4), width, height };
+      kernels.floats(tile.address, samples.length).set(samples);
       const texture = tileTexture(samples, width, height, d);
       network.describe(texture);
-      const states = this.#contexts(tile, width, height);
-      const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
-      const traced = trace ? kernels.alloc(Math.ceil(width / 2) * d * 4) : 0;
-      const tally = trace ? kernels.alloc(Math.ceil(width / 2) * d * COMPONENTS.length * 4) : 0;
-      for (const [index, state] of states.entries()) {
-        if (trace) trace[index] = {} as Record<Pass, PassTrace>;
-        for (const pass of [...PASSES].reverse()) {
-          const { rows, columns } = sites(state.level, pass);
-          const size = columns * d;
-          const u = new Float32Array(trace ? rows * size : 0);
-          const bits = new Float32Array(u.length * COMPONENTS.length);
-          for (let i = rows - 1; i >= 0; i--) {
-            network.head(state, pass, i, row);
-            const locals = network.localRow(state, pass, i);
-            run.encodeRow(row, network.headSize, network.sampleRow(state, pass, i), locals, columns, traced, tally);
-            if (!trace) continue;
-            u.set(kernels.floats(traced, size), i * size);
-            const counted = kernels.floats(tally, size * COMPONENTS.length);
-            bits.set(counted, i * counted.length);
-            counted.fill(0);
-          }
-          if (trace) trace[index][pass] = { u, bits };
+      const contexts: { state: LevelState; pass: Pass }[] = [];
+      for (const context of network.passes(tile)) {
+        network.take(context.state, context.pass, tile);
+        contexts.push(context);
+      }
+      const row = network.headRow(Math.ceil(width / 2));
+      const traced = trace ? kernels.alloc(row.count * d * 4) : 0;
+      const tally = trace ? kernels.alloc(row.count * d * COMPONENTS.length * 4) : 0;
+      for (const { state, pass } of contexts.reverse()) {
+        const { rows, columns } = sites(state.level, pass);
+        const size = columns * d;
+        const u = new Float32Array(trace ? rows * size : 0);
+        const bits = new Float32Array(u.length * COMPONENTS.length);
+        for (let i = rows - 1; i >= 0; i--) {
+          network.head(state, pass, i, row);
+          const samples = network.sampleRow(state, pass, i);
+          run.encodeRow(row.address, row.channels, samples, network.localRow(state, pass, i), columns, traced, tally);
+          if (!trace) continue;
+          u.set(kernels.floats(traced, size), i * size);
+          const counted = kernels.floats(tally, size * COMPONENTS.length);
+          bits.set(counted, i * counted.length);
+          counted.fill(0);
         }
+        if (trace) trace[state.index] = { ...trace[state.index], [pass]: { u, bits } };
       }
       for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + 2 ** depth, 2 ** (depth + 1));
       for (const level of texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
@@ -170,53 +171,30 @@ export class TileCodec {
     return kernels.scoped(() => {
       run.depthOpen(depth);
       const size = width * height * d;
-      const tile = kernels.alloc(size * 4);
-      const texture = new Uint8Array(network.textureSize).map(() => run.popUniform(TEXTURE_LEVELS));
+      const tile: TileSamples = { address: kernels.alloc(size * 4), width, height };
+      const texture = new Uint8Array(network.texture.channels).map(() => run.popUniform(TEXTURE_LEVELS));
       network.describe(texture);
       for (let k = 0; k < d; k++) {
-        kernels.floats(tile, size)[k] = run.popUniform(2 ** (depth + 1)) - 2 ** depth;
+        kernels.floats(tile.address, size)[k] = run.popUniform(2 ** (depth + 1)) - 2 ** depth;
       }
-      const levels = pyramid(height, width);
-      const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
-      let coarser: LevelState | undefined;
-      for (let index = levels.length - 1; index >= 0; index--) {
-        const state: LevelState = network.open(levels[index], index, tile, width, coarser);
-        for (const pass of PASSES) {
-          network.forward(state, pass, false);
-          const { rows, columns } = sites(state.level, pass);
-          for (let i = 0; i < rows; i++) {
-            network.head(state, pass, i, row);
-            const locals = network.localRow(state, pass, i);
-            run.decodeRow(row, network.headSize, network.sampleRow(state, pass, i), locals, columns);
-          }
-          if (run.stackFailed()) throw new CnfzipError('corrupt', 'corrupt tile: it ends too early');
-          network.extend(state, pass);
-          network.put(state, pass, tile, width);
+      const row = network.headRow(Math.ceil(width / 2));
+      for (const { state, pass } of network.passes(tile)) {
+        const { rows, columns } = sites(state.level, pass);
+        for (let i = 0; i < rows; i++) {
+          network.head(state, pass, i, row);
+          const samples = network.sampleRow(state, pass, i);
+          run.decodeRow(row.address, row.channels, samples, network.localRow(state, pass, i), columns);
         }
-        coarser = state;
+        if (run.stackFailed()) throw new CnfzipError('corrupt', 'corrupt tile: it ends too early');
+        network.put(state, pass, tile);
       }
-      const samples = new Int32Array(kernels.floats(tile, size));
+      const samples = new Int32Array(kernels.floats(tile.address, size));
       const found = tileTexture(samples, width, height, d);
       if (!texture.every((level, i) => level === found[i])) {
         throw new CnfzipError('corrupt', 'corrupt tile: its texture is not the one it tells');
       }
       return samples;
     });
-  }
-
-  /** Contexts of all levels of a known tile, in the order of `pyramid`: finest first. */
-  #contexts(tile: number, width: number, height: number): LevelState[] {
-    const levels = pyramid(height, width);
-    const states: LevelState[] = [];
-    for (let index = levels.length - 1; index >= 0; index--) {
-      const state = this.#network.open(levels[index], index, tile, width, states[index + 1]);
-      for (const pass of PASSES) {
-        this.#network.forward(state, pass, false);
-        this.#network.take(state, pass, tile, width);
-      }
-      states[index] = state;
-    }
-    return states;
   }
 
   #payload(stack: number): EncodedTile {

@@ -25,46 +25,41 @@ export interface StackOperations {
 export interface KernelExports extends StackOperations {
   readonly memory: WebAssembly.Memory;
   heapBase(): number;
-  rowProduct(
+  product(
     dst: number,
     dstStride: number,
     src: number,
     srcStride: number,
-    rowStride: number,
-    rows: number,
-    depth: number,
+    cin: number,
     weights: number,
     bias: number,
     cout: number,
     count: number,
     mode: number,
   ): void;
-  rowProductWeightGradient(
+  productWeightGradient(
     gradient: number,
     src: number,
     srcStride: number,
-    rowStride: number,
-    rows: number,
-    depth: number,
+    cin: number,
     dOut: number,
     dStride: number,
     cout: number,
     count: number,
   ): void;
-  rowBiasGradient(gradient: number, dOut: number, dStride: number, cout: number, count: number): void;
-  conv(
+  productBiasGradient(gradient: number, dOut: number, dStride: number, cout: number, count: number): void;
+  mapProduct(
     dst: number,
     src: number,
-    weights: number,
-    bias: number,
     height: number,
     width: number,
     cin: number,
+    weights: number,
+    bias: number,
     cout: number,
-    taps: number,
     mode: number,
   ): void;
-  convGradient(
+  mapProductGradient(
     dWeights: number,
     dBias: number,
     src: number,
@@ -73,8 +68,9 @@ export interface KernelExports extends StackOperations {
     width: number,
     cin: number,
     cout: number,
-    taps: number,
   ): void;
+  transpose(dst: number, src: number, cin: number, cout: number): void;
+  reluGradient(gradient: number, activation: number, count: number): void;
   depthwise(
     dst: number,
     src: number,
@@ -94,8 +90,7 @@ export interface KernelExports extends StackOperations {
     width: number,
     channels: number,
   ): void;
-  transposeWeights(dst: number, src: number, taps: number, cin: number, cout: number): void;
-  reluGradient(gradient: number, activation: number, count: number): void;
+  reverseTaps(dst: number, src: number, channels: number): void;
   splitLattice(
     map: number,
     columns: number,
@@ -188,7 +183,7 @@ export interface KernelExports extends StackOperations {
   stackFailed(): number;
 }
 
-/** Modes of `conv` and `rowProduct`. */
+/** Modes of `product`, `mapProduct` and `depthwise`. */
 export const ACCUMULATE = 1;
 export const RELU = 2;
 

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { Kernels } from '../../codec/kernels/kernels.js';
+import { Operations } from '../../codec/kernels/operations.js';
 import { type ModelDefinition, multiplyAdds } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
 import type { Crop } from '../train/dataset.js';
@@ -13,7 +14,7 @@ const SIDE = 64;
 const SECONDS = 5;
 
 const program = new Command('bench:train')
-  .description('Measure crops a second and GFLOP/s of the kernel engine, and the peak of its convolution kernel.')
+  .description('Measure crops a second and GFLOP/s of the kernel engine, and the peak of the product of its kernels.')
   .option('--definition <name>', 'what to train', 'default')
   .option('--threads <n>', 'worker threads', '2')
   .option('--batch <n>', 'crops a step', '8')
@@ -23,9 +24,9 @@ await program.parseAsync();
 async function run(options: { definition: string; threads: string; batch: string }): Promise<void> {
   const definition = DEFINITIONS[options.definition];
   const threads = Number(options.threads);
-  const peak = threads * (await convolutionPeak(definition));
+  const peak = threads * (await productPeak(definition));
   console.log(
-    `1x1 convolution ${definition.width} -> ${inner(definition)}: ${peak.toFixed(1)} GFLOP/s on ${threads} threads`,
+    `product of ${definition.width} -> ${inner(definition)}: ${peak.toFixed(1)} GFLOP/s on ${threads} threads`,
   );
   const crops = await cropsPerSecond(definition, threads, Number(options.batch));
   // As the trainer counts: the gradient is two forward computations more, for inputs and for weights.
@@ -40,20 +41,21 @@ function inner({ expand, width }: ModelDefinition): number {
   return expand * width;
 }
 
-/** GFLOP/s of the convolution that most of the work is, on one thread with its maps in the cache. */
-async function convolutionPeak(definition: ModelDefinition): Promise<number> {
-  const kernels = await Kernels.create();
+/** GFLOP/s of the product that most of the work is, on one thread with its maps in the cache. */
+async function productPeak(definition: ModelDefinition): Promise<number> {
+  const operations = new Operations(await Kernels.create());
   const side = 16;
-  const [from, to] = [definition.width, inner(definition)];
-  const map = (channels: number) => kernels.alloc((side + 2) ** 2 * channels * 4);
-  const [input, output, weights] = [map(from), map(to), kernels.alloc(from * to * 4)];
+  const grid = { rows: side, columns: side };
+  const [from, to] = [operations.map(grid, definition.width), operations.map(grid, inner(definition))];
+  const linear = { weight: operations.vectors(from.channels, to.channels).address, bias: 0 };
   let calls = 0;
   const began = performance.now();
   while (performance.now() - began < 1000 * SECONDS) {
-    for (let i = 0; i < 50; i++) kernels.run.conv(output, input, weights, 0, side, side, from, to, 1, 0);
+    for (let i = 0; i < 50; i++) operations.mapProduct(to, from, linear, 'replace');
     calls += 50;
   }
-  return (calls * side ** 2 * 2 * from * to) / ((performance.now() - began) / 1000) / 1e9;
+  const flops = calls * side ** 2 * 2 * from.channels * to.channels;
+  return flops / ((performance.now() - began) / 1000) / 1e9;
 }
 
 async function cropsPerSecond(definition: ModelDefinition, threads: number, batch: number): Promise<number> {

@@ -1,6 +1,6 @@
 /** The model card: everything that tells how a model came about, as Markdown. */
 
-import { type ModelDefinition, multiplyAdds, parameterCount } from '../../models/definition.js';
+import { type ModelDefinition, modelParameters, multiplyAdds } from '../../models/definition.js';
 import type { History } from './history.js';
 
 /** @param heldOut bits per sample of held-out crops, if there were any */
@@ -16,7 +16,7 @@ export function modelCard(
   const rows = [
     ['channels', definition.channels === 1 ? '1 (gray)' : '3 (colour)'],
     ['definition', `\`${JSON.stringify(definition)}\``],
-    ['parameters', parameterCount(definition).toLocaleString('en')],
+    ['parameters', modelParameters(definition).count.toLocaleString('en')],
     ['multiply-adds', `${Math.round(multiplyAdds(definition)).toLocaleString('en')} a pixel, all levels and the flow`],
     [
       'optimizer',

@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { deflateSync, inflateSync } from 'node:zlib';
 import { CnfzipError } from '../../codec/error.js';
-import { type ModelDefinition, parameterCount } from '../../models/definition.js';
+import { type ModelDefinition, modelParameters } from '../../models/definition.js';
 import { readInput, writeFileAtomic } from '../io/files.js';
 import type { History } from './history.js';
 import type { OptimizerState } from './optimizer.js';
@@ -49,7 +49,7 @@ export async function readCheckpoint(
   const damaged = () => new CnfzipError('bad-input', `${path}: not a training checkpoint, or damaged`);
   if (bytes.length < 8 || Buffer.from(bytes.subarray(0, 4)).toString('latin1') !== MAGIC) throw damaged();
   const start = 8 + view.getUint32(4, true);
-  const count = parameterCount(definition);
+  const { count } = modelParameters(definition);
   if (start > bytes.length) throw damaged();
   let header: Omit<Checkpoint, 'optimizer'> & { steps: number };
   try {

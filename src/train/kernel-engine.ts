@@ -1,7 +1,7 @@
 /** The codec's own kernels as a training engine: data-parallel over worker threads, gradients added in a fixed order. */
 
 import { Worker } from 'node:worker_threads';
-import { type ModelDefinition, parameterCount } from '../../models/definition.js';
+import { type ModelDefinition, modelParameters } from '../../models/definition.js';
 import type { Crop } from './dataset.js';
 import { cropSeed, type Engine, type Evaluation } from './engine.js';
 
@@ -30,7 +30,8 @@ export class KernelEngine implements Engine {
 
   constructor(definition: ModelDefinition, threads: number) {
     this.name = `kernels on ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-    const shared = () => new Float32Array(new SharedArrayBuffer(4 * parameterCount(definition)));
+    const { count } = modelParameters(definition);
+    const shared = () => new Float32Array(new SharedArrayBuffer(4 * count));
     this.#weights = shared();
     this.#gradients = Array.from({ length: threads }, shared);
     this.#workers = this.#gradients.map((gradient) => {

@@ -5,13 +5,12 @@
  */
 
 import type { Kernels } from '../../codec/kernels/kernels.js';
+import { Operations, type Vectors } from '../../codec/kernels/operations.js';
 
 /** Quintic coefficients of Jordan et al.: singular values come to within 0.7 .. 1.2 in five iterations. */
 const [A, B, C] = [3.4445, -4.775, 2.0315];
 const ITERATIONS = 5;
 const EPSILON = 1e-12;
-
-const BYTES = 4;
 
 /**
  * The approximately semi-orthogonal factor of a row-major matrix of `rows` x `columns`, of which `columns` is a multiple of 8.
@@ -25,32 +24,33 @@ export function orthogonalized(kernels: Kernels, matrix: Float32Array, rows: num
   }
   return kernels.scoped(() => {
     const n = columns;
-    const { run } = kernels;
-    const alloc = (values: Float32Array): number => {
-      const address = kernels.alloc(values.length * BYTES);
-      kernels.floats(address, values.length).set(values);
-      return address;
+    const operations = new Operations(kernels);
+    const alloc = (values: Float32Array): Vectors => {
+      const vectors = operations.vectors(values.length / n, n);
+      kernels.floats(vectors.address, values.length).set(values);
+      return vectors;
     };
-    /** Of two row-major matrices, a of `height` x n and b of n x n. */
-    const product = (a: number, b: number, height: number): number => {
-      const out = kernels.alloc(height * n * BYTES);
-      run.rowProduct(out, n * BYTES, a, n * BYTES, 0, 1, n, b, 0, n, height, 0);
+    const valuesOf = ({ address, count }: Vectors) => kernels.floats(address, count * n);
+    /** Of two row-major matrices, a of `count` x n and b of n x n. */
+    const product = (a: Vectors, b: Vectors): Vectors => {
+      const out = operations.vectors(a.count, n);
+      operations.product(out, a, { weight: b.address, bias: 0 }, 'replace');
       return out;
     };
     const scale = 1 / (Math.sqrt(matrix.reduce((sum, value) => sum + value * value, 0)) + EPSILON);
     const x = alloc(matrix.map((value) => value * scale));
-    let gram = alloc(new Float32Array(n * n));
-    run.rowProductWeightGradient(gram, x, n * BYTES, 0, 1, n, x, n * BYTES, n, rows);
-    let factor: number | undefined;
+    let gram = operations.vectors(n, n);
+    operations.productWeightGradient(gram.address, x, x);
+    let factor: Vectors | undefined;
     for (let iteration = 0; iteration < ITERATIONS; iteration++) {
-      const g = kernels.floats(gram, n * n).slice();
-      const polynomial = kernels.floats(product(gram, gram, n), n * n).map((square, i) => C * square + B * g[i]);
+      const g = valuesOf(gram).slice();
+      const polynomial = valuesOf(product(gram, gram)).map((square, i) => C * square + B * g[i]);
       for (let i = 0; i < n; i++) polynomial[i * n + i] += A;
       const p = alloc(polynomial);
-      factor = factor === undefined ? p : product(factor, p, n);
-      if (iteration < ITERATIONS - 1) gram = product(product(p, gram, n), p, n);
+      factor = factor === undefined ? p : product(factor, p);
+      if (iteration < ITERATIONS - 1) gram = product(product(p, gram), p);
     }
-    return kernels.floats(product(x, factor!, rows), rows * n).slice();
+    return valuesOf(product(x, factor!)).slice();
   });
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Kernels } from '../../codec/kernels/kernels.js';
-import { type ModelDefinition, type Parameter, parameters } from '../../models/definition.js';
+import { type ModelDefinition, modelParameters, type Parameter } from '../../models/definition.js';
 import { orthogonalized } from './muon.js';
 
 const MOMENTUM = 0.9;
@@ -47,17 +47,13 @@ export function optimizerStep(
   let squares = 0;
   for (const g of gradient) squares += g * g;
   const factor = scale * Math.min(1, CLIP_NORM / (scale * Math.sqrt(squares)));
-  for (const parameter of parameters(definition)) {
-    if (isHiddenMatrix(parameter)) muon(state, kernels, parameter, gradient, factor, rate);
+  for (const parameter of modelParameters(definition).all) {
+    // Muon is for matrices between layers; the head's rows and the field's weights have meanings and sizes of their own.
+    if (parameter.role === 'hidden') muon(state, kernels, parameter, gradient, factor, rate);
     else adam(state, parameter, gradient, factor, rate);
   }
   const kept = Math.min(AVERAGE, state.steps / (state.steps + 10));
   for (let i = 0; i < weights.length; i++) average[i] += (1 - kept) * (weights[i] - average[i]);
-}
-
-/** Muon is for matrices between layers; the head's rows and the field's weights have meanings and sizes of their own. */
-function isHiddenMatrix({ name }: Parameter): boolean {
-  return /(stem|state|expand|project|carry)\.weight$/.test(name);
 }
 
 function adam(

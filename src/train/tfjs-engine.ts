@@ -1,7 +1,7 @@
 /** The loss of the coded map in TensorFlow.js ops, as a training engine: for GPUs, and the oracle of the kernel engine. */
 
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
-import { type ModelDefinition, parameterCount } from '../../models/definition.js';
+import { type ModelDefinition, type ModelParameters, modelParameters } from '../../models/definition.js';
 import type { Crop } from './dataset.js';
 import { cropSeed, type Engine, type Evaluation } from './engine.js';
 import { gatherBatch, type Tile } from './tfjs/batch.js';
@@ -18,17 +18,19 @@ export class TfjsEngine implements Engine {
   readonly name: string;
   readonly #tf: TensorFlow;
   readonly #definition: ModelDefinition;
+  readonly #parameters: ModelParameters;
 
   /** @param tf a namespace whose backend is set and ready */
   constructor(tf: TensorFlow, definition: ModelDefinition) {
     this.name = `TensorFlow.js, backend ${tf.getBackend()}`;
     this.#tf = tf;
     this.#definition = definition;
+    this.#parameters = modelParameters(definition);
     registerGradients(tf);
   }
 
   async evaluate(weights: Float32Array, crops: readonly Crop[], seed: number, gradient: boolean): Promise<Evaluation> {
-    const sum = new Float32Array(parameterCount(this.#definition));
+    const sum = new Float32Array(this.#parameters.count);
     let nats = 0;
     const bySide = new Map<number, Tile[]>();
     for (const [i, { side, samples }] of crops.entries()) {
@@ -56,11 +58,13 @@ export class TfjsEngine implements Engine {
   ): Promise<Evaluation> {
     const tf = this.#tf;
     const definition = this.#definition;
+    const parameters = this.#parameters;
     const batch = gatherBatch(definition, tiles, height, width);
     if (batch.levels.length === 0) return { nats: 0, gradient: new Float32Array(gradient ? weights.length : 0) };
     const losses = (flat: Tensor): Tensor => {
-      const parameter = matrices(tf, definition, flat as Tensor1D);
-      return siteLosses(tf, definition, parameter, headRows(tf, definition, parameter, batch), batch.sites);
+      const matrix = matrices(tf, parameters, flat as Tensor1D);
+      const rows = headRows(tf, definition, parameters, matrix, batch);
+      return siteLosses(tf, definition, parameters, matrix, rows, batch.sites);
     };
     const { value, grads } = tf.tidy(() => {
       const flat = tf.tensor1d(weights);

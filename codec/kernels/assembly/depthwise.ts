@@ -1,6 +1,8 @@
-// Depthwise 3x3 convolutions on padded NHWC float32 maps (see `conv.ts`): every channel is filtered by 9 taps of its own.
+// Depthwise 3x3 convolutions on padded NHWC float32 maps (see `product.ts`): every channel is filtered by 9 taps of its own.
 
-import { ACCUMULATE } from './conv';
+import { ACCUMULATE } from './product';
+
+const TAPS: usize = 9;
 
 /** dst = bias + the sum over taps of src * weights, weights [tap row][tap column][channels]; a bias of 0 means
  * none. With the mode `ACCUMULATE` it adds to the destination, without a bias. */
@@ -111,4 +113,10 @@ export function depthwiseGradient(
       v128.store(dBias + c, sum);
     }
   }
+}
+
+/** The taps in reverse: the filter that carries gradients from a filter's output to its input. */
+export function reverseTaps(dst: usize, src: usize, channels: i32): void {
+  const size: usize = <usize>channels << 2;
+  for (let tap: usize = 0; tap < TAPS; tap++) memory.copy(dst + tap * size, src + (TAPS - 1 - tap) * size, size);
 }

@@ -4,22 +4,22 @@
 export { popSymbol, pushSymbol } from './base';
 export { popBin, pushBin } from './bins';
 export { decodeRow, encodeRow } from './code';
-export {
-  conv,
-  convGradient,
-  reluGradient,
-  rowBiasGradient,
-  rowProduct,
-  rowProductWeightGradient,
-  transposeWeights,
-} from './conv';
-export { depthwise, depthwiseGradient } from './depthwise';
+export { depthwise, depthwiseGradient, reverseTaps } from './depthwise';
 export { fieldOpen } from './field';
 export { flowSite } from './flow';
 export { depthOpen } from './grids';
 export { collectCarry, extendLattice, features, mergeLattice, splitLattice, spreadCarry } from './lattice';
 export { lossRow } from './loss';
 export { normalCdf } from './normal';
+export {
+  mapProduct,
+  mapProductGradient,
+  product,
+  productBiasGradient,
+  productWeightGradient,
+  reluGradient,
+  transpose,
+} from './product';
 export {
   peek,
   pop,

@@ -2,53 +2,62 @@
 
 import type { Rank, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Level } from '../../../codec/flow/pyramid.js';
-import { levelParameter, type ModelDefinition, PASSES, TEXTURE_VALUES } from '../../../models/definition.js';
+import {
+  type Affine,
+  contextAt,
+  type ModelDefinition,
+  type ModelParameters,
+  PASSES,
+  TEXTURE_VALUES,
+} from '../../../models/definition.js';
 import type { Batch } from './batch.js';
-import type { Parameters } from './parameters.js';
+import type { Matrices } from './parameters.js';
 import type { TensorFlow } from './tensorflow.js';
 
 /** The head's raw outputs at all sites, in the order of the batch's sites: sites x head size. */
-export function headRows(tf: TensorFlow, definition: ModelDefinition, parameter: Parameters, batch: Batch): Tensor2D {
-  const { channels, width, carry, levels, blocks } = definition;
+export function headRows(
+  tf: TensorFlow,
+  { channels, width, carry, levels }: ModelDefinition,
+  parameters: ModelParameters,
+  matrix: Matrices,
+  batch: Batch,
+): Tensor2D {
+  const affine = (x: Tensor2D, { weight, bias }: Affine): Tensor2D =>
+    tf.add(tf.matMul(x, matrix(weight)), matrix(bias));
   const rows: Tensor2D[] = [];
   let state: Tensor2D | undefined;
   let coarser: Level | undefined;
   for (const { level, index, passes } of batch.levels) {
-    const own = (name: string) => parameter(levelParameter(name, index, definition));
-    const affine = (x: Tensor2D, name: string): Tensor2D =>
-      tf.add(tf.matMul(x, own(`${name}.weight`)), own(`${name}.bias`));
+    const own = contextAt(parameters, index);
     const grid: [number, number, number] = [batch.tiles, level.rows, level.columns];
     const cells = batch.tiles * level.rows * level.columns;
     const carried =
       state && coarser
-        ? spread(tf, affine(state, 'carry'), batch.tiles, coarser, level, carry)
+        ? spread(tf, affine(state, own.carry), batch.tiles, coarser, level, carry)
         : tf.zeros<Rank.R2>([cells, carry]);
     state = undefined;
-    for (const [number, pass] of PASSES.entries()) {
+    for (const pass of PASSES) {
+      const { stem: first, texture: tile, state: from, blocks, head } = own.passes[pass];
       const known = tf.tensor2d(passes[pass].inputs, [cells, passes[pass].depth]);
       const inputs = pass === 'D' ? tf.concat([known, carried], 1) : known;
-      const embedding = tf.slice(own(`${pass}.stem.bias`), [Math.min(index, levels - 1), 0], [1, width]);
-      const texture = tf.matMul(
-        tf.tensor2d(batch.textures, [batch.tiles, TEXTURE_VALUES * channels]),
-        own(`${pass}.texture.weight`),
-      );
+      const embedding = tf.slice(matrix(first.bias), [Math.min(index, levels - 1), 0], [1, width]);
+      const texture = tf.matMul(tf.tensor2d(batch.textures, [batch.tiles, TEXTURE_VALUES * channels]), matrix(tile));
       const tileBias = tf.reshape(tf.add(texture, embedding), [batch.tiles, 1, width]);
-      const product = tf.reshape(tf.matMul(inputs, own(`${pass}.stem.weight`)), [batch.tiles, -1, width]);
+      const product = tf.reshape(tf.matMul(inputs, matrix(first.weight)), [batch.tiles, -1, width]);
       const stem: Tensor2D = tf.reshape(tf.add(product, tileBias), [cells, width]);
-      let current: Tensor2D = state ? tf.add(stem, affine(state, `${pass}.state`)) : stem;
-      for (let b = 0; b < blocks[number]; b++) {
-        const name = `${pass}.block${b}`;
+      let current: Tensor2D = state && from ? tf.add(stem, affine(state, from)) : stem;
+      for (const { depthwise: filter, expand, project } of blocks) {
         const map: Tensor4D = tf.reshape(current, [...grid, width]);
-        const filtered = depthwise(tf, map, own(`${name}.depthwise.weight`));
-        const mixed: Tensor2D = tf.add(filtered, own(`${name}.depthwise.bias`));
-        const hidden = tf.relu(affine(mixed, `${name}.expand`));
-        current = tf.add(current, affine(hidden, `${name}.project`));
+        const filtered = depthwise(tf, map, matrix(filter.weight));
+        const mixed: Tensor2D = tf.add(filtered, matrix(filter.bias));
+        const hidden = tf.relu(affine(mixed, expand));
+        current = tf.add(current, affine(hidden, project));
       }
       state = current;
       const extent: [number, number, number, number] = [batch.tiles, passes[pass].rows, passes[pass].columns, width];
       if (extent.includes(0)) continue;
       const map: Tensor4D = tf.reshape(current, [...grid, width]);
-      rows.push(affine(tf.reshape(tf.slice(map, [0, 0, 0, 0], extent), [-1, width]), `${pass}.head`));
+      rows.push(affine(tf.reshape(tf.slice(map, [0, 0, 0, 0], extent), [-1, width]), head));
     }
     coarser = level;
   }

@@ -1,10 +1,16 @@
 /** The negative evidence lower bound of a site (`codec/kernels/assembly/loss.ts`) in TensorFlow.js ops. */
 
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { headLayout, type ModelDefinition } from '../../../models/definition.js';
+import {
+  type FieldParameters,
+  headLayout,
+  type ModelDefinition,
+  type ModelParameters,
+  type Parameter,
+} from '../../../models/definition.js';
 import type { SiteBatch } from './batch.js';
 import { bounded, piecewise } from './custom-ops.js';
-import type { Parameters } from './parameters.js';
+import type { Matrices } from './parameters.js';
 import type { TensorFlow } from './tensorflow.js';
 
 // The constants of `site.ts`, `field.ts` and `loss.ts` among the kernels, which say what they are for.
@@ -32,7 +38,8 @@ const SERIES_LIMIT = 0.1;
 export function siteLosses(
   tf: TensorFlow,
   definition: ModelDefinition,
-  parameter: Parameters,
+  { field }: ModelParameters,
+  matrix: Matrices,
   rows: Tensor2D,
   sites: SiteBatch,
 ): Tensor1D {
@@ -49,7 +56,7 @@ export function siteLosses(
   const { u, logQ } = dequantize(tf, raw, distances, logScales, data(sites.uniforms));
   const normalised: Tensor2D = tf.div(tf.add(distances, u), tf.exp(logScales));
   const z = shear(tf, tf.split<Tensor2D>(normalised, d, 1), raw.shear);
-  const logDeterminants = integrate(tf, definition, parameter, z, raw.projections);
+  const logDeterminants = integrate(tf, definition, field, matrix, z, raw.projections);
   const dequantization = tf.sum(tf.add(logQ, logScales), 1, true);
   const latent: Tensor2D = tf.concat(z, 1);
   const base = tf.sum(baseLogDensity(tf, latent, raw), 1, true);
@@ -140,16 +147,16 @@ function shear(tf: TensorFlow, z: readonly Tensor2D[], coefficients: readonly Te
 function integrate(
   tf: TensorFlow,
   { channels: d, sweeps, tied }: ModelDefinition,
-  parameter: Parameters,
+  field: FieldParameters,
+  matrix: Matrices,
   z: Tensor2D[],
   projections: readonly Tensor2D[],
 ): Tensor2D {
-  const row = (name: string, at: number, count = 1): Tensor2D => {
-    const matrix = parameter(`field.${name}`);
-    return tf.slice(matrix, [at, 0], [count, matrix.shape[1]]);
+  const row = (parameter: Parameter, at: number, count = 1): Tensor2D => {
+    const values = matrix(parameter);
+    return tf.slice(values, [at, 0], [count, values.shape[1]]);
   };
-  const element = (name: string, n: number, k: number): Tensor2D =>
-    tf.slice(parameter(`field.${name}`), [n, k], [1, 1]);
+  const element = (parameter: Parameter, n: number, k: number): Tensor2D => tf.slice(matrix(parameter), [n, k], [1, 1]);
   const column = (matrix: Tensor2D): Tensor2D => tf.reshape(matrix, [-1, 1]);
   const step = 1 / sweeps;
   let logDeterminants: Tensor2D = tf.zeros(z[0].shape);
@@ -157,7 +164,7 @@ function integrate(
     for (let i = 0; i < d; i++) {
       const k = n % 2 === 1 ? d - 1 - i : i;
       const set = (tied ? 0 : n * d) + k;
-      let inputs: Tensor2D = tf.add(projections[k], row('bias', n * d + k));
+      let inputs: Tensor2D = tf.add(projections[k], row(field.bias, n * d + k));
       if (d > 1) {
         const others = tf.clipByValue(
           tf.concat(
@@ -167,12 +174,12 @@ function integrate(
           -CLAMP,
           CLAMP,
         );
-        inputs = tf.add(inputs, tf.matMul(others, row('others', set * (d - 1), d - 1)));
+        inputs = tf.add(inputs, tf.matMul(others, row(field.others, set * (d - 1), d - 1)));
       }
-      const outputs = tf.concat([column(row('a', set)), column(row('b', set))], 1);
+      const outputs = tf.concat([column(row(field.a, set)), column(row(field.b, set))], 1);
       const [a, b] = tf.split(tf.matMul(bounded(tf, inputs, 1), outputs), 2, 1);
-      const alpha = tf.mul(bounded(tf, tf.add(a, element('aBias', n, k)), RATE_BOUND), step);
-      const beta = tf.mul(tf.add(b, element('bBias', n, k)), step);
+      const alpha = tf.mul(bounded(tf, tf.add(a, element(field.aBias, n, k)), RATE_BOUND), step);
+      const beta = tf.mul(tf.add(b, element(field.bBias, n, k)), step);
       z[k] = tf.add(tf.mul(z[k], tf.exp(alpha)), tf.mul(beta, phi(tf, alpha)));
       logDeterminants = tf.add(logDeterminants, alpha);
     }

@@ -1,0 +1,145 @@
+/**
+ * What the context network does to its maps, as operations on typed addresses of the kernels' memory. Maps and rows know their
+ * sizes; parameters know theirs.
+ */
+import { ACCUMULATE, type Kernels, RELU } from './kernels.js';
+
+const BYTES = 4;
+
+/** A grid of cells with `channels` float32 values each, and a ring of one cell of zeros around it. */
+export interface CellMap {
+  readonly address: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly channels: number;
+}
+
+/** `count` vectors of `channels` float32 values, side by side; of count 1, or all the same one where `repeated`. */
+export interface Vectors {
+  readonly address: number;
+  readonly count: number;
+  readonly channels: number;
+  readonly repeated?: boolean;
+}
+
+/** Addresses of a linear map's weights, inputs x outputs, and of what is added: 0 for nothing. */
+export interface Linear {
+  readonly weight: number;
+  readonly bias: number;
+}
+
+/** What becomes of a result: it replaces what is there, has its negative part cut off, or is added. */
+export type Mode = 'replace' | 'relu' | 'add';
+const MODES: Record<Mode, number> = { replace: 0, relu: RELU, add: ACCUMULATE };
+
+/** The operations on the memory of one instance of the kernels. */
+export class Operations {
+  constructor(readonly kernels: Kernels) {}
+
+  /** A map of zeros. */
+  map({ rows, columns }: { rows: number; columns: number }, channels: number): CellMap {
+    const address = this.kernels.alloc((rows + 2) * (columns + 2) * channels * BYTES);
+    return { address, rows, columns, channels };
+  }
+
+  copy(map: CellMap): CellMap {
+    const copy = this.map(map, map.channels);
+    this.#values(copy).set(this.#values(map));
+    return copy;
+  }
+
+  vectors(count: number, channels: number): Vectors {
+    return { address: this.kernels.alloc(count * channels * BYTES), count, channels };
+  }
+
+  /** The linear map at every cell. */
+  mapProduct(to: CellMap, from: CellMap, { weight, bias }: Linear, mode: Mode): void {
+    const { rows, columns, channels } = from;
+    this.kernels.run.mapProduct(
+      to.address,
+      from.address,
+      rows,
+      columns,
+      channels,
+      weight,
+      bias,
+      to.channels,
+      MODES[mode],
+    );
+  }
+
+  /** Adds the gradients of `mapProduct` in weights and bias. */
+  mapProductGradient(gradient: Linear, from: CellMap, dTo: CellMap): void {
+    const { rows, columns, channels } = from;
+    const { weight, bias } = gradient;
+    this.kernels.run.mapProductGradient(weight, bias, from.address, dTo.address, rows, columns, channels, dTo.channels);
+  }
+
+  /** The linear map of `to.count` vectors. */
+  product(to: Vectors, from: Vectors, { weight, bias }: Linear, mode: Mode): void {
+    const { run } = this.kernels;
+    run.product(
+      to.address,
+      stride(to),
+      from.address,
+      stride(from),
+      from.channels,
+      weight,
+      bias,
+      to.channels,
+      to.count,
+      MODES[mode],
+    );
+  }
+
+  /** Adds the gradient of `product` in the weights. */
+  productWeightGradient(weight: number, from: Vectors, dTo: Vectors): void {
+    const { run } = this.kernels;
+    run.productWeightGradient(
+      weight,
+      from.address,
+      stride(from),
+      from.channels,
+      dTo.address,
+      stride(dTo),
+      dTo.channels,
+      dTo.count,
+    );
+  }
+
+  /** Adds the gradient of `product` in the bias. */
+  productBiasGradient(bias: number, dTo: Vectors): void {
+    this.kernels.run.productBiasGradient(bias, dTo.address, stride(dTo), dTo.channels, dTo.count);
+  }
+
+  /** Filters each channel by 3x3 taps of its own; `add` has no bias. */
+  depthwise(to: CellMap, from: CellMap, { weight, bias }: Linear, mode: 'replace' | 'add'): void {
+    const { rows, columns, channels } = from;
+    this.kernels.run.depthwise(to.address, from.address, weight, bias, rows, columns, channels, MODES[mode]);
+  }
+
+  /** Adds the gradients of `depthwise` in weights and bias. */
+  depthwiseGradient({ weight, bias }: Linear, from: CellMap, dTo: CellMap): void {
+    const { rows, columns, channels } = from;
+    this.kernels.run.depthwiseGradient(weight, bias, from.address, dTo.address, rows, columns, channels);
+  }
+
+  /** Sets a gradient to zero where the activation is. */
+  reluGradient(gradient: CellMap, { address }: CellMap): void {
+    this.kernels.run.reluGradient(gradient.address, address, this.#values(gradient).length);
+  }
+
+  #values({ address, rows, columns, channels }: CellMap): Float32Array {
+    return this.kernels.floats(address, (rows + 2) * (columns + 2) * channels);
+  }
+}
+
+/** The first `count` cells of row i of a map. */
+export function cells({ address, columns, channels }: CellMap, i: number, count = columns): Vectors {
+  return { address: address + ((i + 1) * (columns + 2) + 1) * channels * BYTES, count, channels };
+}
+
+/** Bytes from a vector to the next. */
+function stride({ channels, repeated }: Vectors): number {
+  return repeated ? 0 : channels * BYTES;
+}
