@@ -26,10 +26,6 @@ export interface ModelDefinition {
   readonly mixtures: number;
   /** Hidden units of the vector field, per coordinate; a multiple of 4. */
   readonly hidden: number;
-  /** Lie-Trotter sweeps of the splitting integrator: N of them, each over h = 1/N. */
-  readonly sweeps: number;
-  /** True: one field for all times, where t enters as a bias of each sweep. False: weights of its own for every sweep. */
-  readonly tied: boolean;
 }
 
 /** What a parameter does: `hidden` matrices lie between layers; `filter`s are depthwise; `bias`es are added. */
@@ -78,8 +74,9 @@ export interface ContextParameters {
   readonly carry: Affine;
 }
 
-/** The vector field: weights of each coordinate, with untied ones for each sweep; biases of each sweep. */
+/** The vector field: for each coordinate an MLP with one hidden layer. */
 export interface FieldParameters {
+  /** From earlier coordinates: of 1 from 0, of 2 from 0, of 2 from 1. */
   readonly others: Parameter;
   readonly a: Parameter;
   readonly b: Parameter;
@@ -102,8 +99,6 @@ export interface ModelParameters {
 export interface HeadLayout {
   readonly mean: number;
   readonly logScale: number;
-  readonly binCentre: number;
-  readonly binLogScale: number;
   readonly shear: number;
   readonly mixLogit: number;
   readonly mixMean: number;
@@ -113,7 +108,7 @@ export interface HeadLayout {
 }
 
 export function headLayout({ channels: d, mixtures, hidden }: ModelDefinition): HeadLayout {
-  const shear = 4 * d;
+  const shear = 2 * d;
   const mixLogit = shear + (d * (d - 1)) / 2;
   const mixMean = mixLogit + d * mixtures;
   const mixLogScale = mixMean + d * mixtures;
@@ -122,8 +117,6 @@ export function headLayout({ channels: d, mixtures, hidden }: ModelDefinition): 
   return {
     mean: 0,
     logScale: d,
-    binCentre: 2 * d,
-    binLogScale: 3 * d,
     shear,
     mixLogit,
     mixMean,
@@ -160,7 +153,7 @@ export function modelParameters(def: ModelDefinition): ModelParameters {
     weight: add(`${name}.weight`, role, [inputs, outputs], inputs, gain),
     bias: zeros(`${name}.bias`, role === 'head' ? 'head' : 'bias', outputs),
   });
-  const { width, channels: d, hidden, sweeps, carry } = def;
+  const { width, channels: d, hidden, carry } = def;
   const inner = def.expand * width;
   const block = (name: string): BlockParameters => ({
     depthwise: {
@@ -187,14 +180,13 @@ export function modelParameters(def: ModelDefinition): ModelParameters {
     const [D, H, V] = PASSES.map((pass) => passParameters(`${set}.${pass}`, pass));
     return { passes: { D, H, V }, carry: affine(`${set}.carry`, 'hidden', width, 4 * carry, 1) };
   });
-  const sets = def.tied ? 1 : sweeps;
   const field: FieldParameters = {
-    others: add('field.others', 'field', [sets, d, Math.max(d - 1, 0), hidden], d, 1),
-    a: add('field.a', 'field', [sets, d, hidden], hidden, 0.1),
-    b: add('field.b', 'field', [sets, d, hidden], hidden, 0.1),
-    bias: zeros('field.bias', 'field', sweeps, d, hidden),
-    aBias: zeros('field.aBias', 'field', sweeps, d),
-    bBias: zeros('field.bBias', 'field', sweeps, d),
+    others: add('field.others', 'field', [(d * (d - 1)) / 2, hidden], d, 1),
+    a: add('field.a', 'field', [d, hidden], hidden, 0.1),
+    b: add('field.b', 'field', [d, hidden], hidden, 0.1),
+    bias: zeros('field.bias', 'field', d, hidden),
+    aBias: zeros('field.aBias', 'field', d),
+    bBias: zeros('field.bBias', 'field', d),
   };
   return { contexts, field, all, count };
 }
@@ -206,11 +198,11 @@ export function contextAt({ contexts }: ModelParameters, level: number): Context
 
 /** Multiply-adds for each pixel of a large image: context network of all levels, heads, and the flow's vector field. */
 export function multiplyAdds(def: ModelDefinition): number {
-  const { width, expand, blocks, carry, channels, hidden, sweeps } = def;
+  const { width, expand, blocks, carry, channels, hidden } = def;
   const block = 9 * width + 2 * expand * width * width;
   let cell = 2 * width * width;
   for (const [i, pass] of PASSES.entries()) cell += stemInputs(pass, def) * width + blocks[i] * block;
-  const field = sweeps * channels * (channels + 1) * hidden;
+  const field = ((channels * (channels - 1)) / 2 + 2 * channels) * hidden;
   // A level has a cell for every four of its pixels and each level a quarter of the finer one's: a third of the pixels' number.
   return cell / 3 + (width * 4 * carry) / 12 + width * headLayout(def).size + field;
 }

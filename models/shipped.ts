@@ -1,6 +1,6 @@
 import type { ModelDefinition } from './definition.js';
 
-const COMMON = { carry: 16, levels: 8, mixtures: 4, hidden: 8, sweeps: 1, tied: true, expand: 2, separate: 1 } as const;
+const COMMON = { carry: 16, levels: 8, mixtures: 4, hidden: 8, expand: 2, separate: 1 } as const;
 
 /** The definitions that the shipped models are trained from, by the models' names. */
 export const DEFINITIONS: Record<string, ModelDefinition> = {

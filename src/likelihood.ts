@@ -1,4 +1,4 @@
-/** How close real code length comes to likelihood: a file's bytes beside the model's evidence lower bound. */
+/** How close real code length comes to likelihood: a file's bytes beside the model's negative log-likelihood. */
 
 import { Likelihood } from '../codec/flow/likelihood.js';
 import type { Model } from '../codec/flow/model.js';
@@ -14,8 +14,8 @@ export interface CodeLength {
   readonly container: number;
   /** What the samples added to the tiles' stacks. */
   readonly net: number;
-  /** Negative ELBO of the same samples with the same dequantization, in continuous arithmetic. */
-  readonly elbo: number;
+  /** Negative log-likelihood of the same samples, in continuous arithmetic. */
+  readonly ideal: number;
   readonly tiles: number;
 }
 
@@ -24,22 +24,18 @@ export interface CodeLength {
  * @throws {CnfzipError} `unsupported` if the image is not coded by the flow alone, `corrupt` if it does not come back exactly
  */
 export async function codeLength(image: Image, models: readonly Model[]): Promise<CodeLength> {
-  let [net, elbo] = [0, 0];
+  let [net, ideal] = [0, 0];
   const likelihoods = new Map<Model, Likelihood>();
-  const { bytes, payloads, tiles } = await encodeTraced(
-    image,
-    models,
-    async ({ model, samples, shape, trace, netBits }) => {
-      let likelihood = likelihoods.get(model);
-      if (!likelihood) {
-        likelihood = await Likelihood.create(model.definition);
-        likelihood.load(model.weights);
-        likelihoods.set(model, likelihood);
-      }
-      const nats = likelihood.evaluate(samples, shape, trace, false);
-      net += netBits;
-      elbo += nats / Math.LN2 + plainBits(shape.depth) * model.definition.channels;
-    },
-  );
-  return { file: 8 * bytes, container: 8 * (bytes - payloads), net, elbo, tiles };
+  const { bytes, payloads, tiles } = await encodeTraced(image, models, async ({ model, samples, shape, netBits }) => {
+    let likelihood = likelihoods.get(model);
+    if (!likelihood) {
+      likelihood = await Likelihood.create(model.definition);
+      likelihood.load(model.weights);
+      likelihoods.set(model, likelihood);
+    }
+    const nats = likelihood.evaluate(samples, shape, false);
+    net += netBits;
+    ideal += nats / Math.LN2 + plainBits(shape.depth) * model.definition.channels;
+  });
+  return { file: 8 * bytes, container: 8 * (bytes - payloads), net, ideal, tiles };
 }

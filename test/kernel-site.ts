@@ -13,6 +13,8 @@ export class KernelSite {
   readonly row: number;
   /** Address of the neighbours' means, spreads and logarithms of these. */
   readonly local: number;
+  /** Address of the site's samples, one float32 a coordinate. */
+  readonly x: number;
   readonly layout: HeadLayout;
 
   private constructor(
@@ -22,14 +24,26 @@ export class KernelSite {
     this.layout = headLayout(network.definition);
     this.row = kernels.alloc(4 * this.layout.size);
     this.local = kernels.alloc(3 * 3 * 4);
+    this.x = kernels.alloc(3 * 4);
   }
 
-  static async create(definition: ModelDefinition): Promise<KernelSite> {
+  static async create(definition: ModelDefinition, depth = 8): Promise<KernelSite> {
     const kernels = await Kernels.create();
-    kernels.run.depthOpen(8);
+    kernels.run.depthOpen(depth);
     const network = new ContextNetwork(kernels, definition);
     network.load(new Float32Array(modelParameters(definition).count));
     return new KernelSite(kernels, network);
+  }
+
+  /** The site's samples. */
+  get samples(): Float32Array {
+    return this.kernels.floats(this.x, this.network.definition.channels);
+  }
+
+  /** First slots of the bins of a coordinate, given the samples before it. */
+  slots(k: number, bins: readonly number[]): number[] {
+    this.kernels.run.siteOpen(this.row, this.local, this.x, k);
+    return bins.map((bin) => this.kernels.run.binSlot(bin) >>> 0);
   }
 
   /** Raw head outputs of the site. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { TileCodec, type Trace } from '../codec/flow/tile-codec.js';
+import { TileCodec, TRACED, type Trace } from '../codec/flow/tile-codec.js';
 import { mlp } from '../models/fields/mlp.js';
 import { Weights } from '../models/fields/weights.js';
 import { standardLogistic, standardNormal } from '../src/cnf/base.js';
@@ -16,7 +16,6 @@ import { atMost } from '../src/lab/experiment.js';
 import { lines } from '../src/lab/figures.js';
 import { fitMixture } from '../src/lab/gaussian-mixture.js';
 import { integral, truthOnGrid } from '../src/lab/plane.js';
-import { refine } from '../src/lab/refine.js';
 import { htmlReport, jsonReport, type Run } from '../src/lab/report.js';
 import { correlation, mean, polygonArea, slope, smoothed, variance, wasserstein } from '../src/lab/statistics.js';
 import { selectBackend } from '../src/train/backend.js';
@@ -199,25 +198,19 @@ describe('the shipped kind of model', () => {
       const { payload, netBits } = codec.encode(tile, shape, trace);
       expect(payload).toEqual(codec.encode(tile, shape).payload);
       const passes = trace.flatMap((level) => Object.values(level));
-      const bits = passes.map((pass) => pass.bits.reduce((a, b) => a + b, 0)).reduce((a, b) => a + b);
+      const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+      const bits = sum(passes.flatMap((pass) => Array.from(pass.bits).filter((_, i) => i % TRACED === 0)));
       // What is coded plainly is not in the tally: a sign and 8 bits, and the texture, for each channel.
       const plain = netBits - bits;
       expect(plain).toBeGreaterThan(9 * channels);
       expect(plain).toBeLessThan(60 * channels);
-      const dequantization = passes.flatMap((pass) => Array.from(pass.bits).filter((_, i) => i % 4 === 0));
-      expect(Math.max(...dequantization)).toBeLessThanOrEqual(0.01);
+      // Gray has no channel before; with random weights others are rather in the way, but they do count.
+      const differences = passes.flatMap((pass) =>
+        Array.from(pass.bits).map((value, i, all) => (i % TRACED === 0 ? all[i + 1] - value : 0)),
+      );
+      expect(differences.some((difference) => difference !== 0)).toBe(channels === 3);
     },
   );
-
-  test('refined models code exactly, and refining by 1 changes nothing', async () => {
-    const model = await untrainedModel(3);
-    const same = refine(model, 1);
-    expect(same.weights).toEqual(model.weights);
-    const shape = { width: 20, height: 20, depth: 8 };
-    const tile = samples(1200);
-    const codec = await TileCodec.create(refine(model, 4));
-    expect(codec.decode(codec.encode(tile, shape).payload, shape)).toEqual(tile);
-  });
 });
 
 describe('reports', () => {

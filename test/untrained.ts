@@ -13,8 +13,6 @@ export function untrainedModelFile(channels: 1 | 3, seed = 1): Uint8Array {
     levels: 3,
     mixtures: 2,
     hidden: 8,
-    sweeps: 2,
-    tied: false,
   } as const;
   return serializeModel(`untrained-${channels}`, definition, initialize(definition, seed));
 }

@@ -94,17 +94,9 @@ export class ContextNetwork {
 
   /** Sets the weights; the kernels' flow uses them from now on, and adds its gradients to `gradients`. */
   load(weights: Float32Array, gradients?: ParameterArray): void {
-    const { channels, hidden, mixtures, sweeps, tied } = this.definition;
+    const { channels, hidden, mixtures } = this.definition;
     const field = this.parameters.field.others;
-    this.kernels.run.fieldOpen(
-      channels,
-      hidden,
-      mixtures,
-      sweeps,
-      tied,
-      this.weights.at(field),
-      gradients?.at(field) ?? 0,
-    );
+    this.kernels.run.fieldOpen(channels, hidden, mixtures, this.weights.at(field), gradients?.at(field) ?? 0);
     this.weights.values.set(weights);
   }
 

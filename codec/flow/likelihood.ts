@@ -1,6 +1,6 @@
 /**
- * The evidence lower bound of a tile under the coded map, in continuous arithmetic, and its gradient in every parameter:
- * what the trainer minimizes, and what a coded file's length is held against.
+ * The negative log-likelihood of a tile, in continuous arithmetic, and its gradient in every parameter: what the trainer
+ * minimizes, and what a coded file's length is held against.
  */
 
 import {
@@ -17,7 +17,7 @@ import { ContextNetwork, type LevelState, type TileSamples } from './context.js'
 import { ParameterArray } from './parameter-array.js';
 import { sites } from './pyramid.js';
 import { tileTexture } from './texture.js';
-import type { TileShape, Trace } from './tile-codec.js';
+import type { TileShape } from './tile-codec.js';
 
 const BYTES = 4;
 
@@ -58,17 +58,11 @@ export class Likelihood {
   }
 
   /**
-   * Negative ELBO in nats of a tile (samples as for `TileCodec.encode`), without what is coded plainly (`plainBits`).
+   * Negative log-likelihood in nats of a tile (samples as for `TileCodec.encode`), without what is coded plainly (`plainBits`).
    *
-   * @param dequantization the seed of u's random numbers (an unsigned 32-bit integer), or the trace of an encoder's u
    * @param gradient whether to add the gradient to `gradient()`
    */
-  evaluate(
-    samples: Int32Array,
-    { width, height, depth }: TileShape,
-    dequantization: number | Trace,
-    gradient: boolean,
-  ): number {
+  evaluate(samples: Int32Array, { width, height, depth }: TileShape, gradient: boolean): number {
     const kernels = this.#kernels;
     const network = this.#network;
     return kernels.scoped(() => {
@@ -81,7 +75,7 @@ export class Likelihood {
       for (const { state, pass } of network.passes(tile, gradient)) {
         network.take(state, pass, tile);
         if (gradient && pass === 'D') gradients.set(state, this.#stateGradients(state));
-        nats += this.#passLoss(state, pass, dequantization, gradients.get(state)?.[pass]);
+        nats += this.#passLoss(state, pass, gradients.get(state)?.[pass]);
       }
       for (const [state, own] of [...gradients].reverse()) {
         this.#backward(state, own, state.coarser && gradients.get(state.coarser));
@@ -96,21 +90,18 @@ export class Likelihood {
   }
 
   /** Loss of a pass's sites; with `dState`, the gradient through the head goes there and to the head's parameters. */
-  #passLoss(state: LevelState, pass: Pass, dequantization: number | Trace, dState: CellMap | undefined): number {
+  #passLoss(state: LevelState, pass: Pass, dState: CellMap | undefined): number {
     const kernels = this.#kernels;
     const network = this.#network;
     const { operations } = network;
-    const { channels } = this.#definition;
     const { rows, columns } = sites(state.level, pass);
     const { head } = network.at(state.index, pass);
     return kernels.scoped(() => {
       const outputs = network.headRow(state.level.columns);
       const dOutputs = dState && network.headRow(state.level.columns);
-      const { given, counter } = this.#dequantization(dequantization, state, pass);
       let nats = 0;
       for (let i = 0; i < rows; i++) {
         network.head(state, pass, i, outputs);
-        const first = i * columns * channels;
         nats += kernels.run.lossRow(
           outputs.address,
           dOutputs?.address ?? 0,
@@ -118,8 +109,6 @@ export class Likelihood {
           network.sampleRow(state, pass, i),
           network.localRow(state, pass, i),
           columns,
-          given ? given + first * BYTES : 0,
-          (counter + first) >>> 0,
         );
         if (!dOutputs) continue;
         const d = { ...dOutputs, count: columns };
@@ -133,21 +122,6 @@ export class Likelihood {
       }
       return nats;
     });
-  }
-
-  /** The address of a pass's u, if they are given, and else the counter of their random numbers. */
-  #dequantization(
-    dequantization: number | Trace,
-    { index }: LevelState,
-    pass: Pass,
-  ): { given: number; counter: number } {
-    if (typeof dequantization === 'number') {
-      return { given: 0, counter: dequantization + (3 * index + PASSES.indexOf(pass)) * 0x9e3779b1 };
-    }
-    const { u } = dequantization[index][pass];
-    const given = this.#kernels.alloc(u.length * BYTES);
-    this.#kernels.floats(given, u.length).set(u);
-    return { given, counter: 0 };
   }
 
   /** Carries a level's state gradients back through its passes, and to the coarser level's last state. */

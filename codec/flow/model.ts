@@ -18,7 +18,7 @@ export interface Model {
 }
 
 const MAGIC = [0x43, 0x4e, 0x46, 0x4d];
-const VERSION = 2;
+const VERSION = 3;
 const MAX_HEADER = 65536;
 
 /** The bytes of a model file. */
@@ -72,7 +72,7 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
 /** Throws `bad(why)` unless the value is a model definition within the codec's limits. */
 export function checkDefinition(value: unknown, bad: (why: string) => CnfzipError): asserts value is ModelDefinition {
   const definition = value as ModelDefinition;
-  const { channels, width, blocks, expand, separate, carry, levels, mixtures, hidden, sweeps, tied } = definition ?? {};
+  const { channels, width, blocks, expand, separate, carry, levels, mixtures, hidden } = definition ?? {};
   const within = (n: number, low: number, high: number, multiple = 1) =>
     Number.isInteger(n) && n >= low && n <= high && n % multiple === 0;
   const good: Record<string, boolean> = {
@@ -85,8 +85,6 @@ export function checkDefinition(value: unknown, bad: (why: string) => CnfzipErro
     levels: within(levels, 1, 32),
     mixtures: within(mixtures, 1, 4),
     hidden: within(hidden, 4, 256, 4),
-    sweeps: within(sweeps, 1, 16),
-    tied: typeof tied === 'boolean',
   };
   const wrong = Object.keys(good).filter((field) => !good[field]);
   if (wrong.length > 0) throw bad(`out of range in its definition: ${wrong.join(', ')}`);

@@ -22,8 +22,9 @@ export class ParameterArray {
   }
 
   /** Address of a parameter, or of one of its rows: sub-arrays along its first axis. */
-  at({ offset, size, shape }: Parameter, row = 0): number {
-    return this.address + (offset + (row * size) / shape[0]) * BYTES;
+  at({ offset, shape }: Parameter, row = 0): number {
+    const [, ...inner] = shape;
+    return this.address + (offset + row * inner.reduce((a, b) => a * b, 1)) * BYTES;
   }
 
   /** Addresses of a linear map. */

@@ -2,7 +2,7 @@
  * Codes tiles on an rANS stack; in a file each tile has one of its own. The encoder computes all contexts in decoding order,
  * then pushes the sites in reverse; the decoder pops them level by level, computing each pass's context from what it has.
  *
- * Payload: one byte w, the words of the stack above the first w words of the seed (little-endian), and the 64-bit state.
+ * Payload: the words of the stack (little-endian), then its 64-bit state.
  */
 
 import { type Pass, TEXTURE_VALUES } from '../../models/definition.js';
@@ -13,20 +13,17 @@ import type { Model } from './model.js';
 import { sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';
 
-/**
- * The stack's first content: bits to borrow for the first group's dequantization. A decoder must end with just these words
- * and this state. Any fixed numbers would do; these are digits of pi.
- */
-const SEED_WORDS = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0x082efa98, 0xec4e6c89];
-const SEED_HIGH = 0x452821e6;
-const SEED_LOW = 0x38d01377;
+/** The stack's first state, of which a decoder must find nothing but this left: all of the least state that there is. */
+const FIRST_STATE = [1, 0] as const;
 
 /** Bits that are coded plainly for each channel of a tile: the sample at the pyramid's top, with its sign, and its texture. */
 export function plainBits(depth: number): number {
   return depth + 1 + TEXTURE_VALUES * Math.log2(TEXTURE_LEVELS);
 }
 
-/** Room for the stack: more than any sample can cost (escape code, scales at their bounds, no dequantization gain). */
+const STATE_BYTES = 8;
+
+/** Room for the stack: more than any sample can cost. */
 const MAX_BYTES_PER_SAMPLE = 12;
 
 /** Size of a tile, and what its samples may be. */
@@ -44,16 +41,14 @@ export interface EncodedTile {
   readonly netBits: number;
 }
 
-/** What a coordinate's bits are spent on, in the order of a trace's `bits`. */
-export const COMPONENTS = ['dequantization', 'normalization', 'divergence', 'base'] as const;
-
-/** What the encoder did at the sites of a pass, row by row. */
+/** What the encoder did at the sites of a pass, row by row: two numbers for each coordinate. */
 export interface PassTrace {
-  /** Dequantized u (0 .. 1) as it was popped, for each coordinate. */
-  readonly u: Float32Array;
-  /** Bits that each coordinate's components added to the stack; less than 0 where they took some off. */
+  /** Bits that it took, and that it would have taken if the flow knew nothing of the site's coordinates before it. */
   readonly bits: Float32Array;
 }
+
+/** Numbers of a coordinate in a trace. */
+export const TRACED = 2;
 
 /** By level and pass. */
 export type Trace = Record<Pass, PassTrace>[];
@@ -100,9 +95,9 @@ export class TileCodec {
   /** @throws {CnfzipError} `corrupt` if the payload is not what `encodeSequence` makes of `count` tiles of this size */
   decodeSequence(payload: Uint8Array, count: number, shape: TileShape): Int32Array[] {
     return this.#kernels.scoped(() => {
-      const stack = this.#restore(payload);
+      this.#restore(payload);
       const tiles = Array.from({ length: count }, () => this.#pop(shape));
-      this.#checkSeed(stack);
+      this.#checkEnd();
       return tiles;
     });
   }
@@ -114,8 +109,7 @@ export class TileCodec {
       const samples = tiles.reduce((sum, tile) => sum + tile.length, 0);
       const capacity = samples * MAX_BYTES_PER_SAMPLE + 1024;
       const stack = kernels.alloc(capacity);
-      kernels.words(stack, SEED_WORDS.length).set(SEED_WORDS);
-      run.stackOpen(stack, capacity, SEED_WORDS.length, SEED_HIGH, SEED_LOW);
+      run.stackOpen(stack, capacity, 0, ...FIRST_STATE);
       for (const tile of [...tiles].reverse()) this.#push(tile, shape, trace);
       if (run.stackFailed()) throw new Error('the stack has left its bounds');
       return this.#payload(stack);
@@ -139,24 +133,18 @@ export class TileCodec {
         contexts.push(context);
       }
       const row = network.headRow(Math.ceil(width / 2));
-      const traced = trace ? kernels.alloc(row.count * d * 4) : 0;
-      const tally = trace ? kernels.alloc(row.count * d * COMPONENTS.length * 4) : 0;
+      const tally = trace ? kernels.alloc(row.count * d * TRACED * 4) : 0;
       for (const { state, pass } of contexts.reverse()) {
         const { rows, columns } = sites(state.level, pass);
-        const size = columns * d;
-        const u = new Float32Array(trace ? rows * size : 0);
-        const bits = new Float32Array(u.length * COMPONENTS.length);
+        const size = columns * d * TRACED;
+        const bits = new Float32Array(trace ? rows * size : 0);
         for (let i = rows - 1; i >= 0; i--) {
           network.head(state, pass, i, row);
           const samples = network.sampleRow(state, pass, i);
-          run.encodeRow(row.address, row.channels, samples, network.localRow(state, pass, i), columns, traced, tally);
-          if (!trace) continue;
-          u.set(kernels.floats(traced, size), i * size);
-          const counted = kernels.floats(tally, size * COMPONENTS.length);
-          bits.set(counted, i * counted.length);
-          counted.fill(0);
+          run.encodeRow(row.address, row.channels, samples, network.localRow(state, pass, i), columns, tally);
+          if (trace) bits.set(kernels.floats(tally, size), i * size);
         }
-        if (trace) trace[state.index] = { ...trace[state.index], [pass]: { u, bits } };
+        if (trace) trace[state.index] = { ...trace[state.index], [pass]: { bits } };
       }
       for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + 2 ** depth, 2 ** (depth + 1));
       for (const level of texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
@@ -200,49 +188,34 @@ export class TileCodec {
   #payload(stack: number): EncodedTile {
     const { run } = this.#kernels;
     const count = run.stackCount();
-    const lowest = Math.min(run.stackLowest(), SEED_WORDS.length);
     const [high, low] = [run.stackHigh() >>> 0, run.stackLow() >>> 0];
-    const payload = new Uint8Array(1 + 4 * (count - lowest) + 8);
+    const payload = new Uint8Array(4 * count + STATE_BYTES);
     const view = new DataView(payload.buffer);
-    payload[0] = lowest;
-    const words = this.#kernels.words(stack, count);
-    for (let i = lowest; i < count; i++) view.setUint32(1 + 4 * (i - lowest), words[i], true);
-    view.setUint32(payload.length - 8, low, true);
-    view.setUint32(payload.length - 4, high, true);
-    const stateBits = Math.log2((high * 2 ** 32 + low) / (SEED_HIGH * 2 ** 32 + SEED_LOW));
-    return { payload, netBits: 32 * (count - SEED_WORDS.length) + stateBits };
+    for (const [i, word] of this.#kernels.words(stack, count).entries()) view.setUint32(4 * i, word, true);
+    view.setUint32(4 * count, low, true);
+    view.setUint32(4 * count + 4, high, true);
+    return { payload, netBits: 32 * count + Math.log2((high * 2 ** 32 + low) / 2 ** 32) };
   }
 
-  /** Opens the stack on a payload's words; returns its address. */
-  #restore(payload: Uint8Array): number {
-    const lowest = payload[0];
-    const words = (payload.length - 9) / 4;
-    if (!(lowest <= SEED_WORDS.length && Number.isInteger(words) && words >= 0)) {
+  /** Opens the stack on a payload's words. */
+  #restore(payload: Uint8Array): void {
+    const count = (payload.length - STATE_BYTES) / 4;
+    if (!(Number.isInteger(count) && count >= 0)) {
       throw new CnfzipError('corrupt', 'corrupt tile: its length is impossible');
     }
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-    // The stack can grow above its start where sites give more bits back than they take. A gain of n bits has probability
-    // 2^-n at most, as 2^(gain) has mean 1 under the model: 8,192 bits of room are never used up.
-    const capacity = 4 * (lowest + words) + 1024;
-    const stack = this.#kernels.alloc(capacity);
-    const to = this.#kernels.words(stack, lowest + words);
-    to.set(SEED_WORDS.slice(0, lowest));
-    for (let i = 0; i < words; i++) to[lowest + i] = view.getUint32(1 + 4 * i, true);
-    const [low, high] = [view.getUint32(payload.length - 8, true), view.getUint32(payload.length - 4, true)];
+    const stack = this.#kernels.alloc(4 * count);
+    const words = this.#kernels.words(stack, count);
+    for (let i = 0; i < count; i++) words[i] = view.getUint32(4 * i, true);
+    const [low, high] = [view.getUint32(4 * count, true), view.getUint32(4 * count + 4, true)];
     if (high === 0) throw new CnfzipError('corrupt', 'corrupt tile: impossible stack state');
-    this.#kernels.run.stackOpen(stack, capacity, lowest + words, high, low);
-    return stack;
+    this.#kernels.run.stackOpen(stack, 4 * count, count, high, low);
   }
 
-  #checkSeed(stack: number): void {
+  #checkEnd(): void {
     const { run } = this.#kernels;
-    const words = this.#kernels.words(stack, SEED_WORDS.length);
-    const ended =
-      !run.stackFailed() &&
-      run.stackCount() === SEED_WORDS.length &&
-      SEED_WORDS.every((word, i) => words[i] === word) &&
-      run.stackHigh() >>> 0 === SEED_HIGH &&
-      run.stackLow() >>> 0 === SEED_LOW;
-    if (!ended) throw new CnfzipError('corrupt', 'corrupt tile: the stack does not end at its seed');
+    const state = [run.stackHigh() >>> 0, run.stackLow() >>> 0];
+    const ended = !run.stackFailed() && run.stackCount() === 0 && FIRST_STATE.every((word, i) => word === state[i]);
+    if (!ended) throw new CnfzipError('corrupt', 'corrupt tile: its stack does not end where it began');
   }
 }

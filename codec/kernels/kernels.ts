@@ -3,7 +3,7 @@
 import { KERNELS_BASE64 } from './build/binary.js';
 
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
-export const KERNEL_VERSION = 2;
+export const KERNEL_VERSION = 3;
 
 /** What can be done to a stack, by the codec's kernels. */
 export interface StackOperations {
@@ -21,8 +21,26 @@ export interface StackOperations {
   normalCdf(x: number): number;
 }
 
+/** Constants of the flow, which `assembly/` explains; those that depend on the depth have the value of the last `depthOpen`. */
+export type KernelConstant =
+  | 'BASE_SHARE'
+  | 'CLAMP'
+  | 'ESCAPE_NATS'
+  | 'FLOOR'
+  | 'LEAST_SPREAD'
+  | 'LOG_SCALE_BOUND'
+  | 'LOG_SCALE_CENTRE'
+  | 'LOWEST_LOG_SCALE'
+  | 'MIX_LOG_SCALE_BOUND'
+  | 'MIX_MEAN_BOUND'
+  | 'RATE_BOUND'
+  | 'SHEAR_BOUND'
+  | 'highestLogScale'
+  | 'meanGain'
+  | 'meanLimit';
+
 /** The module's exports; addresses in bytes, maps as `assembly/` describes them. */
-export interface KernelExports extends StackOperations {
+export interface KernelExports extends StackOperations, Readonly<Record<KernelConstant, WebAssembly.Global>> {
   readonly memory: WebAssembly.Memory;
   heapBase(): number;
   product(
@@ -140,41 +158,13 @@ export interface KernelExports extends StackOperations {
   ): void;
   spreadCarry(fine: number, rows: number, columns: number, coarse: number, coarseColumns: number, carry: number): void;
   collectCarry(coarse: number, coarseColumns: number, fine: number, rows: number, columns: number, carry: number): void;
-  fieldOpen(
-    channels: number,
-    hidden: number,
-    mixtures: number,
-    sweeps: number,
-    tied: boolean,
-    parameters: number,
-    gradients: number,
-  ): void;
+  fieldOpen(channels: number, hidden: number, mixtures: number, parameters: number, gradients: number): void;
   depthOpen(depth: number): void;
-  encodeRow(
-    head: number,
-    headSize: number,
-    x: number,
-    locals: number,
-    columns: number,
-    trace: number,
-    tally: number,
-  ): void;
+  encodeRow(head: number, headSize: number, x: number, locals: number, columns: number, tally: number): void;
   decodeRow(head: number, headSize: number, x: number, locals: number, columns: number): void;
-  flowSite(row: number, y: number, locals: number, forward: boolean): void;
-  lossRow(
-    head: number,
-    dHead: number,
-    headSize: number,
-    x: number,
-    locals: number,
-    columns: number,
-    u: number,
-    counter: number,
-  ): number;
-  pushBin(row: number, x: number, local: number, k: number, u: number): void;
-  popBin(row: number, x: number, local: number, k: number): number;
-  pushSymbol(row: number, k: number, z: number): void;
-  popSymbol(row: number, k: number): number;
+  lossRow(head: number, dHead: number, headSize: number, x: number, locals: number, columns: number): number;
+  siteOpen(row: number, local: number, x: number, k: number): void;
+  binSlot(bin: number): number;
   stackOpen(words: number, capacity: number, count: number, high: number, low: number): void;
   stackCount(): number;
   stackLowest(): number;

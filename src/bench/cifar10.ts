@@ -102,6 +102,6 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
   report(`single files, ${bytes} bytes`, 8 * bytes);
 
   let nats = 0;
-  for (const [i, tile] of tiles.entries()) nats += likelihood.evaluate(tile, shape, i, false);
-  report('negative ELBO', nats / Math.LN2 + plainBits(shape.depth) * channels * tiles.length);
+  for (const tile of tiles) nats += likelihood.evaluate(tile, shape, false);
+  report('negative log-likelihood', nats / Math.LN2 + plainBits(shape.depth) * channels * tiles.length);
 }

@@ -66,11 +66,12 @@ async function cropsPerSecond(definition: ModelDefinition, threads: number, batc
     samples: Int32Array.from({ length: SIDE ** 2 * definition.channels }, () => random.below(64)),
   }));
   const weights = initialize(definition, 1);
-  await engine.evaluate(weights, crops, 1, true);
+  await engine.evaluate(weights, crops, true);
   let steps = 0;
   const began = performance.now();
   while (performance.now() - began < 1000 * SECONDS) {
-    await engine.evaluate(weights, crops, ++steps, true);
+    await engine.evaluate(weights, crops, true);
+    steps++;
   }
   const seconds = (performance.now() - began) / 1000;
   await engine.close();

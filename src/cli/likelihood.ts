@@ -7,14 +7,14 @@ import { forEachFile } from './report.js';
 export function addLikelihood(program: Command): void {
   program
     .command('likelihood')
-    .description("hold real code length against the model's evidence lower bound")
+    .description("hold real code length against the model's negative log-likelihood")
     .argument('<file...>', 'images')
     .option('--model <model>', 'fast, default or best, or the path of a .cnfm file')
     .addHelpText(
       'after',
       `
 Examples:
-  cnfzip likelihood photo.png                file, net bits and ELBO in bits per sample
+  cnfzip likelihood photo.png                file, net bits and likelihood in bits per sample
   cnfzip likelihood --model fast a.png b.png`,
     )
     .action(async (files: string[], { model }: { model?: string }) => {
@@ -26,12 +26,12 @@ Examples:
     });
 }
 
-function format({ file, container, net, elbo, tiles }: CodeLength, samples: number): string {
+function format({ file, container, net, ideal, tiles }: CodeLength, samples: number): string {
   const rate = (bits: number) => (bits / samples).toFixed(4);
   const stacks = (file - container - net) / 8 / tiles;
   return [
-    `file ${rate(file)}, net ${rate(net)}, ELBO ${rate(elbo)} bits per sample`,
-    `net / ELBO ${(100 * (net / elbo - 1)).toFixed(3)} %`,
+    `file ${rate(file)}, net ${rate(net)}, likelihood ${rate(ideal)} bits per sample`,
+    `net / likelihood ${(100 * (net / ideal - 1)).toFixed(3)} %`,
     `container ${container / 8} bytes`,
     `each of ${tiles} tiles ${stacks.toFixed(1)} bytes over its net bits`,
   ].join('; ');

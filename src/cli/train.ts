@@ -23,6 +23,7 @@ interface TrainOptions {
   threads: number;
   engine: 'auto' | 'kernel' | 'tfjs';
   resume?: boolean;
+  init?: string;
 }
 
 export function addTrain(program: Command): void {
@@ -53,6 +54,7 @@ export function addTrain(program: Command): void {
         .choices(['auto', 'kernel', 'tfjs'])
         .default('auto'),
     )
+    .addOption(new Option('--init <model>', 'begin with the weights of this model').conflicts('resume'))
     .option('--resume', 'go on from the checkpoint')
     .addHelpText(
       'after',

@@ -2,22 +2,21 @@
 
 import type { Model } from '../../codec/flow/model.js';
 import { OFFSETS, pyramid, sites } from '../../codec/flow/pyramid.js';
-import { COMPONENTS, plainBits, type Trace } from '../../codec/flow/tile-codec.js';
+import { plainBits, TRACED, type Trace } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
 import { tileLayout } from '../../codec/tiles.js';
 import { PASSES, type Pass } from '../../models/definition.js';
 import { encodeTraced, type TracedTile } from '../traced.js';
 
-export type Component = (typeof COMPONENTS)[number];
-
-/** Bits of one kind; less than 0 where they came off the stack. */
+/** Bits of one channel at one level in one pass. */
 export interface Entry {
   /** 0 is the finest. */
   readonly level: number;
   readonly pass: Pass;
   readonly channel: number;
-  readonly component: Component;
   bits: number;
+  /** What they would have been if the flow knew nothing of a site's channels before this one. */
+  alone: number;
 }
 
 /** All in bits; `entries`, `plain`, `ends` and `container` together are the file, but for rounding on the stack. */
@@ -61,13 +60,14 @@ function sumUp(traces: readonly Trace[], channels: number): Entry[] {
   for (const trace of traces) {
     for (const [level, passes] of trace.entries()) {
       for (const pass of PASSES) {
-        for (const [i, bits] of passes[pass].bits.entries()) {
-          const component = COMPONENTS[i % COMPONENTS.length];
-          const channel = Math.floor(i / COMPONENTS.length) % channels;
-          const key = [level, pass, channel, component].join();
-          const entry = entries.get(key);
-          if (entry) entry.bits += bits;
-          else entries.set(key, { level, pass, channel, component, bits });
+        const { bits } = passes[pass];
+        for (let i = 0; i * TRACED < bits.length; i++) {
+          const channel = i % channels;
+          const key = [level, pass, channel].join();
+          const entry = entries.get(key) ?? { level, pass, channel, bits: 0, alone: 0 };
+          entries.set(key, entry);
+          entry.bits += bits[i * TRACED];
+          entry.alone += bits[i * TRACED + 1];
         }
       }
     }
@@ -76,7 +76,7 @@ function sumUp(traces: readonly Trace[], channels: number): Entry[] {
 }
 
 /**
- * Net bits of each pixel of an image, row by row: the components of its site together.
+ * Net bits of each pixel of an image, row by row: the channels of its site together.
  *
  * @param traces of the image's tiles
  */
@@ -88,11 +88,10 @@ export function perPixel({ width, height, channels }: Image, traces: readonly Tr
         const { rows, columns } = sites(size, pass);
         const [dy, dx] = OFFSETS[pass];
         const { bits } = traces[index][level][pass];
-        const perSite = channels * COMPONENTS.length;
         for (let i = 0; i < rows * columns; i++) {
           const y = tile.y + ((2 * Math.floor(i / columns) + dy) << level);
           const x = tile.x + ((2 * (i % columns) + dx) << level);
-          for (let c = 0; c < perSite; c++) pixels[y * width + x] += bits[i * perSite + c];
+          for (let c = 0; c < channels; c++) pixels[y * width + x] += bits[(i * channels + c) * TRACED];
         }
       }
     }

@@ -29,7 +29,10 @@ export function modelCard(
     ['steps', last.toStep.toLocaleString('en')],
     ['pixels seen', `${(pixels / 1e9).toFixed(3)} gigapixels`],
     ['wall time', `${Math.round(seconds).toLocaleString('en')} s`],
-    ['held-out', heldOut === undefined ? 'not measured' : `${heldOut.toFixed(4)} bits per sample (bound, not files)`],
+    [
+      'held-out',
+      heldOut === undefined ? 'not measured' : `${heldOut.toFixed(4)} bits per sample (likelihood, not files)`,
+    ],
   ];
   const history = runs.map(
     ({ command, images, engine, fromStep, toStep, seconds: took }) =>

@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { type ModelDefinition, modelParameters } from '../../models/definition.js';
 import type { Crop } from './dataset.js';
-import { cropSeed, type Engine, type Evaluation } from './engine.js';
+import type { Engine, Evaluation } from './engine.js';
 
 export interface KernelWorkerData {
   readonly definition: ModelDefinition;
@@ -15,8 +15,6 @@ export interface KernelWorkerData {
 
 export interface KernelTask {
   readonly crops: readonly Crop[];
-  /** One for each crop. */
-  readonly seeds: readonly number[];
   readonly gradient: boolean;
 }
 
@@ -48,15 +46,13 @@ export class KernelEngine implements Engine {
     this.#broken.catch(() => {});
   }
 
-  async evaluate(weights: Float32Array, crops: readonly Crop[], seed: number, gradient: boolean): Promise<Evaluation> {
+  async evaluate(weights: Float32Array, crops: readonly Crop[], gradient: boolean): Promise<Evaluation> {
     this.#weights.set(weights);
     const threads = this.#workers.length;
     const sums = await Promise.all(
       this.#workers.map((worker, t) => {
-        const own = crops.map((_, i) => i).filter((i) => i % threads === t);
-        const seeds = own.map((i) => cropSeed(seed, i));
-        const answer = ask(worker, { crops: own.map((i) => crops[i]), seeds, gradient });
-        return Promise.race([answer, this.#broken]);
+        const own = crops.filter((_, i) => i % threads === t);
+        return Promise.race([ask(worker, { crops: own, gradient }), this.#broken]);
       }),
     );
     const [total, ...others] = this.#gradients;

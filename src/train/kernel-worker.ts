@@ -11,9 +11,7 @@ parentPort!.on('message', async (task: KernelTask) => {
   const model = await likelihood;
   model.load(weights);
   let nats = 0;
-  for (const [i, crop] of task.crops.entries()) {
-    nats += model.evaluate(crop.samples, cropShape(crop), task.seeds[i], task.gradient);
-  }
+  for (const crop of task.crops) nats += model.evaluate(crop.samples, cropShape(crop), task.gradient);
   gradient.set(model.gradient());
   parentPort!.postMessage(nats);
 });

@@ -1,10 +1,11 @@
 /** The loss of the coded map in TensorFlow.js ops, as a training engine: for GPUs, and the oracle of the kernel engine. */
 
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import { type KernelConstant, Kernels } from '../../codec/kernels/kernels.js';
 import { type ModelDefinition, type ModelParameters, modelParameters } from '../../models/definition.js';
 import type { Crop } from './dataset.js';
-import { cropSeed, type Engine, type Evaluation } from './engine.js';
-import { gatherBatch, type Tile } from './tfjs/batch.js';
+import type { Engine, Evaluation } from './engine.js';
+import { gatherBatch } from './tfjs/batch.js';
 import { headRows } from './tfjs/context.js';
 import { siteLosses } from './tfjs/flow.js';
 import { registerGradients } from './tfjs/gradients.js';
@@ -19,6 +20,8 @@ export class TfjsEngine implements Engine {
   readonly #tf: TensorFlow;
   readonly #definition: ModelDefinition;
   readonly #parameters: ModelParameters;
+  /** Its constants are the kernels'. */
+  readonly #kernels = Kernels.create();
 
   /** @param tf a namespace whose backend is set and ready */
   constructor(tf: TensorFlow, definition: ModelDefinition) {
@@ -29,14 +32,11 @@ export class TfjsEngine implements Engine {
     registerGradients(tf);
   }
 
-  async evaluate(weights: Float32Array, crops: readonly Crop[], seed: number, gradient: boolean): Promise<Evaluation> {
+  async evaluate(weights: Float32Array, crops: readonly Crop[], gradient: boolean): Promise<Evaluation> {
     const sum = new Float32Array(this.#parameters.count);
     let nats = 0;
-    const bySide = new Map<number, Tile[]>();
-    for (const [i, { side, samples }] of crops.entries()) {
-      const tile = { samples, seed: cropSeed(seed, i) };
-      bySide.set(side, [...(bySide.get(side) ?? []), tile]);
-    }
+    const bySide = new Map<number, Int32Array[]>();
+    for (const { side, samples } of crops) bySide.set(side, [...(bySide.get(side) ?? []), samples]);
     for (const [side, tiles] of bySide) {
       const chunk = Math.max(1, Math.floor(CHUNK_PIXELS / side ** 2));
       for (let first = 0; first < tiles.length; first += chunk) {
@@ -48,10 +48,10 @@ export class TfjsEngine implements Engine {
     return { nats, gradient: sum };
   }
 
-  /** As `evaluate`, of height x width tiles, at once; without `gradient` the gradient is empty. */
+  /** As `evaluate`, of height x width tiles (samples as for `TileCodec.encode`), at once; without `gradient` the gradient is empty. */
   async evaluateTiles(
     weights: Float32Array,
-    tiles: readonly Tile[],
+    tiles: readonly Int32Array[],
     height: number,
     width: number,
     gradient: boolean,
@@ -59,12 +59,15 @@ export class TfjsEngine implements Engine {
     const tf = this.#tf;
     const definition = this.#definition;
     const parameters = this.#parameters;
-    const batch = gatherBatch(definition, tiles, height, width);
+    const { run } = await this.#kernels;
+    run.depthOpen(8);
+    const constant = (name: KernelConstant) => run[name].value as number;
+    const batch = gatherBatch(definition, constant, tiles, height, width);
     if (batch.levels.length === 0) return { nats: 0, gradient: new Float32Array(gradient ? weights.length : 0) };
     const losses = (flat: Tensor): Tensor => {
       const matrix = matrices(tf, parameters, flat as Tensor1D);
       const rows = headRows(tf, definition, parameters, matrix, batch);
-      return siteLosses(tf, definition, parameters, matrix, rows, batch.sites);
+      return siteLosses(tf, definition, constant, parameters, matrix, rows, batch.sites);
     };
     const { value, grads } = tf.tidy(() => {
       const flat = tf.tensor1d(weights);

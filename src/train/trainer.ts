@@ -1,4 +1,4 @@
-/** The training loop: minimizes the negative ELBO of exactly the map that is coded, on random crops. */
+/** The training loop: minimizes the negative log-likelihood of exactly the map that is coded, on random crops. */
 
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -38,6 +38,8 @@ export interface TrainingOptions {
   readonly seed: number;
   /** Go on from the checkpoint. */
   readonly resume: boolean;
+  /** A model whose weights to begin with, instead of random ones. */
+  readonly init?: string;
   /** How the run was started, for the model card. */
   readonly command: string;
   readonly log: (line: string) => void;
@@ -59,9 +61,9 @@ function learningRate(step: number, { rate, steps }: TrainingOptions): number {
   return rate * (FLOOR_RATE + ((1 - FLOOR_RATE) * (1 + Math.cos(Math.PI * progress))) / 2);
 }
 
-/** Mean bits per sample of crops under a model, what is coded plainly included, their dequantization drawn with a fixed seed. */
+/** Mean bits per sample of crops under a model, what is coded plainly included. */
 export async function bitsPerSample(engine: Engine, weights: Float32Array, crops: readonly Crop[]): Promise<number> {
-  const { nats } = await engine.evaluate(weights, crops, 1, false);
+  const { nats } = await engine.evaluate(weights, crops, false);
   const plain = crops.reduce(
     (sum, crop) => sum + plainBits(cropShape(crop).depth) * (crop.samples.length / crop.side ** 2),
     0,
@@ -88,8 +90,8 @@ export async function train(options: TrainingOptions): Promise<void> {
   }
   const history: History = { runs: [], curve: [] };
   const start = options.resume
-    ? await readCheckpoint(checkpointFile, definition, await averageOf(out, definition))
-    : { optimizer: optimizerState(initialize(definition, options.seed)), random: options.seed, history };
+    ? await readCheckpoint(checkpointFile, definition, await weightsOf(out, definition))
+    : { optimizer: optimizerState(await firstWeights(options)), random: options.seed, history };
   const { optimizer } = start;
   const kernels = await Kernels.create();
   const { runs, curve } = start.history;
@@ -135,7 +137,7 @@ export async function train(options: TrainingOptions): Promise<void> {
 
   while (optimizer.steps < options.steps && !signal?.aborted) {
     const crops = Array.from({ length: options.batch }, () => pool.crop());
-    const [nats] = await Promise.all([trainingStep(options, kernels, optimizer, crops, random.word()), pool.refresh()]);
+    const [nats] = await Promise.all([trainingStep(options, kernels, optimizer, crops), pool.refresh()]);
     const samples = samplesOf(crops);
     sum += nats;
     count += samples;
@@ -164,8 +166,12 @@ export async function train(options: TrainingOptions): Promise<void> {
   log(`${optimizer.steps} steps, ${((before + run.pixels) / 1e9).toFixed(3)} gigapixels: ${out}`);
 }
 
-/** The weights' average that a model file holds. */
-async function averageOf(path: string, definition: ModelDefinition): Promise<Float32Array> {
+async function firstWeights({ definition, seed, init }: TrainingOptions): Promise<Float32Array> {
+  return init === undefined ? initialize(definition, seed) : (await weightsOf(init, definition)).slice();
+}
+
+/** The weights that a model file holds. */
+async function weightsOf(path: string, definition: ModelDefinition): Promise<Float32Array> {
   const model = await loadModel(path);
   if (isDeepStrictEqual(model.definition, definition)) return model.weights;
   throw new CnfzipError('bad-input', `${path}: it has another model definition`);
@@ -190,9 +196,8 @@ async function trainingStep(
   kernels: Kernels,
   optimizer: OptimizerState,
   crops: Crop[],
-  seed: number,
 ): Promise<number> {
-  const { nats, gradient } = await options.engine.evaluate(optimizer.weights, crops, seed, true);
+  const { nats, gradient } = await options.engine.evaluate(optimizer.weights, crops, true);
   if (!Number.isFinite(nats)) throw new Error(`the loss is ${nats} at step ${optimizer.steps}`);
   const rate = learningRate(optimizer.steps, options);
   optimizerStep(optimizer, kernels, options.definition, gradient, 1 / samplesOf(crops), rate);

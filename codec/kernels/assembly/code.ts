@@ -1,88 +1,74 @@
-// Coding the sites of a lattice row: for each site pop u, run the flow forward, push the base symbols; decoding is the
-// same backward.
+// Coding the sites of a lattice row: at each site its coordinates one after the other, each given those before it.
 
-import { popSymbol, pushSymbol } from './base';
-import { popBin, pushBin } from './bins';
+import { binsOpen, Note, noteBits, noteSample, popSample, pushNote } from './bins';
 import { channels } from './field';
-import { flowBackward, flowForward, GROUP, getState, normalise, origin, setState, slotOf } from './flow';
-import { Y_BITS, Y_UNIT } from './grids';
-import { BASE, DEQUANTIZATION, mark, tallyOpen } from './tally';
+import { centre, flowOpen } from './flow';
 
-/** Encodes a group of sites. `trace`, if not 0, receives the dequantized u of each coordinate, 0 .. 1, as float32. */
-function encodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sites: i32, trace: usize): void {
-  const stride = (<usize>channels) << 2;
-  for (let s: i32 = sites - 1; s >= 0; s--) {
-    const row = rows + <usize>s * rowStride;
-    const local = locals + 3 * <usize>s * stride;
-    for (let k: i32 = 0; k < channels; k++) {
-      const at = <usize>s * stride + ((<usize>k) << 2);
-      const sample = load<f32>(x + at);
-      const u = popBin(row, sample, local, k);
-      mark(s, k, DEQUANTIZATION);
-      if (trace) store<f32>(trace + at, (<f32>u + 0.5) / Y_UNIT);
-      normalise(row, s, k, local);
-      setState(slotOf(s, k), ((<i32>sample - origin(s, k)) << Y_BITS) + u);
-    }
-  }
-  flowForward(rows, rowStride, sites);
-  for (let s: i32 = sites - 1; s >= 0; s--) {
-    for (let k: i32 = 0; k < channels; k++) {
-      pushSymbol(rows + <usize>s * rowStride, k, getState(slotOf(s, k)));
-      mark(s, k, BASE);
-    }
-  }
+/** Normalized bin centres of a site's coordinates, and what knows nothing of them. */
+const centres: usize = memory.data(16);
+const unknown: usize = memory.data(16);
+
+const NOTE = offsetof<Note>();
+const notes: usize = memory.data(3 * offsetof<Note>());
+
+@inline
+function noteOf(k: i32): Note {
+  return changetype<Note>(notes + <usize>k * NOTE);
 }
 
-function decodeGroup(rows: usize, rowStride: usize, x: usize, locals: usize, sites: i32): void {
-  const stride = (<usize>channels) << 2;
-  for (let s: i32 = 0; s < sites; s++) {
-    const row = rows + <usize>s * rowStride;
-    for (let k: i32 = channels - 1; k >= 0; k--) {
-      normalise(row, s, k, locals + 3 * <usize>s * stride);
-      setState(slotOf(s, k), popSymbol(row, k));
-    }
-  }
-  flowBackward(rows, rowStride, sites);
-  for (let s: i32 = 0; s < sites; s++) {
-    const row = rows + <usize>s * rowStride;
-    for (let k: i32 = channels - 1; k >= 0; k--) {
-      const at = <usize>s * stride + ((<usize>k) << 2);
-      const y = getState(slotOf(s, k));
-      const sample = <f32>((y >> Y_BITS) + origin(s, k));
-      store<f32>(x + at, sample);
-      pushBin(row, sample, locals + 3 * <usize>s * stride, k, y & ((1 << Y_BITS) - 1));
-    }
-  }
+@inline
+function open(row: usize, local: usize, k: i32, centres: usize): void {
+  flowOpen(row, local, k, centres);
+  binsOpen(row, k);
 }
 
 /**
- * Pushes the samples of `columns` sites, last group first: `head` holds `headSize` floats a site, `x` one
- * float32 a coordinate, `locals` the three statistics of each. `trace` is 0 or receives the dequantized u, `tally` is 0 or zeros that
- * become the bits of each coordinate's components (`tally.ts`).
+ * Pushes the samples of `columns` sites, the last first: `head` holds `headSize` floats a site, `x` one float32 a coordinate,
+ * `locals` the three statistics of each. `tally` is 0 or receives two float32 a coordinate: its bits, and the bits that it would
+ * take if the flow knew nothing of the coordinates before it.
  */
-export function encodeRow(
-  head: usize,
-  headSize: i32,
-  x: usize,
-  locals: usize,
-  columns: i32,
-  trace: usize,
-  tally: usize,
-): void {
-  const rowStride = (<usize>headSize) << 2;
-  for (let j: i32 = (columns - 1) & ~(GROUP - 1); j >= 0; j -= GROUP) {
-    const at = (<usize>(j * channels)) << 2;
-    const sites = min<i32>(GROUP, columns - j);
-    tallyOpen(tally, j);
-    encodeGroup(head + <usize>j * rowStride, rowStride, x + at, locals + 3 * at, sites, trace ? trace + at : 0);
+export function encodeRow(head: usize, headSize: i32, x: usize, locals: usize, columns: i32, tally: usize): void {
+  for (let j: i32 = columns - 1; j >= 0; j--) {
+    const row = head + (<usize>(j * headSize) << 2);
+    const at = <usize>(j * channels) << 2;
+    const local = locals + 3 * at;
+    for (let k: i32 = 0; k < channels; k++) {
+      const sample = load<f32>(x + at + (<usize>k << 2));
+      const to = tally + 2 * (at + (<usize>k << 2));
+      const note = noteOf(k);
+      if (tally) {
+        open(row, local, k, unknown);
+        noteSample(note, <i32>sample);
+        store<f32>(to, noteBits(note), 4);
+      }
+      open(row, local, k, centres);
+      noteSample(note, <i32>sample);
+      if (tally) store<f32>(to, noteBits(note));
+      store<f32>(centres + (<usize>k << 2), centre(sample));
+    }
+    for (let k: i32 = channels - 1; k >= 0; k--) pushNote(noteOf(k));
   }
 }
 
-/** Pops what `encodeRow` pushed, first group first, into `x`. */
+/** Pops what `encodeRow` pushed into `x`. */
 export function decodeRow(head: usize, headSize: i32, x: usize, locals: usize, columns: i32): void {
-  const rowStride = (<usize>headSize) << 2;
-  for (let j: i32 = 0; j < columns; j += GROUP) {
-    const at = (<usize>(j * channels)) << 2;
-    decodeGroup(head + <usize>j * rowStride, rowStride, x + at, locals + 3 * at, min<i32>(GROUP, columns - j));
+  for (let j: i32 = 0; j < columns; j++) {
+    const row = head + (<usize>(j * headSize) << 2);
+    const at = <usize>(j * channels) << 2;
+    for (let k: i32 = 0; k < channels; k++) {
+      open(row, locals + 3 * at, k, centres);
+      const sample = <f32>popSample();
+      store<f32>(x + at + (<usize>k << 2), sample);
+      store<f32>(centres + (<usize>k << 2), centre(sample));
+    }
   }
+}
+
+/** Opens coordinate k of a site whose earlier samples `x` holds, so that `binSlot` tells its slots: for tests. */
+export function siteOpen(row: usize, local: usize, x: usize, k: i32): void {
+  for (let o: i32 = 0; o < k; o++) {
+    flowOpen(row, local, o, centres);
+    store<f32>(centres + (<usize>o << 2), centre(load<f32>(x + (<usize>o << 2))));
+  }
+  open(row, local, k, centres);
 }

@@ -1,175 +1,50 @@
-// The flow on integers. Scaling by R / 2^SCALE_BITS is exactly invertible because what it loses or gains goes to or comes
-// from the stack (modular scale: Zhang et al., iFlow, 2021); it costs SCALE_BITS - log2 R bits, minus its log-determinant.
+// The flow of one coordinate, from a sample's position y to z(1): normalization by the site's location and scale, a shear by the
+// coordinates before it, then the ODE dz/dt = a z + b over t in [0, 1], whose solution is closed. All of it together is an affine
+// map of y with positive slope, so it is kept as such; backward in time is its inverse.
 
-import { alpha, beta, channels, coordinate, fieldAt, sweeps } from './field';
-import { normalBits, SCALE_BITS, Y_UNIT, Z_UNIT } from './grids';
+import { drift, fieldAt, rate } from './field';
 import { bounded, exp, phi } from './math';
 import { projectionIndex, raw, SHEAR_BOUND, shearIndex, siteLogScale, siteMean } from './site';
-import { popBits, popUniform, pushBits, pushUniform } from './stack';
-import { DIVERGENCE, mark, NORMALISATION } from './tally';
 
-const SCALE_UNIT: f32 = 4096;
+/** The coordinate at hand: location, log s and 1 / s, the shear's sum; and exp(a). */
+export let mean: f32 = 0;
+export let logScale: f32 = 0;
+export let inverseScale: f32 = 0;
+export let shear: f32 = 0;
+export let growth: f32 = 0;
+let slope: f32 = 0;
+let offset: f32 = 0;
 
-/** Sites are coded in groups that go through the flow step by step together: their fields are independent work. */
-export const GROUP: i32 = 4;
-
-/** Of each site of the group, 16 bytes: the integer state, and the same as float32, cell centres in units of the scale. */
-const state: usize = memory.data(64);
-const centres: usize = memory.data(64);
-/** Normalisation of each coordinate: integer part of the location, scale R, shift. */
-const origins: usize = memory.data(64);
-const scales: usize = memory.data(64);
-const shifts: usize = memory.data(64);
-/** The sub-step at hand: each site's scale R and shift. */
-const stepScales: usize = memory.data(16);
-const stepShifts: usize = memory.data(16);
-
-@inline
-export function slotOf(s: i32, k: i32): usize {
-  return <usize>(4 * s + k) << 2;
-}
-
-@inline
-export function setState(slot: usize, z: i32): void {
-  store<i32>(state + slot, z);
-  store<f32>(centres + slot, (<f32>z + 0.5) / Z_UNIT);
-}
-
-@inline
-export function getState(slot: usize): i32 {
-  return load<i32>(state + slot);
-}
-
-@inline
-function toInteger(x: f32): i32 {
-  return <i32>nearest<f32>(x);
-}
-
-/** z <- floor(z R / 2^bits), dithered by a remainder from the stack. */
-@inline
-function scaleForward(z: i32, range: u32, bits: u32): i32 {
-  const v = <i64>z * <i64>range + <i64>popUniform(range);
-  pushBits(<u32>v & ((1 << bits) - 1), bits);
-  return <i32>(v >> bits);
-}
-
-@inline
-function scaleBackward(z: i32, range: u32, bits: u32): i32 {
-  const v = ((<i64>z) << bits) + <i64>popBits(bits);
-  let quotient = v / <i64>range;
-  let remainder = v - quotient * <i64>range;
-  if (remainder < 0) {
-    remainder += <i64>range;
-    quotient -= 1;
-  }
-  pushUniform(<u32>remainder, range);
-  return <i32>quotient;
-}
-
-/** Prepares the normalisation z = (y - m) / s of site s's coordinate k in integers. */
-@inline
-export function normalise(row: usize, s: i32, k: i32, local: usize): void {
-  const slot = slotOf(s, k);
-  const mean = siteMean(row, local, k);
-  const logScale = siteLogScale(row, local, k);
-  const unit = <f32>(1 << normalBits);
-  const whole = floor<f32>(mean);
-  const range = nearest<f32>(unit * (Z_UNIT / Y_UNIT) * exp(-logScale));
-  store<i32>(origins + slot, <i32>whole);
-  // At least 1 even where a model's outputs are no numbers: the map stays a bijection.
-  store<i32>(scales + slot, max<i32>(<i32>range, 1));
-  store<i32>(shifts + slot, toInteger(((mean - whole) * Y_UNIT * range) / unit));
-}
-
-/** Shift of site s's coordinate k by the linear form of the coordinates before it. */
-@inline
-function shear(row: usize, s: i32, k: i32): i32 {
+/** Prepares coordinate k of a site; `centres` has the normalized bin centres of the coordinates before it (see `centre`). */
+export function flowOpen(row: usize, local: usize, k: i32, centres: usize): void {
+  mean = siteMean(row, local, k);
+  logScale = siteLogScale(row, local, k);
+  inverseScale = exp(-logScale);
   let sum: f32 = 0;
   for (let o: i32 = 0; o < k; o++) {
-    sum += bounded(raw(row, shearIndex(k, o)), SHEAR_BOUND) * load<f32>(centres + slotOf(s, o));
+    sum += bounded(raw(row, shearIndex(k, o)), SHEAR_BOUND) * load<f32>(centres + (<usize>o << 2));
   }
-  return toInteger(sum * Z_UNIT);
+  shear = sum;
+  fieldAt(k, row + (<usize>projectionIndex() << 2), centres);
+  growth = exp(rate);
+  slope = growth * inverseScale;
+  offset = growth * sum + drift * phi(rate, growth);
 }
 
-/** Scale and shift of the exact flow of coordinate k's part of the field over sweep n, for each of the sites. */
+/** z(1) of position y, in samples. */
 @inline
-function subSteps(rows: usize, rowStride: usize, sites: i32, n: i32, k: i32): void {
-  const projection = rows + (<usize>projectionIndex() << 2);
-  for (let s: i32 = 0; s < sites; s++) {
-    fieldAt(n, k, projection + <usize>s * rowStride, centres + slotOf(s, 0));
-    const e = exp(alpha);
-    store<i32>(stepScales + (<usize>s << 2), max<i32>(<i32>nearest<f32>(SCALE_UNIT * e), 1));
-    store<i32>(stepShifts + (<usize>s << 2), toInteger(beta * phi(alpha, e) * Z_UNIT));
-  }
+export function flowForward(y: f32): f32 {
+  return slope * (y - mean) + offset;
 }
 
-/** Flow of a group of sites from y (the state, relative to `origin`) to z(1). */
-export function flowForward(rows: usize, rowStride: usize, sites: i32): void {
-  for (let k: i32 = 0; k < channels; k++) {
-    for (let s: i32 = sites - 1; s >= 0; s--) {
-      const slot = slotOf(s, k);
-      setState(slot, scaleForward(getState(slot), load<u32>(scales + slot), normalBits) - load<i32>(shifts + slot));
-      mark(s, k, NORMALISATION);
-    }
-  }
-  for (let s: i32 = 0; s < sites; s++) {
-    for (let k: i32 = 1; k < channels; k++) {
-      setState(slotOf(s, k), getState(slotOf(s, k)) + shear(rows + <usize>s * rowStride, s, k));
-    }
-  }
-  for (let n: i32 = 0; n < sweeps; n++) {
-    for (let i: i32 = 0; i < channels; i++) {
-      const k = coordinate(n, i);
-      subSteps(rows, rowStride, sites, n, k);
-      for (let s: i32 = sites - 1; s >= 0; s--) {
-        const range = load<u32>(stepScales + (<usize>s << 2));
-        const shift = load<i32>(stepShifts + (<usize>s << 2));
-        setState(slotOf(s, k), scaleForward(getState(slotOf(s, k)), range, SCALE_BITS) + shift);
-        mark(s, k, DIVERGENCE);
-      }
-    }
-  }
-}
-
-export function flowBackward(rows: usize, rowStride: usize, sites: i32): void {
-  for (let n: i32 = sweeps - 1; n >= 0; n--) {
-    for (let i: i32 = channels - 1; i >= 0; i--) {
-      const k = coordinate(n, i);
-      subSteps(rows, rowStride, sites, n, k);
-      for (let s: i32 = 0; s < sites; s++) {
-        const range = load<u32>(stepScales + (<usize>s << 2));
-        const shift = load<i32>(stepShifts + (<usize>s << 2));
-        setState(slotOf(s, k), scaleBackward(getState(slotOf(s, k)) - shift, range, SCALE_BITS));
-      }
-    }
-  }
-  for (let s: i32 = 0; s < sites; s++) {
-    for (let k: i32 = channels - 1; k > 0; k--) {
-      setState(slotOf(s, k), getState(slotOf(s, k)) - shear(rows + <usize>s * rowStride, s, k));
-    }
-  }
-  for (let k: i32 = channels - 1; k >= 0; k--) {
-    for (let s: i32 = 0; s < sites; s++) {
-      const slot = slotOf(s, k);
-      setState(slot, scaleBackward(getState(slot) + load<i32>(shifts + slot), load<u32>(scales + slot), normalBits));
-    }
-  }
-}
-
-/** Integer part of the location that site s's coordinate k is normalised by, in samples. */
+/** Undoes `flowForward`, but for rounding. */
 @inline
-export function origin(s: i32, k: i32): i32 {
-  return load<i32>(origins + slotOf(s, k));
+export function flowBackward(z: f32): f32 {
+  return (z - offset) / slope + mean;
 }
 
-/** The flow of one site alone, for measuring it: integer state y (d values) to z(1) on the stack, or back. */
-export function flowSite(row: usize, y: usize, local: usize, forward: bool): void {
-  for (let k: i32 = 0; k < channels; k++) {
-    const at = <usize>k << 2;
-    normalise(row, 0, k, local);
-    setState(slotOf(0, k), load<i32>(y + at));
-  }
-  if (forward) flowForward(row, 0, 1);
-  else flowBackward(row, 0, 1);
-  for (let k: i32 = 0; k < channels; k++) store<i32>(y + (<usize>k << 2), getState(slotOf(0, k)));
+/** z(0) of the middle of sample x's bin: what later coordinates know of it. */
+@inline
+export function centre(x: f32): f32 {
+  return (x + 0.5 - mean) * inverseScale + shear;
 }

@@ -1,14 +1,20 @@
 // The kernels' WebAssembly module: everything that decides a bit of a file. The caller owns the memory from `heapBase` on
 // and passes addresses in bytes; maps and rows must be aligned to 16.
 
-export { popSymbol, pushSymbol } from './base';
-export { popBin, pushBin } from './bins';
-export { decodeRow, encodeRow } from './code';
+export { BASE_SHARE, binSlot, ESCAPE_NATS, FLOOR } from './bins';
+export { decodeRow, encodeRow, siteOpen } from './code';
 export { depthwise, depthwiseGradient, reverseTaps } from './depthwise';
-export { fieldOpen } from './field';
-export { flowSite } from './flow';
-export { depthOpen } from './grids';
-export { collectCarry, extendLattice, features, mergeLattice, splitLattice, spreadCarry } from './lattice';
+export { depthOpen, meanGain, meanLimit, highestLogScale } from './depth';
+export { CLAMP, fieldOpen, RATE_BOUND } from './field';
+export {
+  collectCarry,
+  extendLattice,
+  features,
+  LEAST_SPREAD,
+  mergeLattice,
+  splitLattice,
+  spreadCarry,
+} from './lattice';
 export { lossRow } from './loss';
 export { normalCdf } from './normal';
 export {
@@ -33,6 +39,15 @@ export {
   stackLowest,
   stackOpen,
 } from './stack';
+
+export {
+  LOG_SCALE_BOUND,
+  LOG_SCALE_CENTRE,
+  LOWEST_LOG_SCALE,
+  MIX_LOG_SCALE_BOUND,
+  MIX_MEAN_BOUND,
+  SHEAR_BOUND,
+} from './site';
 
 /** First address that the module does not use itself. */
 export function heapBase(): usize {

@@ -2,7 +2,7 @@
 // level's cell grid with a ring of two cells around it: (rows + 4) * (columns + 4) * channels values. Cells that the image
 // does not have, and the ring, repeat their nearest neighbour.
 
-import { meanGain } from './grids';
+import { meanGain } from './depth';
 import { log } from './math';
 
 const PASS_D: i32 = 0;
@@ -12,7 +12,7 @@ const PASS_V: i32 = 2;
 const RING: i32 = 2;
 
 /** The least spread of a site's neighbours, in sample units. */
-const LEAST_SPREAD: f32 = 0.25;
+export const LEAST_SPREAD: f32 = 0.25;
 
 @inline
 function cell(map: usize, columns: i32, channels: i32, i: i32, j: i32): usize {

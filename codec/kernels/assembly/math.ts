@@ -65,22 +65,10 @@ export function log(x: f32): f32 {
   return m + p + LN2_HI * e;
 }
 
-/** Logistic function 1 / (1 + exp(-x)). */
-@inline
-export function sigmoid(x: f32): f32 {
-  return 1 / (1 + exp(-x));
-}
-
-/** Four logistic functions; monotone over steps of x of 2^-15 or more, since exp4's error is below 2^-22. */
+/** Four logistic functions; they never fall from one x to a larger one 2^-21 or more away, since exp4's error is below 2^-22. */
 @inline
 export function sigmoid4(x: v128): v128 {
   return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp4(f32x4.neg(x))));
-}
-
-/** log(1 + exp(x)). */
-@inline
-export function softplus(x: f32): f32 {
-  return max<f32>(x, 0) + log(1 + exp(-abs(x)));
 }
 
 /** x / (1 + |x| / bound): the identity near 0, within (-bound, bound) everywhere. */
@@ -100,6 +88,19 @@ export function boundedSlope(x: f32, bound: f32): f32 {
 @inline
 export function phi(x: f32, e: f32): f32 {
   return abs(x) < 0.0009765625 ? 1 + 0.5 * x : (e - 1) / x;
+}
+
+/** x, but 0 where it is no number, and within -2^40 .. 2^40: from here on nothing overflows. */
+@inline
+export function finite(x: f32): f32 {
+  return x == x ? max<f32>(min<f32>(x, 1099511627776), -1099511627776) : 0;
+}
+
+/** Four times `finite`. */
+@inline
+export function finite4(x: v128): v128 {
+  const limited = f32x4.max(f32x4.min(x, f32x4.splat(1099511627776)), f32x4.splat(-1099511627776));
+  return v128.and(limited, f32x4.eq(x, x));
 }
 
 /** Derivative of (exp(x) - 1) / x, given e = exp(x). */

@@ -1,36 +1,40 @@
 // What the head's raw outputs at a site mean: one set of formulas for the coded map and for the trained one. The order of
 // the outputs is that of `headLayout` in the model definition.
-// A row holds, for d coordinates and K logistics: mean, logScale, binCentre, binLogScale (d each), the shear's lower
-// triangle, mixture logits, means and log-scales (d x K each), and the field's projection (d x hidden).
+// A row holds, for d coordinates and K logistics: mean, logScale (d each), the shear's lower triangle, mixture logits, means and
+// log-scales (d x K each), and the field's projection (d x hidden).
 
+import { highestLogScale, meanLimit } from './depth';
 import { channels, mixtures } from './field';
-import { highestLogScale, meanLimit } from './grids';
-import { bounded, exp, exp4 } from './math';
+import { bounded, exp4, finite, finite4 } from './math';
 
 export const LOG_SCALE_CENTRE: f32 = -0.5;
 export const LOG_SCALE_BOUND: f32 = 3;
 /** log s is never less than this, whatever its neighbours say. */
 export const LOWEST_LOG_SCALE: f32 = -2.7;
-export const BIN_CENTRE_BOUND: f32 = 4;
-export const BIN_LOG_SCALE_BOUND: f32 = 1;
 export const SHEAR_BOUND: f32 = 4;
 export const MIX_MEAN_BOUND: f32 = 12;
 export const MIX_LOG_SCALE_BOUND: f32 = 3.5;
 
+/** A raw output; the network's may be no number where weights are wild. */
 @inline
 export function raw(row: usize, index: i32): f32 {
-  return load<f32>(row + (<usize>index << 2));
+  return finite(load<f32>(row + (<usize>index << 2)));
+}
+
+@inline
+export function logScaleIndex(k: i32): i32 {
+  return channels + k;
 }
 
 /** Index of the shear's coefficient of coordinate o in coordinate k > o, in the row. */
 @inline
 export function shearIndex(k: i32, o: i32): i32 {
-  return 4 * channels + ((k * (k - 1)) >> 1) + o;
+  return 2 * channels + ((k * (k - 1)) >> 1) + o;
 }
 
 @inline
 export function mixtureIndex(k: i32): i32 {
-  return 4 * channels + ((channels * (channels - 1)) >> 1) + k * mixtures;
+  return 2 * channels + ((channels * (channels - 1)) >> 1) + k * mixtures;
 }
 
 @inline
@@ -50,7 +54,7 @@ export function localSpread(local: usize, k: i32): f32 {
 }
 
 @inline
-export function localLogSpread(local: usize, k: i32): f32 {
+function localLogSpread(local: usize, k: i32): f32 {
   return load<f32>(local + (<usize>(2 * channels + k) << 2));
 }
 
@@ -64,7 +68,7 @@ export function siteMean(row: usize, local: usize, k: i32): f32 {
 /** log s of coordinate k: relative to the neighbours' spread. */
 @inline
 export function siteLogScale(row: usize, local: usize, k: i32): f32 {
-  const scale = localLogSpread(local, k) + LOG_SCALE_CENTRE + bounded(raw(row, channels + k), LOG_SCALE_BOUND);
+  const scale = localLogSpread(local, k) + LOG_SCALE_CENTRE + bounded(raw(row, logScaleIndex(k)), LOG_SCALE_BOUND);
   return max<f32>(min<f32>(scale, highestLogScale), LOWEST_LOG_SCALE);
 }
 
@@ -80,7 +84,7 @@ function bounded4(x: v128, bound: f32): v128 {
 
 @inline
 function lanes(at: usize): v128 {
-  const value = v128.load(at);
+  const value = finite4(v128.load(at));
   if (mixtures == 4) return value;
   return v128.bitselect(value, f32x4.splat(-80), i32x4.gt_s(i32x4.splat(mixtures), i32x4(0, 1, 2, 3)));
 }
@@ -98,21 +102,4 @@ export function siteMixture(row: usize, k: i32): void {
   mixWeights = f32x4.div(weights, total);
   mixMeans = bounded4(lanes(at + block), MIX_MEAN_BOUND);
   mixInverseScales = exp4(f32x4.neg(bounded4(lanes(at + 2 * block), MIX_LOG_SCALE_BOUND)));
-}
-
-/**
- * The dequantizer q(u | x, c) of coordinate k: a logistic truncated to the bin of sample x. In units of its scale the bin is
- * `binWidth` wide and starts at `binStart`; it is mirrored when that puts it left of the centre, where nothing cancels.
- */
-export let binStart: f32 = 0;
-export let binWidth: f32 = 0;
-export let binMirrored: bool = false;
-
-export function siteBin(row: usize, x: f32, mean: f32, logScale: f32, k: i32): void {
-  const offset = bounded(raw(row, 3 * channels + k), BIN_LOG_SCALE_BOUND);
-  const centre = bounded(raw(row, 2 * channels + k), BIN_CENTRE_BOUND);
-  binWidth = exp(-logScale - offset);
-  const start = (x - mean) * binWidth - centre * exp(-offset);
-  binMirrored = start + 0.5 * binWidth > 0;
-  binStart = binMirrored ? -start - binWidth : start;
 }

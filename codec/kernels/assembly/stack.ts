@@ -45,11 +45,6 @@ export function stackLow(): u32 {
   return <u32>state;
 }
 
-/** Bits on the stack, in float64: only for measuring. */
-export function information(): f64 {
-  return <f64>(stackCount() << 5) + Math.log2(<f64>state);
-}
-
 /** True if a push found no room or a pop found no word: everything since is void. */
 export function stackFailed(): bool {
   return failed;

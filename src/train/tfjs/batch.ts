@@ -2,16 +2,12 @@
 
 import { type Level, pyramid, sites } from '../../../codec/flow/pyramid.js';
 import { textureInputs, tileTexture } from '../../../codec/flow/texture.js';
+import type { KernelConstant } from '../../../codec/kernels/kernels.js';
 import { type ModelDefinition, PASSES, type Pass, stemInputs } from '../../../models/definition.js';
-import { counterRandom } from './counter-random.js';
 import { cell, cellInputs, type LatticeMaps, latticeMaps } from './lattices.js';
 
-/** A tile as the flow codes it: height * width * channels integers after the colour transform. */
-export interface Tile {
-  readonly samples: Int32Array;
-  /** Seed of the dequantization's random numbers, an unsigned 32-bit integer. */
-  readonly seed: number;
-}
+/** A constant of the kernels. */
+export type Constants = (name: KernelConstant) => number;
 
 export interface PassBatch {
   /** Stem inputs without carried features: tiles * rows * columns cells of `depth` values. */
@@ -35,8 +31,6 @@ export interface SiteBatch {
   /** Mean and spread of the known neighbours. */
   readonly means: Float32Array;
   readonly spreads: Float32Array;
-  /** Uniform random numbers in (0, 1), from which u is drawn. */
-  readonly uniforms: Float32Array;
 }
 
 export interface Batch {
@@ -48,10 +42,14 @@ export interface Batch {
   readonly sites: SiteBatch;
 }
 
-/** Distance between the counters of two passes' random numbers, as in the codec's likelihood. */
-const PASS_COUNTERS = 0x9e3779b1;
-
-export function gatherBatch(definition: ModelDefinition, tiles: readonly Tile[], height: number, width: number): Batch {
+/** @param tiles of one size: height * width * channels integers after the colour transform each */
+export function gatherBatch(
+  definition: ModelDefinition,
+  constant: Constants,
+  tiles: readonly Int32Array[],
+  height: number,
+  width: number,
+): Batch {
   const { channels } = definition;
   // A tile's top pixel is no site.
   const values = tiles.length * (height * width - 1) * channels;
@@ -59,28 +57,25 @@ export function gatherBatch(definition: ModelDefinition, tiles: readonly Tile[],
     samples: new Float32Array(values),
     means: new Float32Array(values),
     spreads: new Float32Array(values),
-    uniforms: new Float32Array(values),
   };
   const local = { mean: new Float32Array(channels), spread: new Float32Array(channels) };
   let site = 0;
-  const gatherPass = (maps: readonly LatticeMaps[], level: Level, index: number, pass: Pass): PassBatch => {
+  const gatherPass = (maps: readonly LatticeMaps[], level: Level, pass: Pass): PassBatch => {
     const depth = stemInputs(pass, { ...definition, carry: 0 });
     const grid = sites(level, pass);
     const inputs = new Float32Array(tiles.length * level.rows * level.columns * depth);
     let at = 0;
-    for (const [tile, { seed }] of tiles.entries()) {
-      const counter = seed + (3 * index + PASSES.indexOf(pass)) * PASS_COUNTERS;
+    for (const tile of tiles.keys()) {
       for (let i = 0; i < level.rows; i++) {
         for (let j = 0; j < level.columns; j++) {
-          cellInputs(maps[tile], pass, level, i, j, inputs, at, local);
+          cellInputs(maps[tile], pass, level, i, j, inputs, at, local, constant);
           at += depth;
           if (i >= grid.rows || j >= grid.columns) continue;
           const from = cell(level, channels, i, j);
           for (let c = 0; c < channels; c++) {
             all.samples[site] = maps[tile][pass][from + c];
             all.means[site] = local.mean[c];
-            all.spreads[site] = local.spread[c];
-            all.uniforms[site++] = counterRandom((counter + (i * grid.columns + j) * channels + c) >>> 0);
+            all.spreads[site++] = local.spread[c];
           }
         }
       }
@@ -91,11 +86,11 @@ export function gatherBatch(definition: ModelDefinition, tiles: readonly Tile[],
   return {
     tiles: tiles.length,
     textures: Float32Array.from(
-      tiles.flatMap(({ samples }) => [...textureInputs(tileTexture(samples, width, height, channels))]),
+      tiles.flatMap((samples) => [...textureInputs(tileTexture(samples, width, height, channels))]),
     ),
     levels: levels.reverse().map(({ level, index }) => {
-      const maps = tiles.map(({ samples }) => latticeMaps(samples, width, level, index, channels));
-      const [D, H, V] = PASSES.map((pass) => gatherPass(maps, level, index, pass));
+      const maps = tiles.map((samples) => latticeMaps(samples, width, level, index, channels));
+      const [D, H, V] = PASSES.map((pass) => gatherPass(maps, level, pass));
       return { level, index, passes: { D, H, V } };
     }),
     sites: all,

@@ -2,6 +2,7 @@
 
 import { type Level, OFFSETS, sites } from '../../../codec/flow/pyramid.js';
 import type { Pass } from '../../../models/definition.js';
+import type { Constants } from './batch.js';
 
 type Lattice = Pass | 'A';
 
@@ -10,9 +11,6 @@ export type LatticeMaps = Record<Lattice, Float32Array>;
 
 const RING = 2;
 const WINDOW_COLUMNS = 4;
-// The constants of `lattice.ts` among the kernels.
-const MEAN_GAIN = 1 / 256;
-const LEAST_SPREAD = 0.25;
 
 /** Windows of each pass in the order of its stem's inputs: top left corner relative to the cell, and rows. */
 const WINDOWS: Record<Pass, readonly (readonly [lattice: Lattice, top: number, left: number, rows: number])[]> = {
@@ -110,6 +108,7 @@ export function cellInputs(
   inputs: Float32Array,
   at: number,
   { mean, spread }: LocalStatistics,
+  constant: Constants,
 ): void {
   const channels = mean.length;
   mean.fill(0);
@@ -130,8 +129,8 @@ export function cellInputs(
     }
   }
   const samples = (to - at) / channels;
-  for (let c = 0; c < channels; c++) spread[c] = LEAST_SPREAD + spread[c] / samples;
+  for (let c = 0; c < channels; c++) spread[c] = constant('LEAST_SPREAD') + spread[c] / samples;
   for (let n = at; n < to; n++) inputs[n] /= spread[(n - at) % channels];
-  for (let c = 0; c < channels; c++) inputs[to++] = mean[c] * MEAN_GAIN;
+  for (let c = 0; c < channels; c++) inputs[to++] = mean[c] * constant('meanGain');
   for (let c = 0; c < channels; c++) inputs[to++] = Math.log(spread[c]);
 }
