@@ -2,11 +2,12 @@
  * Lossless WebP (libwebp in WebAssembly) of layers of up to 8 bits: gray as red = green = blue. A payload is the VP8L stream
  * (RFC 9649, 3), without the RIFF container around it, whose 20 bytes its length tells.
  */
+import { defaultOptions } from '@jsquash/webp/meta.js';
 import { CnfzipError } from '../error.js';
 import { allocSamples, type Channels } from '../image.js';
 import type { Layer } from '../layer.js';
 
-/** libwebp's two halves, compiled: `codec/enc/webp_enc_simd.wasm` and `codec/dec/webp_dec.wasm` of @jsquash/webp. */
+/** libwebp's two halves, compiled: `codec/enc/webp_enc.wasm` and `codec/dec/webp_dec.wasm` of @jsquash/webp. */
 export interface WebpModules {
   encoder(): Promise<WebAssembly.Module>;
   decoder(): Promise<WebAssembly.Module>;
@@ -45,10 +46,12 @@ const once = <T>(make: () => Promise<T>) => {
   };
 };
 
+// Not the package's `encode.js`, which takes the build with SIMD where there is SIMD: V8's baseline compiler computes its
+// `i8x16.swizzle` wrongly on x86 without AVX, and the build without is no slower.
 const encoder = once(async () => {
-  const { default: encode, init } = await import('@jsquash/webp/encode.js');
-  await (modules ? init(await modules.encoder()) : init());
-  return encode;
+  const { default: factory } = await import('@jsquash/webp/codec/enc/webp_enc.js');
+  const { initEmscriptenModule } = await import('@jsquash/webp/utils.js');
+  return initEmscriptenModule(factory, await modules?.encoder());
 });
 
 const decoder = once(async () => {
@@ -82,10 +85,11 @@ export async function encodeWebp(layer: Layer, effort: WebpEffort): Promise<Uint
 /** A layer as WebP file. */
 export async function encodeWebpFile(layer: Layer, effort: WebpEffort): Promise<Uint8Array<ArrayBuffer>> {
   const { width, height } = layer;
-  const encode = await encoder();
   // `exact` keeps the colour of transparent pixels.
-  const settings = { lossless: 1, exact: 1, ...EFFORTS[effort] };
-  return new Uint8Array(await encode({ data: toRgba(layer), width, height, colorSpace: 'srgb' }, settings));
+  const settings = { ...defaultOptions, lossless: 1, exact: 1, ...EFFORTS[effort] };
+  const file = (await encoder()).encode(toRgba(layer), width, height, settings);
+  if (!file) throw new Error('libwebp cannot encode it');
+  return Uint8Array.from(file);
 }
 
 /**
