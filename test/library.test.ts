@@ -67,7 +67,7 @@ test('an error in a thread arrives with its code', async () => {
   const [layer] = container.layers;
   const payloads = layer.payloads.map((payload) => payload.slice());
   payloads[0][payloads[0].length - 20] ^= 1;
-  const bytes = writeContainer({ ...container, layers: [{ ...layer, payloads }] });
+  const bytes = writeContainer({ ...container, layers: [{ ...layer, payloads }] }, photograph.samples);
   await expect(library.decode(bytes, { threads: 2 })).rejects.toMatchObject({ name: 'CnfzipError', code: 'corrupt' });
 });
 

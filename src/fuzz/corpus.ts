@@ -45,7 +45,7 @@ function flowSpecimen(codec: TileCodec, model: Model, seed: number): Specimen {
   const [width, height] = [2 + random(14), 2 + random(14)];
   const samples = Uint8Array.from({ length: width * height * channels }, (_, i) => (i >> 2) + random(8));
   const { payload } = codec.encode(forwardColour(samples, channels), { width, height, depth: 8 });
-  const file = writeContainer({
+  const container: Container = {
     width,
     height,
     channels,
@@ -58,9 +58,8 @@ function flowSpecimen(codec: TileCodec, model: Model, seed: number): Specimen {
         payloads: [Uint8Array.of(0, ...payload)],
       },
     ],
-    samplesCrc: crc32(samples),
-  });
-  return { image: { width, height, channels, maxval: 255, samples }, file };
+  };
+  return { image: { width, height, channels, maxval: 255, samples }, file: writeContainer(container, samples) };
 }
 
 /** A file whose parts were damaged before their checksums were made: what only a forger, or a fuzzer, does. */
