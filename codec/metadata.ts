@@ -20,9 +20,13 @@ export function attachmentsProblem(
       return `a palette of ${palette.length / 3} colours is longer than maxval + 1`;
   }
   if (!Array.isArray(metadata)) return 'metadata must be an array';
-  const problems = metadata.map((piece) => pieceProblem(piece, channels, palette !== undefined));
-  const problem = problems.find((found) => found !== undefined);
-  if (problem) return `metadata: ${problem}`;
+  let place = 0;
+  for (const piece of metadata) {
+    const problem = pieceProblem(piece, channels, palette !== undefined);
+    if (problem) return `metadata: ${problem}`;
+    if (PLACES.indexOf(piece.place) < place) return `metadata: ${piece.type} is not where the order of places has it`;
+    place = PLACES.indexOf(piece.place);
+  }
   if (metadata.filter(({ type }) => type === 'PLTE').length > 1) return 'metadata: there is more than one PLTE';
   return undefined;
 }

@@ -23,6 +23,7 @@ const SEED_LOW = 0x38d01377;
 
 /** Bits that are coded plainly for each channel of a tile: the sample at the pyramid's top, with its sign, and its texture. */
 export function plainBits(depth: number): number {
+  // biome-ignore lint/plugin: it measures, and decides no bit
   return depth + 1 + TEXTURE_VALUES * Math.log2(TEXTURE_LEVELS);
 }
 
@@ -157,7 +158,7 @@ export class TileCodec {
           if (trace) trace[index][pass] = { u, bits };
         }
       }
-      for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + 2 ** depth, 2 ** (depth + 1));
+      for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + (1 << depth), 2 << depth);
       for (const level of texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
     });
   }
@@ -174,7 +175,7 @@ export class TileCodec {
       const texture = new Uint8Array(network.textureSize).map(() => run.popUniform(TEXTURE_LEVELS));
       network.describe(texture);
       for (let k = 0; k < d; k++) {
-        kernels.floats(tile, size)[k] = run.popUniform(2 ** (depth + 1)) - 2 ** depth;
+        kernels.floats(tile, size)[k] = run.popUniform(2 << depth) - (1 << depth);
       }
       const levels = pyramid(height, width);
       const row = kernels.alloc(Math.ceil(width / 2) * network.headSize * 4);
@@ -231,7 +232,9 @@ export class TileCodec {
     for (let i = lowest; i < count; i++) view.setUint32(1 + 4 * (i - lowest), words[i], true);
     view.setUint32(payload.length - 8, low, true);
     view.setUint32(payload.length - 4, high, true);
-    const stateBits = Math.log2((high * 2 ** 32 + low) / (SEED_HIGH * 2 ** 32 + SEED_LOW));
+    const state = (upper: number, lower: number) => upper * 0x100000000 + lower;
+    // biome-ignore lint/plugin: it measures what was coded, and decides no bit
+    const stateBits = Math.log2(state(high, low) / state(SEED_HIGH, SEED_LOW));
     return { payload, netBits: 32 * (count - SEED_WORDS.length) + stateBits };
   }
 
