@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CnfzipError } from '../codec/error.js';
-import { TileCodec } from '../codec/flow/tile-codec.js';
+import { SEED_WORDS, TileCodec } from '../codec/flow/tile-codec.js';
 import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 import { modelsForEncoding } from '../src/models.js';
 
@@ -36,6 +36,19 @@ test('forged payloads, which no checksum has met: refused, and the codec stays s
   }
   // The seed at the stack's end gives nearly all of them away; the checksum of the samples does the rest.
   expect(refused).toBeGreaterThan(145);
+});
+
+test('a payload has one form: words of the seed that are spelled out, and words below or above it, are refused', () => {
+  const samples = Int32Array.from({ length: 9 * 7 * 3 }, (_, i) => i % 50);
+  const { payload } = codec.encode(samples, shapeOf(9, 7));
+  expect(payload[0]).toBeGreaterThan(0);
+  const word = Buffer.alloc(4);
+  word.writeUInt32LE(SEED_WORDS[payload[0] - 1]);
+  const spelled = Uint8Array.of(payload[0] - 1, ...word, ...payload.subarray(1));
+  const below = Uint8Array.of(payload[0], 1, 2, 3, 4, ...payload.subarray(1));
+  const above = Uint8Array.of(...payload.subarray(0, -8), 1, 2, 3, 4, ...payload.subarray(-8));
+  for (const other of [spelled, below, above]) expect(decoded(other, 9, 7)).toBeInstanceOf(CnfzipError);
+  expect(codec.decode(payload, shapeOf(9, 7))).toEqual(samples);
 });
 
 test('a model whose outputs overflow to infinities and NaN still codes exactly', async () => {

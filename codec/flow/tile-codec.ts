@@ -2,7 +2,8 @@
  * Codes tiles on an rANS stack; in a file each tile has one of its own. The encoder computes all contexts in decoding order,
  * then pushes the sites in reverse; the decoder pops them level by level, computing each pass's context from what it has.
  *
- * Payload: one byte w, the words of the stack above the first w words of the seed (little-endian), and the 64-bit state.
+ * Payload: one byte w, the words of the stack above the first w of them, which are the seed's and as many as are (little-endian),
+ * and the 64-bit state.
  */
 
 import { PASSES, type Pass, TEXTURE_VALUES } from '../../models/definition.js';
@@ -17,7 +18,9 @@ import { TEXTURE_LEVELS, tileTexture } from './texture.js';
  * The stack's first content: bits to borrow for the first group's dequantization. A decoder must end with just these words
  * and this state. Any fixed numbers would do; these are digits of pi.
  */
-const SEED_WORDS = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0x082efa98, 0xec4e6c89];
+export const SEED_WORDS = [
+  0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0x082efa98, 0xec4e6c89,
+];
 const SEED_HIGH = 0x452821e6;
 const SEED_LOW = 0x38d01377;
 
@@ -223,12 +226,13 @@ export class TileCodec {
   #payload(stack: number): EncodedTile {
     const { run } = this.#kernels;
     const count = run.stackCount();
-    const lowest = Math.min(run.stackLowest(), SEED_WORDS.length);
+    const words = this.#kernels.words(stack, count);
+    let lowest = 0;
+    while (lowest < count && words[lowest] === SEED_WORDS[lowest]) lowest++;
     const [high, low] = [run.stackHigh() >>> 0, run.stackLow() >>> 0];
     const payload = new Uint8Array(1 + 4 * (count - lowest) + 8);
     const view = new DataView(payload.buffer);
     payload[0] = lowest;
-    const words = this.#kernels.words(stack, count);
     for (let i = lowest; i < count; i++) view.setUint32(1 + 4 * (i - lowest), words[i], true);
     view.setUint32(payload.length - 8, low, true);
     view.setUint32(payload.length - 4, high, true);
@@ -254,6 +258,9 @@ export class TileCodec {
     to.set(SEED_WORDS.slice(0, lowest));
     for (let i = 0; i < words; i++) to[lowest + i] = view.getUint32(1 + 4 * i, true);
     const [low, high] = [view.getUint32(payload.length - 8, true), view.getUint32(payload.length - 4, true)];
+    if (words > 0 && to[lowest] === SEED_WORDS[lowest]) {
+      throw new CnfzipError('corrupt', 'corrupt tile: it spells out what every stack begins with');
+    }
     if (high === 0) throw new CnfzipError('corrupt', 'corrupt tile: impossible stack state');
     this.#kernels.run.stackOpen(stack, capacity, lowest + words, high, low);
     return stack;

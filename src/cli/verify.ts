@@ -1,11 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Command } from 'commander';
-import { maxvalOf, sameImage } from '../../codec/image.js';
+import { sameImage } from '../../codec/image.js';
 import { CnfzipError, decode, encode, type Image, info } from '../index.js';
-import { expand } from '../io/expand.js';
+import { checkWritten } from '../io/check-written.js';
 import { exists, readInput, reason } from '../io/files.js';
-import { INPUT_EXTENSIONS, naturalFormat, readImage, writeImage } from '../io/formats.js';
+import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
 import { modelForDecoding } from '../models.js';
 import { addCommonOptions, type CommonOptions, codingOptions } from './options.js';
 import { Progress } from './progress.js';
@@ -90,7 +90,7 @@ async function verifyCnfz(
   progress: Progress,
 ): Promise<string> {
   const decoded = await decode(bytes, { ...codingOptions(options), onProgress: progress.update });
-  await verifyWritten(decoded);
+  await checkWritten(decoded);
   const summary = `${count(bytes.length)} bytes, ${bits(bytes, decoded)}`;
   const sibling = await findSibling(file);
   if (!sibling) return `decodes, checksums match, ${summary}`;
@@ -104,16 +104,6 @@ async function verifyCnfz(
     throw new CnfzipError('corrupt', `encoding ${sibling} gives other bytes than this file's`);
   }
   return `decodes to ${sibling} and is encoded byte for byte, ${summary}`;
-}
-
-/** Checks that what `decompress` would write is read as this image. */
-async function verifyWritten(image: Image): Promise<void> {
-  const format = naturalFormat({ ...image, maxval: maxvalOf(image) });
-  const { bytes } = await writeImage(image, format);
-  const { image: read } = await readImage(bytes);
-  // Netpbm knows neither palettes nor metadata.
-  if (sameImage(read, format === 'png' ? image : { ...expand(image), metadata: undefined })) return;
-  throw new CnfzipError('corrupt', `the ${format} file that it decompresses to is not read as the decoded image`);
 }
 
 /** The image beside a `.cnfz` file, of the same name but for the extension. */
