@@ -6,6 +6,7 @@ import { readContainer, writeContainer } from '../codec/container/container.js';
 import { crc32 } from '../codec/container/crc32.js';
 import type { CnfzipError } from '../codec/error.js';
 import { forwardColour } from '../codec/flow/colour.js';
+import type { Model } from '../codec/flow/model.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { info } from '../codec/info.js';
@@ -149,7 +150,8 @@ test('tiles are coded at most `concurrency` at once, in any number with the same
     const progress: number[] = [];
     files.push(await encodeImage(original, untrained, { ...options, onProgress: (part) => progress.push(part) }));
     expect(coder.most).toBe(Math.min(concurrency, 6));
-    expect(progress).toHaveLength(6);
+    // Each tile is encoded, then decoded.
+    expect(progress).toHaveLength(12);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(progress.at(-1)).toBe(1);
     expect(sameImage(await decodeImage(files.at(-1)!, untrained, options), original)).toBe(true);
@@ -235,6 +237,43 @@ test.each([
   },
   60_000,
 );
+
+test('what does not decode to the image is an error and no file, unless nobody looks', async () => {
+  const image = photograph;
+  const forged = async (model: Model, damage: (payload: Uint8Array) => void) => {
+    const coder = await shared.coderOf!(model);
+    const encode: TileCoder['encode'] = async (samples, shape) => {
+      const encoded = await coder.encode(samples, shape);
+      damage(encoded.payload);
+      return encoded;
+    };
+    return { ...coder, encode };
+  };
+  const wrong = {
+    name: 'CnfzipError',
+    code: 'corrupt',
+    message: expect.stringMatching(/does not decode to the image/),
+  };
+  const damages: ((payload: Uint8Array) => void)[] = [
+    (payload) => payload.fill(7, 30, 34),
+    (payload) => payload.fill(9, 0, 1),
+  ];
+  for (const damage of damages) {
+    const coderOf = (model: Model) => forged(model, damage);
+    await expect(encodeImage(image, models, { coderOf })).rejects.toMatchObject(wrong);
+    expect((await encodeImage(image, models, { coderOf, verify: false })).length).toBeGreaterThan(100);
+  }
+  const coderOf = async (model: Model): Promise<TileCoder> => {
+    const coder = await shared.coderOf!(model);
+    return { ...coder, decode: async () => new Int32Array(image.samples.length) };
+  };
+  await expect(encodeImage(image, models, { coderOf })).rejects.toMatchObject(wrong);
+  const stop = new AbortController();
+  const onProgress = (part: number) => part > 0.4 && stop.abort(new Error('enough'));
+  await expect(
+    encodeImage(image, models, { ...shared, verify: true, onProgress, signal: stop.signal }),
+  ).rejects.toThrow('enough');
+});
 
 test('an unknown model and another kernel are named', async () => {
   const bytes = await encodeImage(photograph, models, shared);
