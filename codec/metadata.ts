@@ -23,25 +23,26 @@ export function attachmentsProblem(
   let place = 0;
   for (const piece of metadata) {
     const problem = pieceProblem(piece, channels, palette !== undefined);
-    if (problem) return `metadata: ${problem}`;
-    if (PLACES.indexOf(piece.place) < place) return `metadata: ${piece.type} is not where the order of places has it`;
+    if (problem) return problem;
+    if (PLACES.indexOf(piece.place) < place) return `metadata ${piece.type} stands behind what it must stand before`;
     place = PLACES.indexOf(piece.place);
   }
-  if (metadata.filter(({ type }) => type === 'PLTE').length > 1) return 'metadata: there is more than one PLTE';
+  if (metadata.filter(({ type }) => type === 'PLTE').length > 1) return 'metadata holds more than one PLTE';
   return undefined;
 }
 
 function pieceProblem(piece: Metadata, channels: number, indexed: boolean): string | undefined {
   const { type, place, data } = piece ?? {};
-  if (typeof type !== 'string' || !/^[A-Za-z]{4}$/.test(type)) return `a type must be four letters: ${type}`;
-  if (!PLACES.includes(place)) return `there is no place ${place}`;
-  if (!(data instanceof Uint8Array)) return `the data of ${type} must be a Uint8Array`;
-  if (place === 'after palette' && !indexed) return `${type} stands after a palette, and there is none`;
+  if (typeof type !== 'string' || !/^[A-Za-z]{4}$/.test(type)) return `metadata types are four letters: ${type}`;
+  if (!PLACES.includes(place)) return `metadata ${type} has no place ${place}`;
+  if (!(data instanceof Uint8Array)) return `metadata ${type}: its data must be a Uint8Array`;
+  if (place === 'after palette' && !indexed) return `metadata ${type} stands after a palette, and there is none`;
   // A chunk whose type begins with a capital decides what the samples are (PNG, third edition, 5.4).
   if (type[0] > 'Z') return undefined;
   if (type !== 'PLTE') return `${type} is no type of metadata`;
-  if (channels < 3 || place === 'end') return 'PLTE suggests colours: of RGB and RGBA only, before the samples';
-  return isPalette(data) ? undefined : 'PLTE must hold 1 to 256 colours, three bytes each';
+  if (channels < 3 || place === 'end')
+    return 'metadata PLTE suggests colours: of RGB and RGBA only, before the samples';
+  return isPalette(data) ? undefined : 'metadata PLTE must hold 1 to 256 colours, three bytes each';
 }
 
 function isPalette(bytes: unknown): boolean {

@@ -49,8 +49,9 @@ export function threadsWithin(
   const fitting = Math.floor((limit - fixed) / PER_THREAD);
   if (fitting >= 1) return Math.min(wanted, fitting);
   const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+  const metadata = metadataBytes > 0 ? ` and ${megabytes(metadataBytes)} of metadata` : '';
   throw new CnfzipError(
     'unsupported',
-    `${width} x ${height} pixels take about ${megabytes(fixed + PER_THREAD)} of memory, more than the limit of ${megabytes(limit)}`,
+    `${width} x ${height} pixels${metadata} take about ${megabytes(fixed + PER_THREAD)} of memory, more than the limit of ${megabytes(limit)}`,
   );
 }

@@ -53,7 +53,7 @@ export function readAttachments({
   maxval,
 }: Pick<Container, 'attachments' | 'indexed' | 'channels' | 'maxval'>): Attachments {
   if (!attachments) return {};
-  const damaged = (what = 'it is malformed') => new CnfzipError('corrupt', `damaged metadata: ${what}`);
+  const damaged = (what = 'its metadata is malformed') => new CnfzipError('corrupt', `damaged: ${what}`);
   const outer = new ByteReader(attachments);
   const length = outer.varint();
   if (length === 0 || length > MAX_BYTES) throw damaged();
@@ -61,7 +61,7 @@ export function readAttachments({
   const palette = indexed ? reader.take(3 * reader.varint()) : undefined;
   const pieces: Metadata[] = [];
   while (reader.left > 0) {
-    if (pieces.length === MAX_PIECES) throw damaged(`it is of more than ${MAX_PIECES} pieces`);
+    if (pieces.length === MAX_PIECES) throw damaged(`metadata of more than ${MAX_PIECES} pieces`);
     const place = PLACES[reader.byte()];
     const type = String.fromCharCode(...reader.take(4));
     pieces.push({ type, place, data: reader.take(reader.varint()) });
