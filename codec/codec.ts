@@ -1,22 +1,30 @@
 /** Images to `.cnfz` files and back: layers, their codecs, container. */
 
-import { Coding, type CodingOptions } from './coding.js';
+import { Coding, type CodingOptions, codingParts, type EncodingOptions } from './coding.js';
 import { readAttachments, writeAttachments } from './container/attachments.js';
-import { type CodedLayer, type FlowId, readContainer, writeContainer } from './container/container.js';
-import { crc32 } from './container/crc32.js';
+import {
+  type CodedLayer,
+  type Container,
+  checkSamples,
+  type FlowId,
+  layerBytes,
+  readContainer,
+  type SealedContainer,
+  writeContainer,
+} from './container/container.js';
 import { CnfzipError } from './error.js';
 import type { Model } from './flow/model.js';
-import { checkImage, type Image, maxvalOf, within } from './image.js';
+import { checkImage, type Image, maxvalOf, sameImage, within } from './image.js';
 import { KERNEL_VERSION } from './kernels/kernels.js';
 import { joinAlpha, type Layer, layerChannels, splitAlpha } from './layer.js';
 import { decodeLayer } from './layers/decode-layer.js';
-import { encodeLayer, layerBytes, mayBeatWithWebp } from './layers/encode-layer.js';
+import { encodeLayer, mayBeatWithWebp } from './layers/encode-layer.js';
 
 /**
  * Compresses an image without loss.
  *
  * @param models what may code gray and colour, by the number of their channels; what has no model is coded without a flow
- * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed
+ * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed; `corrupt` if the result does not decode to it
  * @example In a browser fetch gets the model, whose address a bundler knows
  * ```js
  * import { readFile } from 'node:fs/promises';
@@ -32,9 +40,16 @@ import { encodeLayer, layerBytes, mayBeatWithWebp } from './layers/encode-layer.
 export async function encodeImage(
   image: Image,
   models: readonly Model[],
-  options: CodingOptions = {},
+  { verify = true, ...options }: EncodingOptions = {},
 ): Promise<Uint8Array> {
   checkImage(image);
+  const [encoding, decoding] = codingParts(options, verify ? [0.5, 0.5] : [1]);
+  const bytes = writeContainer(await encodeContainer(image, models, encoding), image.samples);
+  if (verify) await verifyFile(bytes, image, models, decoding);
+  return bytes;
+}
+
+async function encodeContainer(image: Image, models: readonly Model[], options: CodingOptions): Promise<Container> {
   const { width, height, channels, samples, palette } = image;
   const maxval = maxvalOf(image);
   const layer: Layer = { width, height, channels, maxval, samples };
@@ -46,16 +61,25 @@ export async function encodeImage(
   let layers: CodedLayer[] = [];
   for (const part of split) layers.push(await encodeLayer(part, modelFor(part), coding));
   if (split.length > 1) layers = await joinIfSmaller(layer, layers, options);
-  return writeContainer({
-    width,
-    height,
-    channels,
-    maxval,
-    indexed: palette !== undefined,
-    attachments: writeAttachments(image),
-    layers,
-    samplesCrc: samplesCrc(samples),
-  });
+  const attachments = writeAttachments(image);
+  return { width, height, channels, maxval, indexed: palette !== undefined, attachments, layers };
+}
+
+async function verifyFile(
+  bytes: Uint8Array,
+  image: Image,
+  models: readonly Model[],
+  options: CodingOptions,
+): Promise<void> {
+  const differs = (cause?: unknown) =>
+    new CnfzipError('corrupt', 'the result does not decode to the image that was encoded', { cause });
+  let decoded: Image;
+  try {
+    decoded = await decodeImage(bytes, models, options);
+  } catch (error) {
+    throw error instanceof CnfzipError ? differs(error) : error;
+  }
+  if (!sameImage(decoded, image)) throw differs();
 }
 
 /**
@@ -69,9 +93,28 @@ export async function decodeImage(
   models: readonly Model[],
   options: CodingOptions = {},
 ): Promise<Image> {
-  const container = readContainer(bytes);
-  const { width, height, channels, maxval, indexed, attachments } = container;
-  const attached = attachments && readAttachments(attachments, indexed);
+  return decodeContainer(readContainer(bytes), models, options);
+}
+
+/** Decodes a `.cnfz` file that was read: as `decodeImage`. */
+export async function decodeContainer(
+  container: SealedContainer,
+  models: readonly Model[],
+  options: CodingOptions = {},
+): Promise<Image> {
+  const image = await decodeUnchecked(container, models, options);
+  checkSamples(container, image.samples);
+  return image;
+}
+
+/** What a file's parts decode to, whether or not its trailer is that of these samples. */
+export async function decodeUnchecked(
+  container: Container,
+  models: readonly Model[],
+  options: CodingOptions,
+): Promise<Image> {
+  const { width, height, channels, maxval } = container;
+  const attached = readAttachments(container);
   const channelsOf = layerChannels(channels, container.layers.length > 1);
   const coding = new Coding(options, channelsOf.length * width * height);
   const chosen = container.layers.map(({ flow }) => flow && modelOf(flow, models));
@@ -81,9 +124,7 @@ export async function decodeImage(
     layers.push(await decodeLayer(coded, shape, chosen[i], coding));
   }
   const { samples } = layers.length > 1 ? joinAlpha(layers[0], layers[1]) : layers[0];
-  if (samplesCrc(samples) !== container.samplesCrc || !within(samples, maxval)) {
-    throw new CnfzipError('corrupt', 'damaged: the checksum of the decoded samples does not match');
-  }
+  if (!within(samples, maxval)) throw new CnfzipError('corrupt', 'damaged: a sample is above the largest value');
   return { width, height, channels, maxval, samples, ...attached };
 }
 
@@ -111,8 +152,4 @@ async function joinIfSmaller(layer: Layer, split: CodedLayer[], { signal }: Codi
   // Its tiles are no progress: those of colour and alpha were that.
   const joint = await encodeLayer(layer, undefined, new Coding({ signal }, 1), bytes);
   return layerBytes(joint) < bytes ? [joint] : split;
-}
-
-function samplesCrc(samples: Uint8Array | Uint16Array): number {
-  return crc32(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
 }

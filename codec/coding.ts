@@ -22,25 +22,23 @@ export interface CodingOptions {
   coderOf?: (model: Model) => Promise<TileCoder>;
 }
 
+export interface EncodingOptions extends CodingOptions {
+  /** Decode the result and compare, which takes as long again. Without it: true. */
+  verify?: boolean;
+}
+
 /** One image's coding under way. */
 export class Coding {
   #done = 0;
-  readonly #coders = new Map<string, Promise<TileCoder>>();
+  /** The coder of a model's tiles, made once. */
+  readonly coder: (model: Model) => Promise<TileCoder>;
 
   /** @param total pixels of all layers */
   constructor(
     readonly options: CodingOptions,
     readonly total: number,
-  ) {}
-
-  /** The coder of a model's tiles, made once. */
-  coder(model: Model): Promise<TileCoder> {
-    let coder = this.#coders.get(model.hash);
-    if (!coder) {
-      coder = (this.options.coderOf ?? localCoder)(model);
-      this.#coders.set(model.hash, coder);
-    }
-    return coder;
+  ) {
+    this.coder = oncePerModel(options.coderOf ?? localCoder);
   }
 
   /** Runs `work` over all tiles, at most `concurrency` at once; after a failure no further tile is begun. */
@@ -71,6 +69,31 @@ export class Coding {
     this.#done += pixels;
     this.options.onProgress?.(this.#done / this.total);
   }
+}
+
+/**
+ * The parts of one piece of work, each with its share of the progress and all with the same coders.
+ *
+ * @param shares of the parts, in their order; 1 in sum
+ */
+export function codingParts(
+  { onProgress, signal, coderOf }: CodingOptions,
+  shares: readonly number[],
+): CodingOptions[] {
+  const coders = oncePerModel(coderOf ?? localCoder);
+  return shares.map((share, i) => {
+    const before = shares.slice(0, i).reduce((sum, earlier) => sum + earlier, 0);
+    return { signal, coderOf: coders, onProgress: onProgress && ((part) => onProgress(before + share * part)) };
+  });
+}
+
+function oncePerModel(coderOf: (model: Model) => Promise<TileCoder>): (model: Model) => Promise<TileCoder> {
+  const coders = new Map<string, Promise<TileCoder>>();
+  return (model) => {
+    const coder = coders.get(model.hash) ?? coderOf(model);
+    coders.set(model.hash, coder);
+    return coder;
+  };
 }
 
 async function localCoder(model: Model): Promise<TileCoder> {

@@ -1,11 +1,12 @@
 /** Images as their files hold them: samples row by row, the channels of a pixel side by side. */
 import { CnfzipError } from './error.js';
+import { attachmentsProblem } from './metadata.js';
 
 /** Largest image that is read or written, in pixels: 16,384 x 16,384. */
-export const MAX_PIXELS = 2 ** 28;
+export const MAX_PIXELS = 1 << 28;
 
 /** Longest side of an image, in pixels. */
-export const MAX_SIDE = 2 ** 24;
+export const MAX_SIDE = 1 << 24;
 
 /** Largest sample there is. */
 export const MAX_VALUE = 65535;
@@ -22,17 +23,23 @@ export interface Image {
   readonly maxval?: number;
   /** `height * width * channels` samples, 0 .. `maxval`: a `Uint16Array` where `maxval` is above 255. */
   readonly samples: Uint8Array | Uint16Array;
-  /** Colours that the samples of an image with one channel are indexes of: red, green, blue, 0 .. 255; 1 to 256 of them. */
+  /**
+   * Colours that the samples of an image with one channel are indexes of: red, green, blue, 0 .. 255; at least one of them,
+   * at most `maxval` + 1.
+   */
   readonly palette?: Uint8Array;
   /** What a file tells beside its samples, in the order of the file. */
   readonly metadata?: readonly Metadata[];
 }
 
-/** One piece of metadata: a chunk of a PNG file other than header, palette, samples and end (PNG, third edition, 11.3). */
+/**
+ * One piece of metadata: a chunk of a PNG file other than header, palette, samples and end (PNG, third edition, 11.3). Of
+ * those that must be understood, whose types begin with a capital, there is one: an RGB or RGBA image's PLTE, at the `start`.
+ */
 export interface Metadata {
   /** Four letters: `iCCP`, `eXIf`, `tRNS`, ... */
   readonly type: string;
-  /** Where it stands. Images without a palette have their samples behind the `start`. */
+  /** Where it stands: `after palette` if there is one. Images without a palette have their samples behind the `start`. */
   readonly place: 'start' | 'after palette' | 'end';
   readonly data: Uint8Array;
 }
@@ -72,8 +79,10 @@ export function sameImage(a: Image, b: Image): boolean {
 
 /** @throws {CnfzipError} `bad-input` or `unsupported` if it is not what `Image` says; the message names the member */
 export function checkImage(image: Image): void {
-  const { width, height, channels, samples, palette, metadata = [] } = image;
   const bad = (what: string) => new CnfzipError('bad-input', what);
+  if (typeof image !== 'object' || image === null)
+    throw bad('an image must be an object of width, height, samples, ...');
+  const { width, height, channels, samples } = image;
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
     throw bad(`image.width and image.height must be positive integers: ${width} x ${height}`);
   }
@@ -93,18 +102,8 @@ export function checkImage(image: Image): void {
   if (!within(samples, maxval)) {
     throw bad(`image.samples holds values above image.maxval, ${maxval}`);
   }
-  if (palette !== undefined) {
-    const whole = palette instanceof Uint8Array && palette.length % 3 === 0;
-    if (!whole || palette.length === 0 || palette.length > 768) {
-      throw bad('image.palette must be a Uint8Array of 1 to 256 colours, three bytes each');
-    }
-    if (channels !== 1 || maxval > 255) throw bad('an image with a palette must have 1 channel and maxval up to 255');
-  }
-  for (const { type, place, data } of metadata) {
-    if (!/^[A-Za-z]{4}$/.test(type)) throw bad(`image.metadata: a type must be four letters: ${type}`);
-    if (!['start', 'after palette', 'end'].includes(place)) throw bad(`image.metadata: there is no place ${place}`);
-    if (!(data instanceof Uint8Array)) throw bad(`image.metadata: the data of ${type} must be a Uint8Array`);
-  }
+  const problem = attachmentsProblem(image, maxval);
+  if (problem) throw bad(`image: ${problem}`);
 }
 
 /** @throws {CnfzipError} `unsupported` if an image of this size, at least 1 x 1, is too large */
@@ -114,7 +113,8 @@ export function checkSize(width: number, height: number): void {
   }
 }
 
-function sameValues(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+/** Whether two arrays hold the same numbers. */
+export function sameValues(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;

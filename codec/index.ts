@@ -6,7 +6,7 @@
 
 export type { ModelDefinition } from '../models/definition.js';
 export { decodeImage, encodeImage } from './codec.js';
-export type { CodingOptions, TileCoder } from './coding.js';
+export type { CodingOptions, EncodingOptions, TileCoder } from './coding.js';
 export { CnfzipError, type CnfzipErrorCode } from './error.js';
 export { type Model, parseModel } from './flow/model.js';
 export type { EncodedTile, TileShape } from './flow/tile-codec.js';

@@ -1,7 +1,14 @@
 /** What a `.cnfz` file says of itself. */
 
 import { readAttachments } from './container/attachments.js';
-import { FORMAT_VERSION, type Method, readContainer, type TileMethod, tileMethod } from './container/container.js';
+import {
+  type Container,
+  FORMAT_VERSION,
+  type Method,
+  readContainer,
+  type TileMethod,
+  tileMethod,
+} from './container/container.js';
 import type { Channels } from './image.js';
 import { layerChannels } from './layer.js';
 import { type Tile, tileLayout } from './tiles.js';
@@ -49,15 +56,24 @@ export interface LayerInfo {
  * @example
  * ```js
  * import { readFile } from 'node:fs/promises';
- * import { info } from 'cnfzip';
+ * import { info } from 'cnfzip/codec';
  *
  * const { width, height, bitsPerSample, layers } = info(await readFile('photo.cnfz'));
  * console.log(width, height, bitsPerSample, layers[0].method);
  * ```
  */
 export function info(bytes: Uint8Array): FileInfo {
-  const { width, height, channels, maxval, indexed, attachments, layers } = readContainer(bytes);
-  const attached = attachments ? readAttachments(attachments, indexed) : {};
+  return describeContainer(readContainer(bytes), bytes.length);
+}
+
+/**
+ * Describes a `.cnfz` file that was read: as `info`.
+ *
+ * @param bytes of the file
+ */
+export function describeContainer(container: Container, bytes: number): FileInfo {
+  const { width, height, channels, maxval, attachments, layers } = container;
+  const attached = readAttachments(container);
   const channelsOf = layerChannels(channels, layers.length > 1);
   const described = layers.map(({ method, flow, payloads }, i): LayerInfo => {
     const size = payloads.reduce((sum, { length }) => sum + length, 0);
@@ -76,7 +92,7 @@ export function info(bytes: Uint8Array): FileInfo {
   });
   const attachmentBytes = attachments?.length ?? 0;
   return {
-    bytes: bytes.length,
+    bytes,
     formatVersion: FORMAT_VERSION,
     width,
     height,
@@ -85,8 +101,8 @@ export function info(bytes: Uint8Array): FileInfo {
     paletteColours: (attached.palette?.length ?? 0) / 3,
     metadata: (attached.metadata ?? []).map(({ type, data }) => ({ type, bytes: data.length })),
     attachmentBytes,
-    bitsPerSample: (8 * bytes.length) / (width * height * channels),
-    overheadBytes: bytes.length - attachmentBytes - described.reduce((sum, layer) => sum + layer.bytes, 0),
+    bitsPerSample: (8 * bytes) / (width * height * channels),
+    overheadBytes: bytes - attachmentBytes - described.reduce((sum, layer) => sum + layer.bytes, 0),
     layers: described,
   };
 }

@@ -4,12 +4,13 @@
  * @module cnfzip
  */
 import { availableParallelism } from 'node:os';
-import { decodeImage, encodeImage } from '../codec/codec.js';
+import { decodeContainer, encodeImage } from '../codec/codec.js';
 import type { CodingOptions } from '../codec/coding.js';
-import { CnfzipError } from '../codec/error.js';
+import { attachedBytes } from '../codec/container/attachments.js';
+import { readContainer, type SealedContainer } from '../codec/container/container.js';
 import type { Model } from '../codec/flow/model.js';
-import { type Image, maxvalOf } from '../codec/image.js';
-import { info } from '../codec/info.js';
+import { checkImage, type Image, maxvalOf } from '../codec/image.js';
+import { describeContainer, type FileInfo } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
 import { readInput, writeFileAtomic } from './io/files.js';
 import {
@@ -19,9 +20,9 @@ import {
   readImage as parseImage,
   writeImage as serializeImage,
 } from './io/formats.js';
-import { threadsWithin } from './memory.js';
+import { checkLimits, type ImageSize, type Limits, threadsWithin } from './memory.js';
 import { modelForDecoding, modelsForEncoding } from './models.js';
-import { checkOptions, MAX_THREADS, type Options } from './options.js';
+import { checkOptions, type EncodeOptions, MAX_THREADS, type Options } from './options.js';
 import { WorkerPool } from './pool.js';
 import './webp.js';
 
@@ -33,15 +34,16 @@ export type { Tile } from '../codec/tiles.js';
 export type { ModelDefinition } from '../models/definition.js';
 export type { OutputFormat } from './io/formats.js';
 export { decodePng, encodePng } from './io/png.js';
+export type { Limits } from './memory.js';
 export { loadModel } from './models.js';
-export type { Options } from './options.js';
-export { info };
+export type { EncodeOptions, Options } from './options.js';
 
 /**
  * Compresses an image without loss.
  *
  * @returns the bytes of a `.cnfz` file
- * @throws CnfzipError `bad-input`, `unsupported` (the image); `usage` (an option); `unknown-model`, `bad-model`, `file`
+ * @throws CnfzipError `bad-input`, `unsupported` (the image, or limits); `usage` (an option); `unknown-model`, `bad-model`,
+ *   `file`; `corrupt` if the result does not decode to the image
  * @example
  * ```js
  * import { writeFile } from 'node:fs/promises';
@@ -75,11 +77,14 @@ export { info };
  * }
  * ```
  */
-export async function encode(image: Image, options: Options = {}): Promise<Uint8Array> {
-  checkOptions(options);
-  checkPixels(image, options);
+export async function encode(image: Image, options: EncodeOptions = {}): Promise<Uint8Array> {
+  checkOptions(options, 'encode');
+  checkImage(image);
+  const size = { ...image, maxval: maxvalOf(image) };
+  checkLimits(size, options);
   const models = await modelsForEncoding(image.channels, options.model);
-  return withThreads(image, options, (coding) => encodeImage(image, models, coding));
+  const { verify } = options;
+  return withThreads(size, options, (coding) => encodeImage(image, models, { ...coding, verify }));
 }
 
 /**
@@ -105,12 +110,40 @@ export async function encode(image: Image, options: Options = {}): Promise<Uint8
  * ```
  */
 export async function decode(bytes: Uint8Array, options: Options = {}): Promise<Image> {
-  checkOptions(options);
-  const facts = info(bytes);
-  checkPixels(facts, options);
-  const hashes = facts.layers.flatMap(({ modelHash }) => modelHash ?? []);
+  checkOptions(options, 'decode');
+  const container = readContainer(bytes);
+  const size = sizeOf(container);
+  checkLimits(size, options);
+  const hashes = container.layers.flatMap(({ flow }) => flow?.modelHash ?? []);
   const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, options.model)));
-  return withThreads(facts, options, (coding) => decodeImage(bytes, models, coding));
+  return withThreads(size, options, (coding) => decodeContainer(container, models, coding));
+}
+
+/**
+ * Describes a `.cnfz` file without decoding its samples; the header's and the chunks' checksums are checked.
+ *
+ * @param limits files that `decode` would refuse for them are refused
+ * @throws CnfzipError `bad-input` (no `.cnfz` file), `corrupt`, `unsupported` (written by a newer cnfzip, or beyond the
+ *   limits), `usage` (an option)
+ * @example
+ * ```js
+ * import { readFile } from 'node:fs/promises';
+ * import { info } from 'cnfzip';
+ *
+ * const { width, height, bitsPerSample, layers } = info(await readFile('photo.cnfz'));
+ * console.log(width, height, bitsPerSample, layers[0].method);
+ * ```
+ */
+export function info(bytes: Uint8Array, limits: Limits = {}): FileInfo {
+  checkOptions(limits, 'info');
+  const container = readContainer(bytes);
+  checkLimits(sizeOf(container), limits);
+  return describeContainer(container, bytes.length);
+}
+
+function sizeOf(container: SealedContainer): ImageSize {
+  const { width, height, channels, maxval } = container;
+  return { width, height, channels, maxval, metadataBytes: attachedBytes(container) };
 }
 
 /**
@@ -138,7 +171,7 @@ export async function readImage(source: string | Uint8Array | AsyncIterable<Uint
  * @param options.format what to write; without it what the path's extension says, or PNG, or Netpbm if no PNG can hold the
  *   samples as they are
  * @param options.force replace an existing file
- * @throws CnfzipError `file`; `unsupported` if the format cannot hold the samples
+ * @throws CnfzipError `bad-input`, `unsupported` (the image, or a format that cannot hold its samples); `file`
  * @example
  * ```js
  * import { readFile } from 'node:fs/promises';
@@ -152,6 +185,7 @@ export async function writeImage(
   image: Image,
   options: { format?: OutputFormat; force?: boolean } = {},
 ): Promise<void> {
+  checkImage(image);
   const { bytes } = await serializeImage(
     image,
     options.format ?? formatOfExtension(path) ?? naturalFormat({ ...image, maxval: maxvalOf(image) }),
@@ -169,7 +203,7 @@ async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>
 
 /** Runs `work` with as many threads as are asked for, worth while, and within the limit of memory. */
 async function withThreads<T>(
-  size: { width: number; height: number; channels: number },
+  size: ImageSize,
   options: Options,
   work: (coding: CodingOptions) => Promise<T>,
 ): Promise<T> {
@@ -177,8 +211,7 @@ async function withThreads<T>(
   signal?.throwIfAborted();
   const wanted = Math.min(options.threads ?? availableParallelism(), tileCount(size.width, size.height), MAX_THREADS);
   const threads = threadsWithin(options.maxMemory, size, wanted);
-  // A malformed image has no tiles to count: `work` says what is wrong with it.
-  if (!(threads > 1)) return work({ onProgress, signal });
+  if (threads === 1) return work({ onProgress, signal });
   const pools: WorkerPool[] = [];
   const coderOf = async (model: Model) => {
     const pool = new WorkerPool(model, threads);
@@ -189,11 +222,5 @@ async function withThreads<T>(
     return await work({ onProgress, signal, coderOf });
   } finally {
     await Promise.all(pools.map((pool) => pool.close()));
-  }
-}
-
-function checkPixels({ width, height }: { width: number; height: number }, { maxPixels }: Options): void {
-  if (maxPixels !== undefined && width * height > maxPixels) {
-    throw new CnfzipError('unsupported', `${width} x ${height} pixels are more than the limit of ${maxPixels}`);
   }
 }

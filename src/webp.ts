@@ -8,6 +8,6 @@ const { resolve } = createRequire(import.meta.url);
 const compile = async (file: string) => WebAssembly.compile(await readFile(resolve(`@jsquash/webp/codec/${file}`)));
 
 provideWebp({
-  encoder: () => compile('enc/webp_enc_simd.wasm'),
+  encoder: () => compile('enc/webp_enc.wasm'),
   decoder: () => compile('dec/webp_dec.wasm'),
 });

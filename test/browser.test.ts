@@ -15,7 +15,6 @@ const TYPES: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'appl
 const IMPORTS = {
   fflate: '/node_modules/fflate/esm/browser.js',
   '@jsquash/webp/': '/node_modules/@jsquash/webp/',
-  'wasm-feature-detect': '/node_modules/wasm-feature-detect/dist/esm/index.js',
 };
 
 /** Decodes and encodes fixtures, and sends home which of them gave the same bytes. */

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { decodeImage, encodeImage } from '../codec/codec.js';
-import type { CodingOptions, TileCoder } from '../codec/coding.js';
+import type { EncodingOptions, TileCoder } from '../codec/coding.js';
 import { readContainer, writeContainer } from '../codec/container/container.js';
 import { crc32 } from '../codec/container/crc32.js';
 import type { CnfzipError } from '../codec/error.js';
 import { forwardColour } from '../codec/flow/colour.js';
+import type { Model } from '../codec/flow/model.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { info } from '../codec/info.js';
@@ -20,7 +21,8 @@ const models = await modelsForEncoding(4);
 const codecs = new Map<string, TileCodec>();
 
 /** One codec of each model for many files: it must stay sound after it has met damage. */
-const shared: CodingOptions = {
+const shared: EncodingOptions = {
+  verify: false,
   async coderOf(model) {
     const codec = codecs.get(model.hash) ?? (await TileCodec.create(model));
     codecs.set(model.hash, codec);
@@ -148,7 +150,8 @@ test('tiles are coded at most `concurrency` at once, in any number with the same
     const progress: number[] = [];
     files.push(await encodeImage(original, untrained, { ...options, onProgress: (part) => progress.push(part) }));
     expect(coder.most).toBe(Math.min(concurrency, 6));
-    expect(progress).toHaveLength(6);
+    // Each tile is encoded, then decoded.
+    expect(progress).toHaveLength(12);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(progress.at(-1)).toBe(1);
     expect(sameImage(await decodeImage(files.at(-1)!, untrained, options), original)).toBe(true);
@@ -224,16 +227,53 @@ test.each([
     for (let at = 0; at < payload.length; at += step) {
       const damaged = payload.slice();
       damaged[at] ^= 0x10;
-      const bytes = writeContainer({ ...container, layers: [{ ...layer, payloads: [damaged] }] });
+      const bytes = writeContainer({ ...container, layers: [{ ...layer, payloads: [damaged] }] }, image.samples);
       const outcome = await decodeImage(bytes, models, shared).catch((error: CnfzipError) => error.code);
       // The last bits of a deflate or VP8L stream may be padding, which changes nothing.
       if (typeof outcome !== 'string') expect(sameImage(outcome, image), `byte ${at}`).toBe(true);
       else expect(outcome).toBe('corrupt');
     }
-    expect(sameImage(await decodeImage(writeContainer(container), models, shared), image)).toBe(true);
+    expect(sameImage(await decodeImage(writeContainer(container, image.samples), models, shared), image)).toBe(true);
   },
   60_000,
 );
+
+test('what does not decode to the image is an error and no file, unless nobody looks', async () => {
+  const image = photograph;
+  const forged = async (model: Model, damage: (payload: Uint8Array) => void) => {
+    const coder = await shared.coderOf!(model);
+    const encode: TileCoder['encode'] = async (samples, shape) => {
+      const encoded = await coder.encode(samples, shape);
+      damage(encoded.payload);
+      return encoded;
+    };
+    return { ...coder, encode };
+  };
+  const wrong = {
+    name: 'CnfzipError',
+    code: 'corrupt',
+    message: expect.stringMatching(/does not decode to the image/),
+  };
+  const damages: ((payload: Uint8Array) => void)[] = [
+    (payload) => payload.fill(7, 30, 34),
+    (payload) => payload.fill(9, 0, 1),
+  ];
+  for (const damage of damages) {
+    const coderOf = (model: Model) => forged(model, damage);
+    await expect(encodeImage(image, models, { coderOf })).rejects.toMatchObject(wrong);
+    expect((await encodeImage(image, models, { coderOf, verify: false })).length).toBeGreaterThan(100);
+  }
+  const coderOf = async (model: Model): Promise<TileCoder> => {
+    const coder = await shared.coderOf!(model);
+    return { ...coder, decode: async () => new Int32Array(image.samples.length) };
+  };
+  await expect(encodeImage(image, models, { coderOf })).rejects.toMatchObject(wrong);
+  const stop = new AbortController();
+  const onProgress = (part: number) => part > 0.4 && stop.abort(new Error('enough'));
+  await expect(
+    encodeImage(image, models, { ...shared, verify: true, onProgress, signal: stop.signal }),
+  ).rejects.toThrow('enough');
+});
 
 test('an unknown model and another kernel are named', async () => {
   const bytes = await encodeImage(photograph, models, shared);
@@ -243,10 +283,12 @@ test('an unknown model and another kernel are named', async () => {
   });
   const container = readContainer(bytes);
   const layers = container.layers.map((layer) => ({ ...layer, flow: { ...layer.flow!, kernelVersion: 77 } }));
-  await expect(decodeImage(writeContainer({ ...container, layers }), models)).rejects.toMatchObject({
-    code: 'unsupported',
-    message: expect.stringContaining('version 77'),
-  });
+  await expect(decodeImage(writeContainer({ ...container, layers }, photograph.samples), models)).rejects.toMatchObject(
+    {
+      code: 'unsupported',
+      message: expect.stringContaining('version 77'),
+    },
+  );
 });
 
 test.each([
@@ -279,5 +321,6 @@ test('the coder gets what forwardColour makes', async () => {
 test('the checksum of 16-bit samples is that of their little-endian bytes', async () => {
   const samples = Uint16Array.of(0x1234, 0xabcd);
   const bytes = await encodeImage({ width: 2, height: 1, channels: 1, samples }, []);
-  expect(readContainer(bytes).samplesCrc).toBe(crc32(Uint8Array.of(0x34, 0x12, 0xcd, 0xab)));
+  const { checksum, trailer } = readContainer(bytes);
+  expect(crc32(Uint8Array.of(0x34, 0x12, 0xcd, 0xab), checksum)).toBe(trailer);
 });

@@ -2,9 +2,14 @@ import { expect, test } from 'vitest';
 import {
   type CodedLayer,
   type Container,
+  checkSamples,
   FORMAT_VERSION,
+  layerBytes,
   METHODS,
   readContainer,
+  type SealedContainer,
+  TILE_METHODS,
+  type TileMethod,
   writeContainer,
 } from '../codec/container/container.js';
 import { crc32 } from '../codec/container/crc32.js';
@@ -13,8 +18,16 @@ import type { Channels } from '../codec/image.js';
 import { tileCount } from '../codec/tiles.js';
 import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 
+const SAMPLES = Uint8Array.of(1, 2, 3);
+const write = (container: Container) => writeContainer(container, SAMPLES);
+
+/** A tile's payload: its method, and random bytes. */
+function tile(method: TileMethod, bytes: number, seed: number): Uint8Array {
+  return randomBytes(bytes, seed).fill(TILE_METHODS.indexOf(method), 0, 1);
+}
+
 function container(width: number, height: number, payloadBytes: number, seed = 1): Container {
-  const payloads = Array.from({ length: tileCount(width, height) }, (_, i) => randomBytes(payloadBytes, seed + i));
+  const payloads = Array.from({ length: tileCount(width, height) }, (_, i) => tile('flow', payloadBytes, seed + i));
   return {
     width,
     height,
@@ -22,7 +35,6 @@ function container(width: number, height: number, payloadBytes: number, seed = 1
     maxval: 255,
     indexed: false,
     layers: [{ method: 'tiles', flow: { kernelVersion: 1, modelHash: '0123456789abcdef' }, payloads }],
-    samplesCrc: 0xdeadbeef,
   };
 }
 
@@ -43,7 +55,7 @@ const HEADER_BYTES = 20;
 
 /** A header with its own checksum made right again, so that what is behind the checksum is tested. */
 function withHeader(change: (header: number[]) => void): Uint8Array {
-  const header = [...writeContainer(container(32, 32, 10)).subarray(0, HEADER_BYTES)];
+  const header = [...write(container(32, 32, 10)).subarray(0, HEADER_BYTES)];
   change(header);
   const bytes = new Uint8Array(header.length + 4 + 1000);
   bytes.set(header);
@@ -60,7 +72,12 @@ function randomLayer(seed: number, tiles: number): CodedLayer {
     method,
     flow: flow ? { kernelVersion: 1 + random(255), modelHash } : undefined,
     alphabet: random(2) ? randomBytes(random(30), seed) : undefined,
-    payloads: Array.from({ length: method === 'tiles' ? tiles : 1 }, (_, i) => randomBytes(random(300), seed + i)),
+    payloads:
+      method === 'tiles'
+        ? Array.from({ length: tiles }, (_, i) =>
+            tile(flow && (i === 0 || random(2)) ? 'flow' : 'webp', 1 + random(300), i),
+          )
+        : [randomBytes(random(300), seed)],
   };
 }
 
@@ -79,48 +96,57 @@ test('random containers come back', () => {
       indexed: false,
       attachments,
       layers: Array.from({ length: split ? 2 : 1 }, (_, l) => randomLayer(10 * i + l, tileCount(width, height))),
-      samplesCrc: random(2 ** 32),
     };
-    expect(readContainer(writeContainer(original))).toEqual(original);
+    const bytes = write(original);
+    const { checksum, trailer, ...read } = readContainer(bytes);
+    expect(read).toEqual(original);
+    expect(crc32(SAMPLES, checksum)).toBe(trailer);
+    const layers = original.layers.reduce((sum, layer) => sum + layerBytes(layer), 0);
+    expect(write({ ...original, layers: [...original.layers, ...original.layers] }).length - bytes.length).toBe(layers);
   }
 });
 
 test('the bytes are those that are documented', () => {
   const flow = { kernelVersion: 2, modelHash: '0123456789abcdef' };
-  const bytes = writeContainer({
+  const bytes = write({
     ...container(300, 2, 0),
     attachments: Uint8Array.of(5, 6),
-    layers: [{ method: 'tiles', flow, alphabet: Uint8Array.of(4), payloads: [Uint8Array.of(9, 8, 7)] }],
+    layers: [{ method: 'tiles', flow, alphabet: Uint8Array.of(4), payloads: [Uint8Array.of(0, 8, 7)] }],
   });
-  expect(Buffer.from(bytes).toString('hex')).toMatch(
-    new RegExp(
-      '^cf5a0d0a' + // magic
-        '02' + // format version
-        'ac02' + // width
-        '02' + // height
-        '13' + // three channels, attachments
-        'ff01' + // largest value
-        '12' + // tiles, with an alphabet
-        '02' + // kernel version
-        '0123456789abcdef' +
-        '.{8}' + // CRC-32
-        '020506.{8}' +
-        '0104.{8}' +
-        '03090807.{8}' +
-        'efbeadde$',
-    ),
-  );
+  const parts = [
+    'cf5a0d0a' + // magic
+      '03' + // format version
+      'ac02' + // width
+      '02' + // height
+      '13' + // three channels, attachments
+      'ff01' + // largest value
+      '12' + // tiles, with an alphabet
+      '02' + // kernel version
+      '0123456789abcdef',
+    '020506', // attachments
+    '0104', // alphabet
+    '03000807', // samples
+  ];
+  let before = '';
+  let expected = '';
+  for (const part of [...parts, '']) {
+    before += part || '010203'; // the samples themselves
+    const checksum = Buffer.alloc(4);
+    checksum.writeUInt32LE(crc32(Buffer.from(before, 'hex')));
+    expected += part + checksum.toString('hex');
+  }
+  expect(Buffer.from(bytes).toString('hex')).toBe(expected);
 });
 
 test('a file of one tile costs at most 36 bytes beside its payload, one of WebP 26', () => {
-  expect(writeContainer(container(32, 32, 1500)).length - 1500).toBe(34);
-  expect(writeContainer(container(512, 512, 400_000)).length - 400_000).toBe(37);
+  expect(write(container(32, 32, 1500)).length - 1500).toBe(34);
+  expect(write(container(512, 512, 400_000)).length - 400_000).toBe(37);
   const layers: CodedLayer[] = [{ method: 'webp', payloads: [new Uint8Array(200)] }];
-  expect(writeContainer({ ...container(500, 300, 0), layers }).length - 200).toBe(27);
+  expect(write({ ...container(500, 300, 0), layers }).length - 200).toBe(27);
 });
 
 test('every flipped bit up to the trailer is refused', () => {
-  const bytes = writeContainer(container(700, 3, 20));
+  const bytes = write(container(700, 3, 20));
   for (let bit = 0; bit < 8 * (bytes.length - 4); bit++) {
     const flipped = bytes.slice();
     flipped[bit >> 3] ^= 1 << (bit & 7);
@@ -130,19 +156,19 @@ test('every flipped bit up to the trailer is refused', () => {
 });
 
 test('every truncation is refused', () => {
-  const bytes = writeContainer(container(700, 3, 20));
+  const bytes = write(container(700, 3, 20));
   for (let length = 0; length < bytes.length; length++) {
     expect(failure(bytes.subarray(0, length)).code, `${length} bytes`).toBe(length === 0 ? 'bad-input' : 'corrupt');
   }
 });
 
 test('trailing rubbish is refused', () => {
-  const bytes = writeContainer(container(32, 32, 20));
+  const bytes = write(container(32, 32, 20));
   expect(failure(Uint8Array.from([...bytes, 0])).message).toMatch(/1 bytes? follow/);
 });
 
 test('what is no cnfz file, damaged by a text mode, or written by a newer version has its own message', () => {
-  const bytes = writeContainer(container(32, 32, 20));
+  const bytes = write(container(32, 32, 20));
   expect(failure(new TextEncoder().encode('<!doctype html>'))).toMatchObject({
     code: 'bad-input',
     message: 'not a cnfz file',
@@ -151,7 +177,16 @@ test('what is no cnfz file, damaged by a text mode, or written by a newer versio
   expect(failure(text).code).toBe('bad-input');
   const newer = bytes.slice();
   newer[4] = FORMAT_VERSION + 1;
-  expect(failure(newer)).toMatchObject({ code: 'unsupported', message: expect.stringContaining('format version 3') });
+  expect(failure(newer)).toMatchObject({
+    code: 'unsupported',
+    message: expect.stringContaining(`format version ${FORMAT_VERSION + 1}`),
+  });
+});
+
+test.each([1, 2])('version %i, which was never released, is refused', (version) => {
+  const bytes = write(container(32, 32, 20));
+  bytes[4] = version;
+  expect(failure(bytes)).toMatchObject({ code: 'unsupported', message: expect.stringContaining(`version ${version}`) });
 });
 
 test('impossible or unknown headers are refused before memory is taken', () => {
@@ -171,7 +206,7 @@ test('impossible or unknown headers are refused before memory is taken', () => {
 });
 
 test('a chunk cannot claim more than the file holds', () => {
-  const bytes = writeContainer(container(32, 32, 20));
+  const bytes = write(container(32, 32, 20));
   bytes[HEADER_BYTES + 4] = 127;
   expect(failure(bytes).message).toMatch(/cut short/);
 });
@@ -179,7 +214,85 @@ test('a chunk cannot claim more than the file holds', () => {
 test('random bytes behind a magic never give anything but a CnfzipError', () => {
   for (let seed = 0; seed < 500; seed++) {
     const bytes = randomBytes(60, seed);
-    bytes.set([0xcf, 0x5a, 0x0d, 0x0a, 2]);
+    bytes.set([0xcf, 0x5a, 0x0d, 0x0a, FORMAT_VERSION]);
     failure(bytes);
   }
+});
+
+test('a model that no tile needs, a tile without its model, and a hash of none contradict the header', () => {
+  const whole = container(32, 32, 20);
+  const [layer] = whole.layers;
+  const changed = (change: Partial<CodedLayer>) => write({ ...whole, layers: [{ ...layer, ...change }] });
+  expect(failure(changed({ payloads: [tile('webp', 20, 1)] })).message).toMatch(/contradict/);
+  expect(failure(changed({ flow: undefined })).message).toMatch(/contradict/);
+  expect(failure(changed({ flow: { ...layer.flow!, kernelVersion: 0 } })).message).toMatch(/contradict/);
+  expect(failure(changed({ payloads: [Uint8Array.of(2, 1)] })).message).toMatch(/coded in no way that is known/);
+});
+
+/** A file's parts, each with the checksum at its end. */
+function partsOf(bytes: Uint8Array, { attachments, layers }: Container): Uint8Array[] {
+  const chunks = [
+    ...(attachments ? [attachments] : []),
+    ...layers.flatMap(({ alphabet, payloads }) => [alphabet!, ...payloads]),
+  ];
+  const ends: number[] = [];
+  let at = bytes.length - 4;
+  for (const { length } of chunks.reverse()) {
+    ends.unshift(at);
+    at -= length + (length < 128 ? 1 : 2) + 4;
+  }
+  ends.unshift(at);
+  return [...ends, bytes.length].map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end));
+}
+
+test('parts of other files, of the same lengths and with their checksums, are never accepted in any combination', () => {
+  const random = randomIntegers(9);
+  let refused = 0;
+  for (let i = 0; i < 400; i++) {
+    // Two files, all of whose parts are as long as the other's and alike with chance one half.
+    const [width, height] = [600 + random(600), 1 + random(600)];
+    const pick = <T>(one: T, other: T): [T, T] => (random(2) ? [one, one] : [one, other]);
+    const bytes = (length: number) =>
+      pick(randomBytes(length, 9 * i + length), randomBytes(length, 9 * i + length + 1));
+    const maxvals = pick(200, 255);
+    const attachments = bytes(40);
+    const alphabets = bytes(12);
+    const tiles = Array.from({ length: tileCount(width, height) }, (_, t) =>
+      pick(tile('flow', 150, t), tile('flow', 150, -t)),
+    );
+    const samples = bytes(30);
+    const flow = { kernelVersion: 2, modelHash: '0123456789abcdef' };
+    const files = [0, 1].map((f) => {
+      const payloads = tiles.map((two) => two[f]);
+      const written: Container = {
+        ...container(width, height, 1),
+        maxval: maxvals[f],
+        attachments: attachments[f],
+        layers: [{ method: 'tiles', flow, alphabet: alphabets[f], payloads }],
+      };
+      const file = writeContainer(written, samples[f]);
+      return { file, samples: samples[f], parts: partsOf(file, written) };
+    });
+    const chosen = files[0].parts.map(() => random(2));
+    const spliced = Uint8Array.from(Buffer.concat(chosen.map((f, part) => files[f].parts[part])));
+    let read: SealedContainer | undefined;
+    try {
+      read = readContainer(spliced);
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'CnfzipError', code: 'corrupt' });
+    }
+    const accepted = files.filter((file) => {
+      try {
+        if (read) checkSamples(read, file.samples);
+        return read !== undefined;
+      } catch {
+        return false;
+      }
+    });
+    // What is accepted is one of the two files, samples and all.
+    const whole = accepted.some(({ file }) => Buffer.compare(spliced, file) === 0);
+    expect(accepted.length > 0, `combination ${i}`).toBe(whole);
+    if (accepted.length === 0) refused++;
+  }
+  expect(refused).toBeGreaterThan(300);
 });

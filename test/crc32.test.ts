@@ -11,3 +11,10 @@ test('the check value of CRC-32', () => {
 test('it can go on from bytes before', () => {
   expect(crc32(bytes.subarray(4), crc32(bytes.subarray(0, 4)))).toBe(0xcbf43926);
 });
+
+test('numbers of 16 bits count as two bytes, lower first', () => {
+  const wide = Uint16Array.from({ length: 300 }, (_, i) => i * 7919);
+  const bytes = new Uint8Array(600);
+  for (const [i, value] of wide.entries()) new DataView(bytes.buffer).setUint16(2 * i, value, true);
+  expect(crc32(wide, 5)).toBe(crc32(bytes, 5));
+});

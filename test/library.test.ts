@@ -67,7 +67,7 @@ test('an error in a thread arrives with its code', async () => {
   const [layer] = container.layers;
   const payloads = layer.payloads.map((payload) => payload.slice());
   payloads[0][payloads[0].length - 20] ^= 1;
-  const bytes = writeContainer({ ...container, layers: [{ ...layer, payloads }] });
+  const bytes = writeContainer({ ...container, layers: [{ ...layer, payloads }] }, photograph.samples);
   await expect(library.decode(bytes, { threads: 2 })).rejects.toMatchObject({ name: 'CnfzipError', code: 'corrupt' });
 });
 
@@ -91,6 +91,32 @@ test('images beyond the limits are refused, threads are left out for the limit o
   const tooMuch = { code: 'unsupported', message: expect.stringMatching(/of memory, more than the limit of 1 MB/) };
   await expect(encode(photograph, { maxMemory: 1e6 })).rejects.toMatchObject(tooMuch);
   await expect(decode(bytes, { maxMemory: 1e6 })).rejects.toMatchObject(tooMuch);
+  expect(() => info(bytes, { maxPixels: 9 })).toThrow(expect.objectContaining(tooLarge));
+  expect(() => info(bytes, { maxMemory: 1e6 })).toThrow(expect.objectContaining(tooMuch));
+  expect(info(bytes, { maxPixels: 531 * 60, maxMemory: 1e9 }).width).toBe(531);
+});
+
+test('metadata counts for the limit of memory before it is inflated', async () => {
+  const metadata = [{ type: 'tEXt', place: 'start' as const, data: new Uint8Array(5e7) }];
+  const bytes = await encode(
+    { width: 1, height: 1, channels: 1, samples: Uint8Array.of(1), metadata },
+    { verify: false },
+  );
+  expect(bytes.length).toBeLessThan(1e6);
+  const before = process.memoryUsage().arrayBuffers;
+  const tooMuch = { code: 'unsupported', message: expect.stringMatching(/of memory, more than the limit of 300 MB/) };
+  expect(() => info(bytes, { maxMemory: 300e6 })).toThrow(expect.objectContaining(tooMuch));
+  await expect(decode(bytes, { maxMemory: 300e6 })).rejects.toMatchObject(tooMuch);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4e7);
+});
+
+test('encode decodes its result and compares, unless told not to, with one progress for both', async () => {
+  for (const verify of [undefined, true, false]) {
+    const parts: number[] = [];
+    await library.encode(photograph, { threads: 2, verify, onProgress: (part) => parts.push(part) });
+    expect(parts.map((part) => Math.round(4 * part))).toEqual(verify === false ? [2, 4] : [1, 2, 3, 4]);
+    expect(parts.at(-1)).toBe(1);
+  }
 });
 
 test.each([
@@ -109,6 +135,41 @@ test.each([
   await expect(encode(noise, options)).rejects.toMatchObject(refusal);
   await expect(decode(new Uint8Array(0), options)).rejects.toMatchObject(refusal);
 });
+
+const wrongImages = [
+  5,
+  null,
+  undefined,
+  'photo.png',
+  [],
+  {},
+  { width: 1, height: 1, channels: 1, samples: [1] },
+] as unknown[];
+
+test.each(wrongImages)('what is no image is refused: %j', async (image) => {
+  await expect(encode(image as Image)).rejects.toMatchObject({ name: 'CnfzipError', code: 'bad-input' });
+  await expect(writeImage('none.png', image as Image)).rejects.toMatchObject({ code: 'bad-input' });
+});
+
+test.each([5, null, undefined, 'photo.cnfz', [], {}, new ArrayBuffer(9)] as unknown[])(
+  'what is no file is refused: %j',
+  async (bytes) => {
+    await expect(decode(bytes as Uint8Array)).rejects.toMatchObject({ name: 'CnfzipError', code: 'bad-input' });
+    expect(() => info(bytes as Uint8Array)).toThrow(
+      expect.objectContaining({ name: 'CnfzipError', code: 'bad-input' }),
+    );
+  },
+);
+
+test.each([5, null, 'threads', { toString: 1 }, { verify: 'yes' }] as unknown[])(
+  'what are no options is refused: %j',
+  async (options) => {
+    const refusal = { name: 'CnfzipError', code: 'usage' };
+    await expect(encode(noise, options as Options)).rejects.toMatchObject(refusal);
+    await expect(decode(new Uint8Array(9), options as Options)).rejects.toMatchObject(refusal);
+    expect(() => info(new Uint8Array(9), options as Options)).toThrow(expect.objectContaining(refusal));
+  },
+);
 
 test('a PNG is not written over another without leave', async () => {
   const path = fileURLToPath(new URL('../fixtures/pixel-1x1.png', import.meta.url));

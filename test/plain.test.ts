@@ -25,6 +25,24 @@ test('inflate undoes deflate, and refuses data of another length before memory i
   expect(() => inflate(deflate(new Uint8Array(1e6)), 10)).toThrow(CnfzipError);
 });
 
+test('bytes behind the end of deflated data are refused', () => {
+  const random = randomIntegers(3);
+  for (let i = 0; i < 300; i++) {
+    const values = 1 + random(256);
+    const bytes = Uint8Array.from({ length: random(400) }, () => random(values));
+    const packed = deflate(bytes);
+    expect(inflate(packed, bytes.length)).toEqual(bytes);
+    for (const more of [[0], [255], [random(256), random(256)], [...packed]]) {
+      expect(() => inflate(Uint8Array.from([...packed, ...more]), bytes.length)).toThrow(CnfzipError);
+    }
+    // Data that is stored as it is, which our encoder never writes.
+    const stored = Uint8Array.of(1, bytes.length & 255, bytes.length >> 8, ~bytes.length & 255, 254, ...bytes);
+    expect(inflate(stored, bytes.length)).toEqual(bytes);
+    expect(() => inflate(Uint8Array.from([...stored, 0]), bytes.length)).toThrow(CnfzipError);
+  }
+  expect(() => inflate(new Uint8Array(0), 0)).toThrow(CnfzipError);
+});
+
 test('samples of few values are indexes of an alphabet, and back', () => {
   const random = randomIntegers(2);
   for (let i = 0; i < 50; i++) {

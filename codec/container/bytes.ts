@@ -38,9 +38,11 @@ export class ByteReader {
   /** At most five bytes in its shortest form, so below 2^35. */
   varint(): number {
     let value = 0;
+    let unit = 1;
     for (let i = 0; i < 5; i++) {
       const byte = this.byte();
-      value += (byte & 127) * 2 ** (7 * i);
+      value += (byte & 127) * unit;
+      unit *= 128;
       if (byte < 128) {
         if (byte === 0 && i > 0) break;
         return value;

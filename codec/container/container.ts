@@ -3,7 +3,7 @@
  * set on all bytes but the last, in its shortest form.
  *
  *     header   4  magic CF 5A 0D 0A
- *              1  format version: 2
+ *              1  format version: 3
  *              v  width in pixels
  *              v  height in pixels
  *              1  channels, 1 .. 4; + 8 if the samples are indexes of a palette; + 16 if there are attachments; + 32 if
@@ -11,28 +11,35 @@
  *              v  largest value of a sample
  *     a layer  1  its method: 0 plain, 1 WebP, 2 tiles; + 16 if it has an alphabet
  *     of tiles 1  version of the kernel arithmetic that decided the bits, and
- *              8  first bytes of the model's hash; both 0 if no tile is coded by a flow
- *              4  CRC-32 of the header so far
+ *              8  first bytes of the model's hash; all 0 if no tile is coded by a flow
+ *              4  checksum
  *     chunk    v  payload length in bytes
  *              n  payload
- *              4  CRC-32 of the chunk so far (length and payload)
- *     trailer  4  CRC-32 of the image's samples, row by row, channels interleaved, those of more than 8 bits as two bytes
+ *              4  checksum
+ *     trailer  4  checksum
  *
  * The chunks: attachments, if any (see `attachments.ts`); then of each layer its alphabet, if any (`alphabet.ts`), and its
  * payload, or that of each of its tiles in the order of `tileLayout`, which width and height decide, so no count is
- * stored. A tile's payload begins with its method: 0 flow, 1 WebP. Nothing may follow the trailer. The magic is chosen to break under the usual accidents: its first byte loses
- * its top bit on 7-bit channels and makes no valid UTF-8 with the second; CR LF changes when line ends are translated in
- * either direction.
+ * stored. A tile's payload begins with its method: 0 flow, 1 WebP. Nothing may follow the trailer.
+ *
+ * There is one checksum, a CRC-32 that runs on from part to part, over all but the checksums themselves: the header, each
+ * chunk's length and payload, at last the image's samples, row by row, channels interleaved, those of more than 8 bits as two
+ * bytes. Each part ends with its value there, so it is bound to all before it: none can come from another file. (With a
+ * CRC-32 of each part alone, even one more over the whole file would let a part be exchanged for another of its length: any
+ * bytes with their own CRC-32 behind them leave the same behind in the one that runs over both.)
+ *
+ * The magic is chosen to break under the usual accidents: its first byte loses its top bit on 7-bit channels and makes no
+ * valid UTF-8 with the second; CR LF changes when line ends are translated in either direction.
  */
 
 import { CnfzipError } from '../error.js';
-import { type Channels, MAX_PIXELS, MAX_SIDE, MAX_VALUE } from '../image.js';
+import { type Channels, type Image, MAX_PIXELS, MAX_SIDE, MAX_VALUE } from '../image.js';
 import { tileCount } from '../tiles.js';
 import { ByteReader, varint } from './bytes.js';
 import { crc32 } from './crc32.js';
 import { bytesToHex, hexToBytes } from './hex.js';
 
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 const MAGIC = Uint8Array.of(0xcf, 0x5a, 0x0d, 0x0a);
 const HASH_BYTES = 8;
@@ -92,43 +99,68 @@ export interface Container {
   readonly attachments?: Uint8Array;
   /** One with all channels, or colour and alpha. */
   readonly layers: readonly CodedLayer[];
-  /** CRC-32 of the image's samples. */
-  readonly samplesCrc: number;
 }
 
-/** Writes a whole file. */
-export function writeContainer(container: Container): Uint8Array {
-  const { width, height, channels, maxval, indexed, attachments, layers, samplesCrc } = container;
-  const flags =
-    (indexed ? PALETTE_FLAG : 0) + (attachments ? ATTACHMENTS_FLAG : 0) + (layers.length > 1 ? SPLIT_FLAG : 0);
-  const header = [...MAGIC, FORMAT_VERSION, ...varint(width), ...varint(height), channels + flags, ...varint(maxval)];
-  for (const { method, alphabet, flow } of layers) {
-    header.push(METHODS.indexOf(method) + (alphabet ? ALPHABET_FLAG : 0));
-    if (method !== 'tiles') continue;
-    header.push(flow?.kernelVersion ?? 0, ...(flow ? hexToBytes(flow.modelHash) : new Uint8Array(HASH_BYTES)));
-  }
-  const chunks = layers.flatMap(({ alphabet, payloads }) => [...(alphabet ? [alphabet] : []), ...payloads]);
-  if (attachments) chunks.unshift(attachments);
-  const size = chunks.reduce((sum, { length }) => sum + varint(length).length + length + CRC_BYTES, 0);
-  const out = new Uint8Array(header.length + CRC_BYTES + size + CRC_BYTES);
+/** A file's container, whose samples are still to be checked. */
+export interface SealedContainer extends Container {
+  /** The checksum up to the samples. */
+  readonly checksum: number;
+  /** What it must come to behind them. */
+  readonly trailer: number;
+}
+
+/**
+ * Writes a whole file.
+ *
+ * @param samples those that the layers decode to
+ */
+export function writeContainer(container: Container, samples: Image['samples']): Uint8Array {
+  const { attachments, layers } = container;
+  const chunks = [...(attachments ? [attachments] : []), ...layers.flatMap(chunksOf)];
+  const parts = [[headerOf(container)], ...chunks.map((chunk) => [varint(chunk.length), chunk])];
+  const size = parts.flat().reduce((sum, { length }) => sum + length, CRC_BYTES * (parts.length + 1));
+  const out = new Uint8Array(size);
   const view = new DataView(out.buffer);
-  out.set(header);
-  let at = header.length;
-  const seal = (start: number) => {
-    view.setUint32(at, crc32(out.subarray(start, at)), true);
+  let at = 0;
+  let checksum = 0;
+  const seal = (contents: Image['samples']) => {
+    checksum = crc32(contents, checksum);
+    view.setUint32(at, checksum, true);
     at += CRC_BYTES;
   };
-  seal(0);
-  for (const chunk of chunks) {
+  for (const part of parts) {
     const start = at;
-    const length = varint(chunk.length);
-    out.set(length, at);
-    out.set(chunk, at + length.length);
-    at += length.length + chunk.length;
-    seal(start);
+    for (const piece of part) {
+      out.set(piece, at);
+      at += piece.length;
+    }
+    seal(out.subarray(start, at));
   }
-  view.setUint32(at, samplesCrc, true);
+  seal(samples);
   return out;
+}
+
+/** Bytes that a layer takes in its file. */
+export function layerBytes(layer: CodedLayer): number {
+  const chunkBytes = ({ length }: Uint8Array) => varint(length).length + length + CRC_BYTES;
+  return chunksOf(layer).reduce((sum, chunk) => sum + chunkBytes(chunk), layerHeader(layer).length);
+}
+
+function headerOf({ width, height, channels, maxval, indexed, attachments, layers }: Container): number[] {
+  const flags =
+    (indexed ? PALETTE_FLAG : 0) + (attachments ? ATTACHMENTS_FLAG : 0) + (layers.length > 1 ? SPLIT_FLAG : 0);
+  const image = [...varint(width), ...varint(height), channels + flags, ...varint(maxval)];
+  return [...MAGIC, FORMAT_VERSION, ...image, ...layers.flatMap(layerHeader)];
+}
+
+function layerHeader({ method, alphabet, flow }: CodedLayer): number[] {
+  const byte = METHODS.indexOf(method) + (alphabet ? ALPHABET_FLAG : 0);
+  if (method !== 'tiles') return [byte];
+  return [byte, flow?.kernelVersion ?? 0, ...(flow ? hexToBytes(flow.modelHash) : new Uint8Array(HASH_BYTES))];
+}
+
+function chunksOf({ alphabet, payloads }: CodedLayer): Uint8Array[] {
+  return [...(alphabet ? [alphabet] : []), ...payloads];
 }
 
 /**
@@ -137,12 +169,13 @@ export function writeContainer(container: Container): Uint8Array {
  * @throws CnfzipError `bad-input` if it is no `.cnfz` file; `unsupported` if another version of cnfzip wrote it, or it
  *   holds what this version does not know; `corrupt` if it is damaged, cut short, or something follows its end
  */
-export function readContainer(bytes: Uint8Array): Container {
+export function readContainer(bytes: Uint8Array): SealedContainer {
+  if (!(bytes instanceof Uint8Array)) throw new CnfzipError('bad-input', 'not a cnfz file: it must be a Uint8Array');
   if (bytes.length === 0) throw new CnfzipError('bad-input', 'not a cnfz file: it is empty');
   if (MAGIC.some((byte, i) => i < bytes.length && bytes[i] !== byte)) {
     throw new CnfzipError('bad-input', 'not a cnfz file');
   }
-  const reader = new ByteReader(bytes);
+  const reader = new PartReader(bytes);
   reader.take(MAGIC.length);
   checkVersion(reader.byte());
   const width = reader.varint();
@@ -154,7 +187,7 @@ export function readContainer(bytes: Uint8Array): Container {
   const indexed = (kind & PALETTE_FLAG) !== 0;
   const known = kind < 2 * SPLIT_FLAG && channels >= 1 && channels <= 4;
   const headers = Array.from({ length: split ? 2 : 1 }, () => readLayerHeader(reader));
-  checkCrc(reader, 0, 'header');
+  reader.endPart('header');
   if (!known || headers.some(({ method }) => !method)) {
     throw new CnfzipError('unsupported', 'holds a kind of image that this cnfzip does not know');
   }
@@ -162,22 +195,35 @@ export function readContainer(bytes: Uint8Array): Container {
     throw new CnfzipError('corrupt', `impossible image size ${width} x ${height}`);
   }
   if ((split && channels % 2 === 1) || (indexed && !(channels === 1 && maxval <= 255 && kind & ATTACHMENTS_FLAG))) {
-    throw new CnfzipError('corrupt', 'damaged header: its parts contradict each other');
+    throw contradiction();
   }
   if (maxval < 1 || maxval > MAX_VALUE) throw new CnfzipError('corrupt', `impossible largest value ${maxval}`);
 
-  const attachments = kind & ATTACHMENTS_FLAG ? readChunk(reader, 'attachments') : undefined;
+  const attachments = kind & ATTACHMENTS_FLAG ? reader.chunk('attachments') : undefined;
   const layers = headers.map(({ method, flow, hasAlphabet }): CodedLayer => {
-    const alphabet = hasAlphabet ? readChunk(reader, 'alphabet') : undefined;
+    const alphabet = hasAlphabet ? reader.chunk('alphabet') : undefined;
     const count = method === 'tiles' ? tileCount(width, height) : 1;
     if (count * MIN_CHUNK + CRC_BYTES > reader.left) throw reader.cutShort();
     const payloads: Uint8Array[] = [];
-    for (let i = 1; i <= count; i++) payloads.push(readChunk(reader, count > 1 ? `tile ${i} of ${count}` : 'samples'));
+    for (let i = 1; i <= count; i++) payloads.push(reader.chunk(count > 1 ? `tile ${i} of ${count}` : 'samples'));
+    const hasFlow = method === 'tiles' && payloads.some((payload) => tileMethod(payload) === 'flow');
+    if (hasFlow !== (flow !== undefined)) throw contradiction();
     return { method: method!, flow, alphabet, payloads };
   });
-  const samplesCrc = reader.uint32();
+  const { checksum } = reader;
+  const trailer = reader.uint32();
   if (reader.left > 0) throw new CnfzipError('corrupt', `${reader.left} bytes follow the end of the file's data`);
-  return { width, height, channels: channels as Channels, maxval, indexed, attachments, layers, samplesCrc };
+  return { width, height, channels: channels as Channels, maxval, indexed, attachments, layers, checksum, trailer };
+}
+
+/**
+ * Checks what a file's layers were decoded to.
+ *
+ * @throws CnfzipError `corrupt`
+ */
+export function checkSamples({ checksum, trailer }: SealedContainer, samples: Image['samples']): void {
+  if (crc32(samples, checksum) === trailer) return;
+  throw new CnfzipError('corrupt', 'damaged: the checksum of the decoded samples does not match');
 }
 
 function checkVersion(version: number): void {
@@ -199,20 +245,34 @@ function readLayerHeader(reader: ByteReader) {
   const hasAlphabet = (byte & ALPHABET_FLAG) !== 0;
   if (method !== 'tiles') return { method, hasAlphabet };
   const kernelVersion = reader.byte();
-  const modelHash = bytesToHex(reader.take(HASH_BYTES));
-  return { method, hasAlphabet, flow: kernelVersion === 0 ? undefined : { kernelVersion, modelHash } };
+  const hash = reader.take(HASH_BYTES);
+  if (kernelVersion > 0) return { method, hasAlphabet, flow: { kernelVersion, modelHash: bytesToHex(hash) } };
+  if (hash.some((part) => part !== 0)) throw contradiction();
+  return { method, hasAlphabet };
 }
 
-function readChunk(reader: ByteReader, what: string): Uint8Array {
-  const start = reader.at;
-  const payload = reader.take(reader.varint());
-  checkCrc(reader, start, what);
-  return payload;
+function contradiction(): CnfzipError {
+  return new CnfzipError('corrupt', 'damaged header: its parts contradict each other');
 }
 
-function checkCrc(reader: ByteReader, start: number, what: string): void {
-  const crc = crc32(reader.bytes.subarray(start, reader.at));
-  if (reader.uint32() !== crc) {
-    throw new CnfzipError('corrupt', `damaged: the checksum of the ${what} does not match`);
+/** Reads a file's parts, each of which ends with the checksum of all up to there. */
+class PartReader extends ByteReader {
+  checksum = 0;
+  #start = 0;
+
+  /** @throws CnfzipError `corrupt` unless the checksum stands here */
+  endPart(what: string): void {
+    this.checksum = crc32(this.bytes.subarray(this.#start, this.at), this.checksum);
+    if (this.uint32() !== this.checksum) {
+      throw new CnfzipError('corrupt', `damaged: the checksum of the ${what} does not match`);
+    }
+    this.#start = this.at;
+  }
+
+  /** A chunk's payload. */
+  chunk(what: string): Uint8Array {
+    const payload = this.take(this.varint());
+    this.endPart(what);
+    return payload;
   }
 }

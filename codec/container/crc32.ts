@@ -7,11 +7,22 @@ const TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
 /**
  * CRC-32 as PNG, zlib and gzip use it.
  *
+ * @param values bytes, or numbers of 16 bits as two bytes, lower first, whatever the order of the machine's own bytes
  * @param previous checksum of the bytes before these, to go on from
  * @returns 0 .. 2^32 - 1
  */
-export function crc32(bytes: Uint8Array, previous = 0): number {
+export function crc32(values: Uint8Array | Uint16Array, previous = 0): number {
   let crc = ~previous;
-  for (let i = 0; i < bytes.length; i++) crc = TABLE[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
+  const add = (byte: number) => {
+    crc = TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
+  };
+  if (values instanceof Uint16Array) {
+    for (let i = 0; i < values.length; i++) {
+      add(values[i]);
+      add(values[i] >> 8);
+    }
+  } else {
+    for (let i = 0; i < values.length; i++) add(values[i]);
+  }
   return ~crc >>> 0;
 }

@@ -18,6 +18,7 @@ const FIRST_STATE = [1, 0] as const;
 
 /** Bits that are coded plainly for each channel of a tile: the sample at the pyramid's top, with its sign, and its texture. */
 export function plainBits(depth: number): number {
+  // biome-ignore lint/plugin: it measures, and decides no bit
   return depth + 1 + TEXTURE_VALUES * Math.log2(TEXTURE_LEVELS);
 }
 
@@ -146,7 +147,7 @@ export class TileCodec {
         }
         if (trace) trace[state.index] = { ...trace[state.index], [pass]: { bits } };
       }
-      for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + 2 ** depth, 2 ** (depth + 1));
+      for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + (1 << depth), 2 << depth);
       for (const level of texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
     });
   }
@@ -163,7 +164,7 @@ export class TileCodec {
       const texture = new Uint8Array(network.texture.channels).map(() => run.popUniform(TEXTURE_LEVELS));
       network.describe(texture);
       for (let k = 0; k < d; k++) {
-        kernels.floats(tile.address, size)[k] = run.popUniform(2 ** (depth + 1)) - 2 ** depth;
+        kernels.floats(tile.address, size)[k] = run.popUniform(2 << depth) - (1 << depth);
       }
       const row = network.headRow(Math.ceil(width / 2));
       for (const { state, pass } of network.passes(tile)) {
@@ -194,7 +195,8 @@ export class TileCodec {
     for (const [i, word] of this.#kernels.words(stack, count).entries()) view.setUint32(4 * i, word, true);
     view.setUint32(4 * count, low, true);
     view.setUint32(4 * count + 4, high, true);
-    return { payload, netBits: 32 * count + Math.log2((high * 2 ** 32 + low) / 2 ** 32) };
+    // biome-ignore lint/plugin: it measures what was coded, and decides no bit
+    return { payload, netBits: 32 * count + Math.log2(high + low / 0x100000000) };
   }
 
   /** Opens the stack on a payload's words. */

@@ -5,8 +5,7 @@
  */
 
 import type { Coding } from '../coding.js';
-import { varint } from '../container/bytes.js';
-import { type CodedLayer, TILE_METHODS, type TileMethod } from '../container/container.js';
+import { type CodedLayer, layerBytes, TILE_METHODS, type TileMethod } from '../container/container.js';
 import type { Model } from '../flow/model.js';
 import { KERNEL_VERSION } from '../kernels/kernels.js';
 import type { Layer } from '../layer.js';
@@ -24,11 +23,11 @@ const PHOTOGRAPH = 0.5;
 const TINY = 4096;
 /** WebP's best effort, which noise makes a hundred times slower, is for what is tiny or has so many repeats, and not too large. */
 const BEST_REPEATS = 0.3;
-const BEST_PIXELS = 2 ** 21;
+const BEST_PIXELS = 1 << 21;
 
 /** What harder efforts may save, of a WebP with such a share of repeats: measured on photographs and graphics, rounded up. */
 const goodSaves = (repeated: number) => 0.6 * repeated;
-const bestSaves = (repeated: number) => repeated ** 3 / 3;
+const bestSaves = (repeated: number) => (repeated * repeated * repeated) / 3;
 
 /** What is known of a tile once the flow has coded it and WebP has had a fast try. */
 interface Trial {
@@ -67,13 +66,6 @@ export async function encodeLayer(
   }
   const smallest = candidates.reduce((a, b) => (layerBytes(b) < layerBytes(a) ? b : a));
   return { ...smallest, alphabet: alphabet && writeAlphabet(alphabet) };
-}
-
-/** Bytes of a layer in its file. */
-export function layerBytes({ method, alphabet, payloads }: CodedLayer): number {
-  const chunks = alphabet ? [alphabet, ...payloads] : payloads;
-  const header = method === 'tiles' ? 10 : 1;
-  return chunks.reduce((sum, { length }) => sum + varint(length).length + length + 4, header);
 }
 
 /** Whether WebP might code a layer of at most 8 bits in less than `bytes`. */

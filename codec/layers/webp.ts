@@ -2,11 +2,13 @@
  * Lossless WebP (libwebp in WebAssembly) of layers of up to 8 bits: gray as red = green = blue. A payload is the VP8L stream
  * (RFC 9649, 3), without the RIFF container around it, whose 20 bytes its length tells.
  */
+import { defaultOptions } from '@jsquash/webp/meta.js';
+import { initEmscriptenModule as load } from '@jsquash/webp/utils.js';
 import { CnfzipError } from '../error.js';
-import { allocSamples, type Channels } from '../image.js';
+import { allocSamples, type Channels, sameValues } from '../image.js';
 import type { Layer } from '../layer.js';
 
-/** libwebp's two halves, compiled: `codec/enc/webp_enc_simd.wasm` and `codec/dec/webp_dec.wasm` of @jsquash/webp. */
+/** libwebp's two halves, compiled: `codec/enc/webp_enc.wasm` and `codec/dec/webp_dec.wasm` of @jsquash/webp. */
 export interface WebpModules {
   encoder(): Promise<WebAssembly.Module>;
   decoder(): Promise<WebAssembly.Module>;
@@ -25,7 +27,7 @@ const EFFORTS: Record<WebpEffort, { method: number; quality: number }> = {
 /** Longest side of a WebP image, in pixels. */
 const MAX_WEBP_SIDE = 16383;
 /** Most pixels of one WebP image here: libwebp works in less than 2 GB of memory. */
-const MAX_WEBP_PIXELS = 2 ** 25;
+const MAX_WEBP_PIXELS = 1 << 25;
 
 const RIFF_BYTES = 20;
 const VP8L_SIGNATURE = 0x2f;
@@ -45,18 +47,18 @@ const once = <T>(make: () => Promise<T>) => {
   };
 };
 
+// Not the package's `encode.js`, which takes the build with SIMD where there is SIMD: V8's baseline compiler computes its
+// `i8x16.swizzle` wrongly on x86 without AVX, and the build without is no slower.
 const encoder = once(async () => {
-  const { default: encode, init } = await import('@jsquash/webp/encode.js');
-  await (modules ? init(await modules.encoder()) : init());
-  return encode;
+  const { default: factory } = await import('@jsquash/webp/codec/enc/webp_enc.js');
+  return load(factory, await modules?.encoder());
 });
 
 const decoder = once(async () => {
   // libwebp's binding makes an ImageData, which browsers have; it looks it up by name.
   if (globalThis.ImageData === undefined) Object.assign(globalThis, { ImageData: PlainImageData });
-  const { default: decode, init } = await import('@jsquash/webp/decode.js');
-  await (modules ? init(await modules.decoder()) : init());
-  return decode;
+  const { default: factory } = await import('@jsquash/webp/codec/dec/webp_dec.js');
+  return load(factory, await modules?.decoder());
 });
 
 class PlainImageData {
@@ -82,10 +84,11 @@ export async function encodeWebp(layer: Layer, effort: WebpEffort): Promise<Uint
 /** A layer as WebP file. */
 export async function encodeWebpFile(layer: Layer, effort: WebpEffort): Promise<Uint8Array<ArrayBuffer>> {
   const { width, height } = layer;
-  const encode = await encoder();
   // `exact` keeps the colour of transparent pixels.
-  const settings = { lossless: 1, exact: 1, ...EFFORTS[effort] };
-  return new Uint8Array(await encode({ data: toRgba(layer), width, height, colorSpace: 'srgb' }, settings));
+  const settings = { ...defaultOptions, lossless: 1, exact: 1, ...EFFORTS[effort] };
+  const file = (await encoder()).encode(toRgba(layer), width, height, settings);
+  if (!file) throw new Error('libwebp cannot encode it');
+  return Uint8Array.from(file);
 }
 
 /**
@@ -95,23 +98,23 @@ export async function encodeWebpFile(layer: Layer, effort: WebpEffort): Promise<
  */
 export async function decodeWebp(payload: Uint8Array, shape: Omit<Layer, 'samples'>): Promise<Layer> {
   const { width, height, channels, maxval } = shape;
-  const damaged = (cause?: unknown) => new CnfzipError('corrupt', 'damaged: its WebP data is malformed', { cause });
+  const damaged = () => new CnfzipError('corrupt', 'damaged: its WebP data is malformed');
   // The stream's own size decides what memory is taken.
   const [signature, a, b, c, d] = payload;
   const size = (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
   const [ownWidth, ownHeight] = [(size & 0x3fff) + 1, ((size >>> 14) & 0x3fff) + 1];
   if (payload.length < 5 || signature !== VP8L_SIGNATURE || ownWidth !== width || ownHeight !== height) throw damaged();
   if (!fitsWebp(shape)) throw damaged();
-  let rgba: Uint8ClampedArray;
-  try {
-    rgba = (await (await decoder())(toFile(payload))).data;
-  } catch (cause) {
-    throw damaged(cause);
-  }
-  if (rgba.length !== 4 * width * height) throw damaged();
+  const { decode } = await decoder();
+  // libwebp does not tell where the stream ends: it does with its last byte if it is not whole without that.
+  if (decode(toFile(payload.subarray(0, -1)))) throw damaged();
+  const rgba = decode(toFile(payload))?.data;
+  if (rgba?.length !== 4 * width * height) throw damaged();
   const samples = allocSamples(width * height * channels, maxval);
   fromRgba(rgba, channels, samples);
-  return { ...shape, samples };
+  const layer = { ...shape, samples };
+  if (!sameValues(toRgba(layer), rgba)) throw damaged();
+  return layer;
 }
 
 /** Places of a pixel's samples among red, green, blue and alpha. */
@@ -141,18 +144,20 @@ function fromRgba(rgba: Uint8ClampedArray, channels: Channels, samples: Uint8Arr
   }
 }
 
-/** The WebP file around a VP8L stream; streams of odd length are padded. */
-function toFile(stream: Uint8Array): ArrayBuffer {
-  const padded = stream.length + (stream.length & 1);
-  const file = new Uint8Array(RIFF_BYTES + padded);
+/**
+ * The WebP file around a VP8L stream. Without the byte that pads streams of odd length, which libwebp would take for one of
+ * the stream's.
+ */
+function toFile(stream: Uint8Array): Uint8Array {
+  const file = new Uint8Array(RIFF_BYTES + stream.length);
   const view = new DataView(file.buffer);
   const put = (text: string, at: number) => {
     for (let i = 0; i < text.length; i++) file[at + i] = text.charCodeAt(i);
   };
   put('RIFF', 0);
-  view.setUint32(4, RIFF_BYTES - 8 + padded, true);
+  view.setUint32(4, file.length - 8, true);
   put('WEBPVP8L', 8);
   view.setUint32(16, stream.length, true);
   file.set(stream, RIFF_BYTES);
-  return file.buffer;
+  return file;
 }

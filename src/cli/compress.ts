@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
-import { CnfzipError } from '../../codec/error.js';
-import { sameImage } from '../../codec/image.js';
-import { decode, encode, type Image } from '../index.js';
+import { encode, type Image } from '../index.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
 import { addLevels, modelOfLevel } from './levels.js';
 import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
@@ -13,9 +11,6 @@ interface CompressOptions extends OutputOptions {
   verify: boolean;
   strip?: boolean;
 }
-
-/** Part of the progress bar that encoding takes where the result is then decoded. */
-const ENCODING_SHARE = 0.5;
 
 /** Metadata that `--strip` keeps: without it the samples would look different. */
 const PART_OF_THE_PICTURE = ['tRNS'];
@@ -50,7 +45,17 @@ async function compress(job: Job, options: CompressOptions): Promise<object> {
   const { image, warnings } = await readImage(file);
   if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
   const started = performance.now();
-  const bytes = await encodeChecked(options.strip ? stripped(image) : image, job.label, options);
+  const progress = new Progress(job.label, options);
+  let bytes: Uint8Array;
+  try {
+    bytes = await encode(options.strip ? stripped(image) : image, {
+      ...codingOptions(options),
+      verify: options.verify,
+      onProgress: progress.update,
+    });
+  } finally {
+    progress.clear();
+  }
   const seconds = (performance.now() - started) / 1000;
   await target.write(bytes);
   const bitsPerSample = (8 * bytes.length) / image.samples.length;
@@ -66,20 +71,4 @@ async function compress(job: Job, options: CompressOptions): Promise<object> {
 
 function stripped(image: Image): Image {
   return { ...image, metadata: image.metadata?.filter(({ type }) => PART_OF_THE_PICTURE.includes(type)) };
-}
-
-/** Encodes; unless told not to, also decodes the result and compares. */
-async function encodeChecked(image: Image, label: string, options: CompressOptions): Promise<Uint8Array> {
-  const progress = new Progress(label, options);
-  const coding = codingOptions(options);
-  const share = options.verify ? ENCODING_SHARE : 1;
-  try {
-    const bytes = await encode(image, { ...coding, onProgress: (part) => progress.update(share * part) });
-    if (!options.verify) return bytes;
-    const onProgress = (part: number) => progress.update(share + (1 - share) * part);
-    if (sameImage(await decode(bytes, { ...coding, onProgress }), image)) return bytes;
-    throw new CnfzipError('corrupt', 'the result does not decode to the input; nothing is written');
-  } finally {
-    progress.clear();
-  }
 }

@@ -46,7 +46,8 @@ Examples:
 
 async function decompress(job: Job, options: DecompressOptions): Promise<object> {
   const bytes = await job.input();
-  const facts = info(bytes);
+  const { maxPixels, maxMemory } = options;
+  const facts = info(bytes, { maxPixels, maxMemory });
   const format = options.format ?? formatOfExtension(options.output ?? '') ?? naturalFormat(facts);
   const target = await job.target(extensionOf(facts, format));
   const started = performance.now();

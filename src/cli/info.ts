@@ -1,20 +1,22 @@
 import type { Command } from 'commander';
-import { type FileInfo, info, type LayerInfo } from '../index.js';
+import { type FileInfo, info, type LayerInfo, type Limits } from '../index.js';
 import { readInput } from '../io/files.js';
 import { findShipped } from '../models.js';
 import { describeImage } from './describe.js';
+import { addLimits } from './options.js';
 import { count, forEachFile } from './report.js';
 
-interface InfoOptions {
+interface InfoOptions extends Limits {
   json?: boolean;
 }
 
 export function addInfo(program: Command): void {
-  program
+  const command = program
     .command('info')
     .description('show what .cnfz files are made of')
     .argument('<file...>', '.cnfz files')
-    .option('--json', 'one JSON object a line and file, sizes in bytes')
+    .option('--json', 'one JSON object a line and file, sizes in bytes');
+  addLimits(command)
     .addHelpText(
       'after',
       `
@@ -27,8 +29,8 @@ Examples:
     });
 }
 
-async function describe(file: string, { json }: InfoOptions): Promise<void> {
-  const facts = info(await readInput(file));
+async function describe(file: string, { json, ...limits }: InfoOptions): Promise<void> {
+  const facts = info(await readInput(file), limits);
   const models = await Promise.all(
     facts.layers.map(async ({ modelHash }) => modelHash && ((await findShipped(modelHash))?.name ?? null)),
   );

@@ -1,0 +1,114 @@
+/** What is done with a damaged or forged file, and what must come of it. */
+import { decodeImage, decodeUnchecked, encodeImage } from '../../codec/codec.js';
+import type { EncodingOptions } from '../../codec/coding.js';
+import { readContainer } from '../../codec/container/container.js';
+import { CnfzipError } from '../../codec/error.js';
+import type { Model } from '../../codec/flow/model.js';
+import { TileCodec } from '../../codec/flow/tile-codec.js';
+import { checkImage, type Image, sameImage } from '../../codec/image.js';
+import { info } from '../../codec/info.js';
+import { checkWritten } from '../io/check-written.js';
+import { decodePng, encodePng } from '../io/png.js';
+import { modelsForEncoding } from '../models.js';
+import { cnfzCorpus, forgePng, pngCorpus, type Specimen } from './corpus.js';
+import { forgeCnfz, seal } from './forge.js';
+import { mutate } from './mutate.js';
+import { randomIntegers } from './random-bytes.js';
+import '../webp.js';
+
+/** `.cnfz` files that were damaged, or forged; PNG files that were damaged, half of them with their checksums made right. */
+export type FuzzKind = 'cnfz' | 'forged' | 'png';
+
+export type Outcome = 'refused' | 'unchanged' | 'accepted';
+
+/**
+ * @param corpus number of files that damage is done to
+ * @returns runs the case of a seed: tells its outcome, or throws what must not be
+ */
+export async function prepareTrials(kind: FuzzKind, corpus: number): Promise<(seed: number) => Promise<Outcome>> {
+  const models = await modelsForEncoding(4, 'fast');
+  const codecs = new Map<string, TileCodec>();
+  for (const model of models) codecs.set(model.hash, await TileCodec.create(model));
+  const coding: EncodingOptions = {
+    coderOf: async ({ hash }) => ({
+      concurrency: 1,
+      encode: async (samples, shape) => codecs.get(hash)!.encode(samples, shape),
+      decode: async (payload, shape) => codecs.get(hash)!.decode(payload, shape),
+    }),
+  };
+  const specimens = kind === 'png' ? pngCorpus(4 * corpus) : await cnfzCorpus(corpus, models);
+  return async (seed) => {
+    const random = randomIntegers(seed);
+    const specimen = specimens[random(specimens.length)];
+    const other = specimens[random(specimens.length)];
+    try {
+      return await TRIALS[kind]({ specimen, other, seed, random, models, coding });
+    } catch (error) {
+      if (error instanceof CnfzipError && error.message && !error.message.includes('\n')) return 'refused';
+      throw error;
+    }
+  };
+}
+
+interface Case {
+  readonly specimen: Specimen;
+  readonly other: Specimen;
+  readonly seed: number;
+  readonly random: (below: number) => number;
+  readonly models: readonly Model[];
+  readonly coding: EncodingOptions;
+}
+
+const TRIALS: Record<FuzzKind, (trial: Case) => Promise<Outcome>> = {
+  /** What is accepted must be the image that was damaged, or the one that parts were taken from. */
+  async cnfz({ specimen, other, seed, models, coding }) {
+    const bytes = mutate(specimen.file, other.file, seed);
+    info(bytes);
+    const image = await decodeImage(bytes, models, coding);
+    if (isOneOf(image, [specimen, other])) return 'unchanged';
+    throw new Error('other pixels were accepted');
+  },
+
+  /** What is accepted must be an image like any other. */
+  async forged({ specimen, other, random, models, coding }) {
+    const forged = forgeCnfz(specimen.file, other.file, random);
+    const found = await decodeUnchecked(readContainer(seal(forged, new Uint8Array(0))), models, coding);
+    const file = seal(forged, found.samples);
+    await mustSucceed('what is accepted', async () => {
+      const image = await decodeImage(file, models, coding);
+      checkImage(image);
+      if (!sameImage(image, found)) throw new Error('it decodes to two images');
+      const { width, height, metadata, overheadBytes } = info(file);
+      const told =
+        width === image.width && height === image.height && metadata.length === (image.metadata ?? []).length;
+      if (!told || overheadBytes < 0) throw new Error('info tells of another image');
+      await encodeImage(image, models, coding);
+      await checkWritten(image);
+    });
+    return isOneOf(found, [specimen, other]) ? 'unchanged' : 'accepted';
+  },
+
+  /** PNG's checksums are per chunk: chunks that are lost or moved whole are not noticed by anybody. */
+  async png({ specimen, other, seed, random }) {
+    const damage = (bytes: Uint8Array) => mutate(bytes, other.file, seed);
+    const image = decodePng(random(2) ? damage(specimen.file) : forgePng(specimen, damage, random));
+    await mustSucceed('a PNG that is accepted', async () => {
+      checkImage(image);
+      if (!sameImage(decodePng(encodePng(image)), image)) throw new Error('it changes when written again');
+    });
+    return isOneOf(image, [specimen, other]) ? 'unchanged' : 'accepted';
+  },
+};
+
+function isOneOf(image: Image, specimens: readonly Specimen[]): boolean {
+  return specimens.some((specimen) => sameImage(image, specimen.image));
+}
+
+/** Refusals are no excuse in here. */
+async function mustSucceed(what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    throw new Error(`${what}: ${(cause as Error).message}`, { cause });
+  }
+}
