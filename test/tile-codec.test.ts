@@ -38,18 +38,6 @@ test('forged payloads, which no checksum has met: refused, and the codec stays s
   expect(refused).toBeGreaterThan(145);
 });
 
-test('a model whose outputs overflow to infinities and NaN still codes exactly', async () => {
-  const { definition } = model;
-  const random = randomIntegers(3);
-  for (const size of [1e10, 1e30]) {
-    const weights = model.weights.map(() => (random(2) ? size : -size));
-    const wild = await TileCodec.create({ name: 'wild', hash: '', definition, weights });
-    const samples = Int32Array.from({ length: 19 * 21 * 3 }, () => random(511) - 255);
-    const { payload } = wild.encode(samples, shapeOf(19, 21));
-    expect(wild.decode(payload, shapeOf(19, 21))).toEqual(samples);
-  }
-});
-
 test('samples at the ends of their range and noise without any structure come back', () => {
   const random = randomIntegers(2);
   for (const [width, height] of [

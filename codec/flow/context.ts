@@ -77,10 +77,10 @@ export class ContextNetwork {
   /** Sets the parameters; the kernels' flow uses them from now on, and adds its gradients to those at `gradients`. */
   load(weights: Float32Array, gradients = 0): void {
     const { channels, hidden, mixtures, sweeps, tied } = this.definition;
+    this.kernels.floats(this.parameters, this.#count).set(weights);
     const field = this.address('field.others');
     const fieldGradients = gradients + field - this.parameters;
     this.kernels.run.fieldOpen(channels, hidden, mixtures, sweeps, tied, field, fieldGradients);
-    this.kernels.floats(this.parameters, this.#count).set(weights);
   }
 
   /** Values of a tile's texture. */

@@ -26,8 +26,13 @@ export function plainBits(depth: number): number {
   return depth + 1 + TEXTURE_VALUES * Math.log2(TEXTURE_LEVELS);
 }
 
-/** Room for the stack: more than any sample can cost (escape code, scales at their bounds, no dequantization gain). */
+/** Most that a sample can cost, rounded up: escape code, scales at their bounds, no dequantization gain. */
 const MAX_BYTES_PER_SAMPLE = 12;
+
+/** Bytes of room for the stack. The decoder has the encoder's, as its stack goes through the same heights. */
+function stackRoom(samples: number): number {
+  return samples * MAX_BYTES_PER_SAMPLE + 1024;
+}
 
 /** Size of a tile, and what its samples may be. */
 export interface TileShape {
@@ -77,6 +82,7 @@ export class TileCodec {
   /**
    * @param samples height * width * channels integers, channels of a pixel side by side
    * @param trace if given, receives what was done at every site
+   * @throws {CnfzipError} `bad-model` if the model's first sites give back more bits than the seed lends, as none of use does
    */
   encode(samples: Int32Array, shape: TileShape, trace?: Trace): EncodedTile {
     return this.#encode([samples], shape, trace);
@@ -100,7 +106,7 @@ export class TileCodec {
   /** @throws {CnfzipError} `corrupt` if the payload is not what `encodeSequence` makes of `count` tiles of this size */
   decodeSequence(payload: Uint8Array, count: number, shape: TileShape): Int32Array[] {
     return this.#kernels.scoped(() => {
-      const stack = this.#restore(payload);
+      const stack = this.#restore(payload, count * shape.width * shape.height * this.#channels);
       const tiles = Array.from({ length: count }, () => this.#pop(shape));
       this.#checkSeed(stack);
       return tiles;
@@ -111,13 +117,15 @@ export class TileCodec {
     const kernels = this.#kernels;
     const { run } = kernels;
     return kernels.scoped(() => {
-      const samples = tiles.reduce((sum, tile) => sum + tile.length, 0);
-      const capacity = samples * MAX_BYTES_PER_SAMPLE + 1024;
+      const capacity = stackRoom(tiles.reduce((sum, tile) => sum + tile.length, 0));
       const stack = kernels.alloc(capacity);
       kernels.words(stack, SEED_WORDS.length).set(SEED_WORDS);
       run.stackOpen(stack, capacity, SEED_WORDS.length, SEED_HIGH, SEED_LOW);
       for (const tile of [...tiles].reverse()) this.#push(tile, shape, trace);
-      if (run.stackFailed()) throw new Error('the stack has left its bounds');
+      if (run.stackFailed()) {
+        // No sample costs more than there is room for; its first sites may gain more than the seed lends.
+        throw new CnfzipError('bad-model', 'the model cannot code this image: its stack has left its bounds');
+      }
       return this.#payload(stack);
     });
   }
@@ -235,17 +243,16 @@ export class TileCodec {
     return { payload, netBits: 32 * (count - SEED_WORDS.length) + stateBits };
   }
 
-  /** Opens the stack on a payload's words; returns its address. */
-  #restore(payload: Uint8Array): number {
+  /** Opens the stack of so many samples on a payload's words; returns its address. */
+  #restore(payload: Uint8Array, samples: number): number {
     const lowest = payload[0];
     const words = (payload.length - 9) / 4;
-    if (!(lowest <= SEED_WORDS.length && Number.isInteger(words) && words >= 0)) {
+    const capacity = stackRoom(samples);
+    const possible = Number.isInteger(words) && words >= 0 && 4 * (lowest + words) <= capacity;
+    if (!(lowest <= SEED_WORDS.length && possible)) {
       throw new CnfzipError('corrupt', 'corrupt tile: its length is impossible');
     }
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-    // The stack can grow above its start where sites give more bits back than they take. A gain of n bits has probability
-    // 2^-n at most, as 2^(gain) has mean 1 under the model: 8,192 bits of room are never used up.
-    const capacity = 4 * (lowest + words) + 1024;
     const stack = this.#kernels.alloc(capacity);
     const to = this.#kernels.words(stack, lowest + words);
     to.set(SEED_WORDS.slice(0, lowest));

@@ -3,7 +3,7 @@
 import { KERNELS_BASE64 } from './build/binary.js';
 
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
-export const KERNEL_VERSION = 2;
+export const KERNEL_VERSION = 3;
 
 /** What can be done to a stack, by the codec's kernels. */
 export interface StackOperations {

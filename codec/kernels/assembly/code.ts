@@ -6,6 +6,7 @@ import { popBin, pushBin } from './bins';
 import { channels } from './field';
 import { flowBackward, flowForward, GROUP, getState, normalise, origin, setState, slotOf } from './flow';
 import { Y_BITS, Y_UNIT } from './grids';
+import { hold } from './math';
 import { BASE, DEQUANTIZATION, mark, tallyOpen } from './tally';
 
 /** Encodes a group of sites. `trace`, if not 0, receives the dequantized u of each coordinate, 0 .. 1, as float32. */
@@ -70,6 +71,7 @@ export function encodeRow(
   tally: usize,
 ): void {
   const rowStride = (<usize>headSize) << 2;
+  hold(head, columns * headSize);
   for (let j: i32 = (columns - 1) & ~(GROUP - 1); j >= 0; j -= GROUP) {
     const at = (<usize>(j * channels)) << 2;
     const sites = min<i32>(GROUP, columns - j);
@@ -81,6 +83,7 @@ export function encodeRow(
 /** Pops what `encodeRow` pushed, first group first, into `x`. */
 export function decodeRow(head: usize, headSize: i32, x: usize, locals: usize, columns: i32): void {
   const rowStride = (<usize>headSize) << 2;
+  hold(head, columns * headSize);
   for (let j: i32 = 0; j < columns; j += GROUP) {
     const at = (<usize>(j * channels)) << 2;
     decodeGroup(head + <usize>j * rowStride, rowStride, x + at, locals + 3 * at, min<i32>(GROUP, columns - j));

@@ -2,7 +2,7 @@
 // For each coordinate an MLP with one hidden layer sees the other coordinates, the site's projection of the context, and t
 // through a bias of each sweep.
 
-import { bounded, boundedSlope, sum4 } from './math';
+import { bounded, boundedSlope, hold, sum4 } from './math';
 
 /** Bound of |a_k|: over a sweep of h = 1/N a coordinate's log-determinant stays within h * RATE_BOUND. */
 const RATE_BOUND: f32 = 2.4;
@@ -31,7 +31,10 @@ export let alpha: f32 = 0;
 export let beta: f32 = 0;
 let rawA: f32 = 0;
 
-/** Sets the flow's sizes and its parameters (`field.*` of the model definition, in that order) with their gradients. */
+/**
+ * Sets the flow's sizes and its parameters (`field.*` of the model definition, in that order, padded to a multiple of 16 bytes) with
+ * their gradients. The parameters are held so that the field is finite at every state.
+ */
 export function fieldOpen(d: i32, h: i32, k: i32, n: i32, isTied: bool, parameters: usize, gradients: usize): void {
   channels = d;
   hidden = h;
@@ -46,6 +49,8 @@ export function fieldOpen(d: i32, h: i32, k: i32, n: i32, isTied: bool, paramete
   timeBias = weightsB + (<usize>(sets * d * h) << 2);
   biasA = timeBias + (<usize>(n * d * h) << 2);
   biasB = biasA + (<usize>(n * d) << 2);
+  const end = biasB + (<usize>(n * d) << 2);
+  hold(parameters, <i32>((end - parameters + 15) >> 4) << 2);
   toGradient = gradients - parameters;
 }
 

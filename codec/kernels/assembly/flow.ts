@@ -1,5 +1,11 @@
 // The flow on integers. Scaling by R / 2^SCALE_BITS is exactly invertible because what it loses or gains goes to or comes
 // from the stack (modular scale: Zhang et al., iFlow, 2021); it costs SCALE_BITS - log2 R bits, minus its log-determinant.
+//
+// The map is a bijection whatever a model's outputs are. A step changes one coordinate, by what depends on the context and on the
+// other coordinates alone, which both sides know. Scaling acts on [-REACH, REACH) and makes of it [-edge, edge), where
+// edge = REACH R / 2^bits is an integer; what lies outside moves along with the edge, and costs nothing. Shifts stay within REACH. So
+// nothing wraps round: in units of REACH, y is below 2.3, normalising adds less than 59, the scales of the sub-steps, which grow e^2.4
+// times in all, less than 11, shear and sub-steps shift by 17 at most; an i32 holds 128.
 
 import { alpha, beta, channels, coordinate, fieldAt, sweeps } from './field';
 import { normalBits, SCALE_BITS, Y_UNIT, Z_UNIT } from './grids';
@@ -9,6 +15,9 @@ import { popBits, popUniform, pushBits, pushUniform } from './stack';
 import { DIVERGENCE, mark, NORMALISATION } from './tally';
 
 const SCALE_UNIT: f32 = 4096;
+
+/** Of y 2^18 samples, twice as many as are between two samples of 16 bits; of z 2^16 scales. A multiple of every 2^bits. */
+const REACH: i32 = 1 << 24;
 
 /** Sites are coded in groups that go through the flow step by step together: their fields are independent work. */
 export const GROUP: i32 = 4;
@@ -40,14 +49,33 @@ export function getState(slot: usize): i32 {
   return load<i32>(state + slot);
 }
 
+/** A shift's nearest integer within REACH. */
 @inline
 function toInteger(x: f32): i32 {
-  return <i32>nearest<f32>(x);
+  return min<i32>(max<i32>(<i32>nearest<f32>(x), -REACH), REACH);
+}
+
+/** The end of what [0, REACH) is scaled to. */
+@inline
+function edgeOf(range: u32, bits: u32): i32 {
+  return (REACH >> bits) * <i32>range;
+}
+
+@inline
+function isWithin(z: i32, edge: i32): bool {
+  return <u32>(z + edge) < <u32>(2 * edge);
+}
+
+/** Moves z, which lies outside of [-from, from), to where it lies as far outside of [-to, to). */
+@inline
+function moved(z: i32, from: i32, to: i32): i32 {
+  return z < 0 ? z + from - to : z - from + to;
 }
 
 /** z <- floor(z R / 2^bits), dithered by a remainder from the stack. */
 @inline
 function scaleForward(z: i32, range: u32, bits: u32): i32 {
+  if (!isWithin(z, REACH)) return moved(z, REACH, edgeOf(range, bits));
   const v = <i64>z * <i64>range + <i64>popUniform(range);
   pushBits(<u32>v & ((1 << bits) - 1), bits);
   return <i32>(v >> bits);
@@ -55,6 +83,8 @@ function scaleForward(z: i32, range: u32, bits: u32): i32 {
 
 @inline
 function scaleBackward(z: i32, range: u32, bits: u32): i32 {
+  const edge = edgeOf(range, bits);
+  if (!isWithin(z, edge)) return moved(z, edge, REACH);
   const v = ((<i64>z) << bits) + <i64>popBits(bits);
   let quotient = v / <i64>range;
   let remainder = v - quotient * <i64>range;
@@ -76,8 +106,7 @@ export function normalise(row: usize, s: i32, k: i32, local: usize): void {
   const whole = floor<f32>(mean);
   const range = nearest<f32>(unit * (Z_UNIT / Y_UNIT) * exp(-logScale));
   store<i32>(origins + slot, <i32>whole);
-  // At least 1 even where a model's outputs are no numbers: the map stays a bijection.
-  store<i32>(scales + slot, max<i32>(<i32>range, 1));
+  store<i32>(scales + slot, <i32>range);
   store<i32>(shifts + slot, toInteger(((mean - whole) * Y_UNIT * range) / unit));
 }
 
@@ -98,7 +127,7 @@ function subSteps(rows: usize, rowStride: usize, sites: i32, n: i32, k: i32): vo
   for (let s: i32 = 0; s < sites; s++) {
     fieldAt(n, k, projection + <usize>s * rowStride, centres + slotOf(s, 0));
     const e = exp(alpha);
-    store<i32>(stepScales + (<usize>s << 2), max<i32>(<i32>nearest<f32>(SCALE_UNIT * e), 1));
+    store<i32>(stepScales + (<usize>s << 2), <i32>nearest<f32>(SCALE_UNIT * e));
     store<i32>(stepShifts + (<usize>s << 2), toInteger(beta * phi(alpha, e) * Z_UNIT));
   }
 }

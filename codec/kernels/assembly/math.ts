@@ -109,6 +109,17 @@ export function phiSlope(x: f32, e: f32): f32 {
   return (e * (x - 1) + 1) / (x * x);
 }
 
+/**
+ * Holds `count` float32 values, a multiple of four, within +-2^20, far above all that a model of use has; what is no number becomes
+ * -2^20. All that the flow makes of them is then finite: NaN, whose bits WebAssembly leaves open, decides nothing.
+ */
+export function hold(at: usize, count: i32): void {
+  const end = at + (<usize>count << 2);
+  const largest = f32x4.splat(1048576);
+  const least = f32x4.neg(largest);
+  for (; at < end; at += 16) v128.store(at, f32x4.pmin(largest, f32x4.pmax(least, v128.load(at))));
+}
+
 /** Sum of the four lanes, always in the same order. */
 @inline
 export function sum4(v: v128): f32 {
