@@ -6,6 +6,7 @@ import { type CodedLayer, type FlowId, readContainer, writeContainer } from './c
 import { crc32 } from './container/crc32.js';
 import { CnfzipError } from './error.js';
 import type { Model } from './flow/model.js';
+import { checkHost } from './host.js';
 import { checkImage, type Image, maxvalOf, within } from './image.js';
 import { KERNEL_VERSION } from './kernels/kernels.js';
 import { joinAlpha, type Layer, layerChannels, splitAlpha } from './layer.js';
@@ -16,7 +17,8 @@ import { encodeLayer, layerBytes, mayBeatWithWebp } from './layers/encode-layer.
  * Compresses an image without loss.
  *
  * @param models what may code gray and colour, by the number of their channels; what has no model is coded without a flow
- * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed
+ * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed; `unsupported` where WebAssembly (with
+ *   fixed-width SIMD, if there are models) or little-endian order is missing
  * @example In a browser fetch gets the model, whose address a bundler knows
  * ```js
  * import { readFile } from 'node:fs/promises';
@@ -34,6 +36,7 @@ export async function encodeImage(
   models: readonly Model[],
   options: CodingOptions = {},
 ): Promise<Uint8Array> {
+  checkHost();
   checkImage(image);
   const { width, height, channels, samples, palette } = image;
   const maxval = maxvalOf(image);
@@ -62,13 +65,15 @@ export async function encodeImage(
  * Decodes a `.cnfz` file: the exact samples that were encoded, or an error.
  *
  * @param models the models at hand; the file names those it needs by their hashes (see `info`)
- * @throws CnfzipError `bad-input`, `corrupt` or `unsupported` (see `readContainer`), `unknown-model`
+ * @throws CnfzipError `bad-input`, `corrupt` or `unsupported` (see `readContainer`), `unknown-model`; `unsupported` where WebAssembly
+ *   (with fixed-width SIMD, if a flow coded the file) or little-endian order is missing
  */
 export async function decodeImage(
   bytes: Uint8Array,
   models: readonly Model[],
   options: CodingOptions = {},
 ): Promise<Image> {
+  checkHost();
   const container = readContainer(bytes);
   const { width, height, channels, maxval, indexed, attachments } = container;
   const attached = attachments && readAttachments(attachments, indexed);

@@ -1,5 +1,7 @@
 /** Loads the WebAssembly kernels and hands out their memory. */
 
+import { CnfzipError } from '../error.js';
+import { checkHost } from '../host.js';
 import { KERNELS_BASE64 } from './build/binary.js';
 
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
@@ -198,8 +200,12 @@ const ALIGNMENT = 16;
 let compiled: Promise<WebAssembly.Module> | undefined;
 
 function compile(): Promise<WebAssembly.Module> {
-  compiled ??= WebAssembly.compile(Uint8Array.from(atob(KERNELS_BASE64), (c) => c.charCodeAt(0)));
-  return compiled;
+  const bytes = Uint8Array.from(atob(KERNELS_BASE64), (c) => c.charCodeAt(0));
+  if (!WebAssembly.validate(bytes)) {
+    const what = 'WebAssembly has no fixed-width SIMD in this JavaScript engine, or on this processor';
+    throw new CnfzipError('unsupported', `the flow cannot run here: ${what}`);
+  }
+  return WebAssembly.compile(bytes);
 }
 
 /** One instance of the kernels: their exports, and their memory as an arena. */
@@ -210,8 +216,11 @@ export class Kernels {
     this.#top = run.heapBase();
   }
 
+  /** @throws {CnfzipError} `unsupported` where WebAssembly, its fixed-width SIMD or little-endian order is missing */
   static async create(): Promise<Kernels> {
-    const instance = await WebAssembly.instantiate(await compile(), {
+    checkHost();
+    compiled ??= compile();
+    const instance = await WebAssembly.instantiate(await compiled, {
       env: {
         abort: () => {
           throw new Error('kernel aborted');
