@@ -69,41 +69,37 @@ test.each([
   },
 );
 
-test.each([8, 12, 16])(
-  '%i bits: the flow is a bijection at the bounds of its inputs, which are never out of reach',
-  async (depth) => {
-    const bound = 2 ** 20;
-    for (const [channels, sweeps] of [
-      [1, 1],
-      [3, 1],
-      [3, 16],
-    ] as const) {
-      const site = await randomSite(channels, sweeps, false, bound);
-      site.kernels.run.depthOpen(depth);
-      site.openStack(1 << 16, 1);
-      const address = site.kernels.alloc(16);
-      const random = randomIntegers(depth + sweeps);
-      const farthest = (2 ** depth + 8 * 2 ** depth) * 64;
-      for (let i = 0; i < 2000; i++) {
-        const { head } = site;
-        for (let j = 0; j < head.length; j++) head[j] = [bound, -bound, 0, random(200) / 100 - 1][random(4)];
-        for (let k = 0; k < channels; k++)
-          site.setLocal(k, (random(3) - 1) * 2 ** depth, [0.25, 2 ** depth][random(2)]);
-        const y = Array.from({ length: channels }, () =>
-          random(2) ? (random(2) ? farthest - 1 : -farthest) : random(2 * farthest) - farthest,
-        );
-        const state = new Int32Array(site.kernels.run.memory.buffer, address, channels);
-        state.set(y);
-        const before = site.state();
-        flow(site, address, true);
-        expect(site.state()[3]).toBe(0);
-        flow(site, address, false);
-        expect([...state]).toEqual(y);
-        expect(site.state()).toEqual(before);
-      }
+test.each([8, 12, 16])('%i bits: the flow is a bijection at the bounds of its inputs', async (depth) => {
+  const bound = 2 ** 20;
+  for (const [channels, sweeps] of [
+    [1, 1],
+    [3, 1],
+    [3, 16],
+  ] as const) {
+    const site = await randomSite(channels, sweeps, false, bound);
+    site.kernels.run.depthOpen(depth);
+    site.openStack(1 << 16, 1);
+    const address = site.kernels.alloc(16);
+    const random = randomIntegers(depth + sweeps);
+    const farthest = (2 ** depth + 8 * 2 ** depth) * 64;
+    for (let i = 0; i < 2000; i++) {
+      const { head } = site;
+      for (let j = 0; j < head.length; j++) head[j] = [bound, -bound, 0, random(200) / 100 - 1][random(4)];
+      for (let k = 0; k < channels; k++) site.setLocal(k, (random(3) - 1) * 2 ** depth, [0.25, 2 ** depth][random(2)]);
+      const y = Array.from({ length: channels }, () =>
+        random(2) ? (random(2) ? farthest - 1 : -farthest) : random(2 * farthest) - farthest,
+      );
+      const state = new Int32Array(site.kernels.run.memory.buffer, address, channels);
+      state.set(y);
+      const before = site.state();
+      flow(site, address, true);
+      expect(site.state()[3]).toBe(0);
+      flow(site, address, false);
+      expect([...state]).toEqual(y);
+      expect(site.state()).toEqual(before);
     }
-  },
-);
+  }
+});
 
 const sigmoidless = (x: number) => x / (1 + Math.abs(x));
 const bounded = (x: number, bound: number) => x / (1 + Math.abs(x) / bound);

@@ -1,5 +1,6 @@
 /** Browsers: a page of a server of ours runs the check and sends its findings home. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -48,17 +49,16 @@ function browserEngine(
       withPage(task, async (address, findings) => {
         const profile = await mkdtemp(join(tmpdir(), 'cnfzip-engines-'));
         const browser = spawn(program!, [...flags(profile), address], { stdio: 'ignore' });
-        const ended = new Promise<void>((resolve) => browser.on('close', () => resolve()));
+        const ended = once(browser, 'close').then(() => {
+          throw new Error('the browser ended without findings');
+        });
         const late = setTimeout(() => browser.kill('SIGKILL'), TIMEOUT);
         try {
-          return await Promise.race([
-            findings,
-            ended.then(() => Promise.reject(new Error('the browser ended without findings'))),
-          ]);
+          return await Promise.race([findings, ended]);
         } finally {
           clearTimeout(late);
           browser.kill();
-          await ended;
+          await ended.catch(() => {});
           await rm(profile, { recursive: true, force: true, maxRetries: 20 });
         }
       }),

@@ -57,7 +57,8 @@ async function ask(engine: Engine, task: Task): Promise<Answer> {
   try {
     return { findings: await engine.run(task), seconds: seconds() };
   } catch (error) {
-    return { failure: (error as Error).message.trim().split('\n').at(-1)!, seconds: seconds() };
+    const lines = (error as Error).message.trim().split('\n');
+    return { failure: lines.find((line) => /Error/.test(line)) ?? lines[0], seconds: seconds() };
   }
 }
 
