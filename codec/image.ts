@@ -114,7 +114,8 @@ export function checkSize(width: number, height: number): void {
   }
 }
 
-function sameValues(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+/** Whether two lists hold the same numbers. */
+export function sameValues(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;

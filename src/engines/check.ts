@@ -6,6 +6,7 @@ import { decodeImage, encodeImage } from '../../codec/codec.js';
 import { crc32 } from '../../codec/container/crc32.js';
 import { type Model, parseModel } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
+import { sameValues } from '../../codec/image.js';
 import { randomIntegers } from '../fuzz/random-bytes.js';
 
 export interface Task {
@@ -46,7 +47,7 @@ export async function check({ files, models }: Task, read: Read): Promise<Findin
     findings.files[name] = await verdict(async () => {
       const file = await read(`fixtures/${name}`);
       const again = await encodeImage(await decodeImage(file, coding), coding);
-      return sameBytes(file, again) ? 'same' : `encoded to ${again.length} other bytes, not ${file.length}`;
+      return sameValues(file, again) ? 'same' : `encoded to ${again.length} other bytes, not ${file.length}`;
     });
   }
   for (const name of models) {
@@ -65,7 +66,7 @@ async function checkTiles(model: Model, { tiles }: Findings): Promise<void> {
       const samples = randomTile(width * height, model.definition.channels, depth);
       tiles[`${model.name}, ${depth} bits, ${width} x ${height}`] = await verdict(async () => {
         const { payload } = codec.encode(samples, shape);
-        return sameBytes(codec.decode(payload, shape), samples) ? checksum(payload) : 'decoded to other samples';
+        return sameValues(codec.decode(payload, shape), samples) ? checksum(payload) : 'decoded to other samples';
       });
     }
   }
@@ -91,10 +92,4 @@ async function verdict(work: () => Promise<string>): Promise<string> {
 
 function checksum(bytes: Uint8Array): string {
   return crc32(bytes).toString(16).padStart(8, '0');
-}
-
-function sameBytes(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
