@@ -14,6 +14,7 @@ import {
 } from './container/container.js';
 import { CnfzipError } from './error.js';
 import type { Model } from './flow/model.js';
+import { checkHost } from './host.js';
 import { checkImage, type Image, maxvalOf, sameImage, within } from './image.js';
 import { KERNEL_VERSION } from './kernels/kernels.js';
 import { joinAlpha, type Layer, layerChannels, splitAlpha } from './layer.js';
@@ -24,7 +25,8 @@ import { encodeLayer, mayBeatWithWebp } from './layers/encode-layer.js';
  * Compresses an image without loss.
  *
  * @param models what may code gray and colour, by the number of their channels; what has no model is coded without a flow
- * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed; `corrupt` if the result does not decode to it
+ * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed; `corrupt` if the result does not decode to it;
+ *   `unsupported` where WebAssembly (with fixed-width SIMD, if there are models) or little-endian order is missing
  * @example In a browser fetch gets the model, whose address a bundler knows
  * ```js
  * import { readFile } from 'node:fs/promises';
@@ -42,6 +44,7 @@ export async function encodeImage(
   models: readonly Model[],
   { verify = true, ...options }: EncodingOptions = {},
 ): Promise<Uint8Array> {
+  checkHost();
   checkImage(image);
   const [encoding, decoding] = codingParts(options, verify ? [0.5, 0.5] : [1]);
   const bytes = writeContainer(await encodeContainer(image, models, encoding), image.samples);
@@ -86,13 +89,15 @@ async function verifyFile(
  * Decodes a `.cnfz` file: the exact samples that were encoded, or an error.
  *
  * @param models the models at hand; the file names those it needs by their hashes (see `info`)
- * @throws CnfzipError `bad-input`, `corrupt` or `unsupported` (see `readContainer`), `unknown-model`
+ * @throws CnfzipError `bad-input`, `corrupt` or `unsupported` (see `readContainer`), `unknown-model`; `unsupported` where WebAssembly
+ *   (with fixed-width SIMD, if a flow coded the file) or little-endian order is missing
  */
 export async function decodeImage(
   bytes: Uint8Array,
   models: readonly Model[],
   options: CodingOptions = {},
 ): Promise<Image> {
+  checkHost();
   return decodeContainer(readContainer(bytes), models, options);
 }
 
@@ -102,6 +107,7 @@ export async function decodeContainer(
   models: readonly Model[],
   options: CodingOptions = {},
 ): Promise<Image> {
+  checkHost();
   const image = await decodeUnchecked(container, models, options);
   checkSamples(container, image.samples);
   return image;

@@ -55,6 +55,7 @@ test.each([
           if (random(4) === 0) values[i] = WILD[random(WILD.length)];
         }
       }
+      site.reload();
       for (let k = 0; k < channels; k++) {
         const slots = site.slots(k, everyBin);
         expect(slots[0]).toBe(0);

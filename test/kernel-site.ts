@@ -42,7 +42,7 @@ export class KernelSite {
 
   /** First slots of the bins of a coordinate, given the samples before it. */
   slots(k: number, bins: readonly number[]): number[] {
-    this.kernels.run.siteOpen(this.row, this.local, this.x, k);
+    this.kernels.run.siteOpen(this.row, this.layout.size, this.x, this.local, k);
     return bins.map((bin) => this.kernels.run.binSlot(bin) >>> 0);
   }
 
@@ -79,6 +79,11 @@ export class KernelSite {
     const { weights, parameters } = this.network;
     const parameter = parameters.field[name];
     return this.kernels.floats(weights.at(parameter), parameter.size);
+  }
+
+  /** Gives the field its parameters as they are now, as a model's weights are given to it. */
+  reload(): void {
+    this.network.load(this.network.weights.values.slice());
   }
 
   /** Opens a stack of `words` words, of which the lower half is filled. */

@@ -68,7 +68,7 @@ test('the same command and seed on one thread give the same weights', () => {
 
 test('a definition from a JSON file, and what is none: one line, exit 1', () => {
   const small = { channels: 1, width: 8, blocks: [1, 0, 0], expand: 1, separate: 1, carry: 8, levels: 2 };
-  const definition = { ...small, mixtures: 1, hidden: 4, sweeps: 1, tied: true };
+  const definition = { ...small, mixtures: 1, hidden: 4 };
   writeFileSync(join(folder, 'small.json'), JSON.stringify(definition));
   writeFileSync(join(folder, 'wide.json'), JSON.stringify({ ...definition, width: 7 }));
   const train = (name: string) => cnfzip('train', ...common, '--out', 's.cnfm', '--definition', name, '--steps', '1');

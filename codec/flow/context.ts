@@ -96,8 +96,8 @@ export class ContextNetwork {
   load(weights: Float32Array, gradients?: ParameterArray): void {
     const { channels, hidden, mixtures } = this.definition;
     const field = this.parameters.field.others;
-    this.kernels.run.fieldOpen(channels, hidden, mixtures, this.weights.at(field), gradients?.at(field) ?? 0);
     this.weights.values.set(weights);
+    this.kernels.run.fieldOpen(channels, hidden, mixtures, this.weights.at(field), gradients?.at(field) ?? 0);
   }
 
   /** Takes a tile's texture (see `tileTexture`); the passes use it from now on. */

@@ -1,5 +1,7 @@
 /** Loads the WebAssembly kernels and hands out their memory. */
 
+import { CnfzipError } from '../error.js';
+import { checkHost } from '../host.js';
 import { KERNELS_BASE64 } from './build/binary.js';
 
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
@@ -163,7 +165,7 @@ export interface KernelExports extends StackOperations, Readonly<Record<KernelCo
   encodeRow(head: number, headSize: number, x: number, locals: number, columns: number, tally: number): void;
   decodeRow(head: number, headSize: number, x: number, locals: number, columns: number): void;
   lossRow(head: number, dHead: number, headSize: number, x: number, locals: number, columns: number): number;
-  siteOpen(row: number, local: number, x: number, k: number): void;
+  siteOpen(row: number, headSize: number, x: number, local: number, k: number): void;
   binSlot(bin: number): number;
   stackOpen(words: number, capacity: number, count: number, high: number, low: number): void;
   stackCount(): number;
@@ -183,8 +185,12 @@ const ALIGNMENT = 16;
 let compiled: Promise<WebAssembly.Module> | undefined;
 
 function compile(): Promise<WebAssembly.Module> {
-  compiled ??= WebAssembly.compile(Uint8Array.from(atob(KERNELS_BASE64), (c) => c.charCodeAt(0)));
-  return compiled;
+  const bytes = Uint8Array.from(atob(KERNELS_BASE64), (c) => c.charCodeAt(0));
+  if (!WebAssembly.validate(bytes)) {
+    const what = 'WebAssembly has no fixed-width SIMD in this JavaScript engine, or on this processor';
+    throw new CnfzipError('unsupported', `the flow cannot run here: ${what}`);
+  }
+  return WebAssembly.compile(bytes);
 }
 
 /** One instance of the kernels: their exports, and their memory as an arena. */
@@ -195,8 +201,11 @@ export class Kernels {
     this.#top = run.heapBase();
   }
 
+  /** @throws {CnfzipError} `unsupported` where WebAssembly, its fixed-width SIMD or little-endian order is missing */
   static async create(): Promise<Kernels> {
-    const instance = await WebAssembly.instantiate(await compile(), {
+    checkHost();
+    compiled ??= compile();
+    const instance = await WebAssembly.instantiate(await compiled, {
       env: {
         abort: () => {
           throw new Error('kernel aborted');

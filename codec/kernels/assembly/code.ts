@@ -3,6 +3,7 @@
 import { binsOpen, Note, noteBits, noteSample, popSample, pushNote } from './bins';
 import { channels } from './field';
 import { centre, flowOpen } from './flow';
+import { hold } from './math';
 
 /** Normalized bin centres of a site's coordinates, and what knows nothing of them. */
 const centres: usize = memory.data(16);
@@ -28,6 +29,7 @@ function open(row: usize, local: usize, k: i32, centres: usize): void {
  * take if the flow knew nothing of the coordinates before it.
  */
 export function encodeRow(head: usize, headSize: i32, x: usize, locals: usize, columns: i32, tally: usize): void {
+  hold(head, columns * headSize);
   for (let j: i32 = columns - 1; j >= 0; j--) {
     const row = head + (<usize>(j * headSize) << 2);
     const at = <usize>(j * channels) << 2;
@@ -52,6 +54,7 @@ export function encodeRow(head: usize, headSize: i32, x: usize, locals: usize, c
 
 /** Pops what `encodeRow` pushed into `x`. */
 export function decodeRow(head: usize, headSize: i32, x: usize, locals: usize, columns: i32): void {
+  hold(head, columns * headSize);
   for (let j: i32 = 0; j < columns; j++) {
     const row = head + (<usize>(j * headSize) << 2);
     const at = <usize>(j * channels) << 2;
@@ -65,7 +68,8 @@ export function decodeRow(head: usize, headSize: i32, x: usize, locals: usize, c
 }
 
 /** Opens coordinate k of a site whose earlier samples `x` holds, so that `binSlot` tells its slots: for tests. */
-export function siteOpen(row: usize, local: usize, x: usize, k: i32): void {
+export function siteOpen(row: usize, headSize: i32, x: usize, local: usize, k: i32): void {
+  hold(row, headSize);
   for (let o: i32 = 0; o < k; o++) {
     flowOpen(row, local, o, centres);
     store<f32>(centres + (<usize>o << 2), centre(load<f32>(x + (<usize>o << 2))));

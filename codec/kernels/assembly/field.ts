@@ -1,7 +1,7 @@
 // The vector field of the conditional flow: dz/dt = a z + b for each coordinate, where a and b are constant in t and come from
 // the context and from the coordinates before it, by an MLP with one hidden layer. The divergence is a.
 
-import { bounded, boundedSlope, finite, finite4, sum4 } from './math';
+import { bounded, boundedSlope, hold, sum4 } from './math';
 
 /** Bound of |a|: a coordinate's log-determinant stays within it. */
 export const RATE_BOUND: f32 = 2.4;
@@ -27,7 +27,10 @@ export let rawRate: f32 = 0;
 export let rate: f32 = 0;
 export let drift: f32 = 0;
 
-/** Sets the flow's sizes and its parameters (`field.*` of the model definition, in that order) with their gradients. */
+/**
+ * Sets the flow's sizes and its parameters (`field.*` of the model definition, in that order, padded to a multiple of 16 bytes) with
+ * their gradients. The parameters are held so that the field is finite at every state.
+ */
 export function fieldOpen(d: i32, h: i32, k: i32, parameters: usize, gradients: usize): void {
   channels = d;
   hidden = h;
@@ -38,6 +41,8 @@ export function fieldOpen(d: i32, h: i32, k: i32, parameters: usize, gradients: 
   hiddenBias = weightsB + (<usize>(d * h) << 2);
   biasA = hiddenBias + (<usize>(d * h) << 2);
   biasB = biasA + (<usize>d << 2);
+  const end = biasB + (<usize>d << 2);
+  hold(parameters, <i32>((end - parameters + 15) >> 4) << 2);
   toGradient = gradients - parameters;
 }
 
@@ -61,7 +66,7 @@ function hiddenInput(k: i32, projection: usize, z: usize, at: usize): v128 {
     const value = f32x4.splat(clamped(load<f32>(z + (<usize>o << 2))));
     u = f32x4.add(u, f32x4.mul(value, v128.load(othersAt(k, o) + at)));
   }
-  return finite4(u);
+  return u;
 }
 
 /** Evaluates coordinate k's field, given the states of those before it (float32 each), into `rate` and `drift`. */
@@ -78,9 +83,9 @@ export function fieldAt(k: i32, projection: usize, z: usize): void {
     sumB = f32x4.add(sumB, f32x4.mul(v, v128.load(b + i)));
   }
   const at = <usize>k << 2;
-  rawRate = finite(sum4(sumA) + load<f32>(biasA + at));
+  rawRate = sum4(sumA) + load<f32>(biasA + at);
   rate = bounded(rawRate, RATE_BOUND);
-  drift = finite(sum4(sumB) + load<f32>(biasB + at));
+  drift = sum4(sumB) + load<f32>(biasB + at);
 }
 
 @inline

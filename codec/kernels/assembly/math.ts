@@ -90,24 +90,22 @@ export function phi(x: f32, e: f32): f32 {
   return abs(x) < 0.0009765625 ? 1 + 0.5 * x : (e - 1) / x;
 }
 
-/** x, but 0 where it is no number, and within -2^40 .. 2^40: from here on nothing overflows. */
-@inline
-export function finite(x: f32): f32 {
-  return x == x ? max<f32>(min<f32>(x, 1099511627776), -1099511627776) : 0;
-}
-
-/** Four times `finite`. */
-@inline
-export function finite4(x: v128): v128 {
-  const limited = f32x4.max(f32x4.min(x, f32x4.splat(1099511627776)), f32x4.splat(-1099511627776));
-  return v128.and(limited, f32x4.eq(x, x));
-}
-
 /** Derivative of (exp(x) - 1) / x, given e = exp(x). */
 @inline
 export function phiSlope(x: f32, e: f32): f32 {
   if (abs(x) < 0.1) return 0.5 + x * (<f32>(1.0 / 3.0) + x * (0.125 + x * <f32>(1.0 / 30.0)));
   return (e * (x - 1) + 1) / (x * x);
+}
+
+/**
+ * Holds `count` float32 values, a multiple of four, within +-2^20, far above all that a model of use has; what is no number becomes
+ * -2^20. All that the flow makes of them is then finite: NaN, whose bits WebAssembly leaves open, decides nothing.
+ */
+export function hold(at: usize, count: i32): void {
+  const end = at + (<usize>count << 2);
+  const largest = f32x4.splat(1048576);
+  const least = f32x4.neg(largest);
+  for (; at < end; at += 16) v128.store(at, f32x4.pmin(largest, f32x4.pmax(least, v128.load(at))));
 }
 
 /** Sum of the four lanes, always in the same order. */

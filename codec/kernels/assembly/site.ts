@@ -5,7 +5,7 @@
 
 import { highestLogScale, meanLimit } from './depth';
 import { channels, mixtures } from './field';
-import { bounded, exp4, finite, finite4 } from './math';
+import { bounded, exp4 } from './math';
 
 export const LOG_SCALE_CENTRE: f32 = -0.5;
 export const LOG_SCALE_BOUND: f32 = 3;
@@ -15,10 +15,9 @@ export const SHEAR_BOUND: f32 = 4;
 export const MIX_MEAN_BOUND: f32 = 12;
 export const MIX_LOG_SCALE_BOUND: f32 = 3.5;
 
-/** A raw output; the network's may be no number where weights are wild. */
 @inline
 export function raw(row: usize, index: i32): f32 {
-  return finite(load<f32>(row + (<usize>index << 2)));
+  return load<f32>(row + (<usize>index << 2));
 }
 
 @inline
@@ -84,7 +83,7 @@ function bounded4(x: v128, bound: f32): v128 {
 
 @inline
 function lanes(at: usize): v128 {
-  const value = finite4(v128.load(at));
+  const value = v128.load(at);
   if (mixtures == 4) return value;
   return v128.bitselect(value, f32x4.splat(-80), i32x4.gt_s(i32x4.splat(mixtures), i32x4(0, 1, 2, 3)));
 }
