@@ -11,7 +11,8 @@ import type { Model } from '../codec/flow/model.js';
 import { type Image, maxvalOf } from '../codec/image.js';
 import { info } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
-import { readInput, writeFileAtomic } from './io/files.js';
+import { readInput } from './io/files/read.js';
+import { writeFileAtomic } from './io/files/write.js';
 import {
   formatOfExtension,
   naturalFormat,

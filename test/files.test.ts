@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { checkTarget, readInput, writeFileAtomic } from '../src/io/files.js';
+import { readInput } from '../src/io/files/read.js';
+import { checkTarget, writeFileAtomic } from '../src/io/files/write.js';
 
 let folder: string;
 
@@ -38,7 +39,10 @@ test('targets that cannot be are refused, by name', async () => {
   writeFileSync(join(folder, 'file'), '');
   mkdirSync(join(folder, 'sub'));
   const refused = (path: string, why: RegExp) =>
-    expect(checkTarget(path, true)).rejects.toMatchObject({ code: 'file', message: expect.stringMatching(why) });
+    expect(checkTarget(path, { force: true })).rejects.toMatchObject({
+      code: 'file',
+      message: expect.stringMatching(why),
+    });
   await refused(join(folder, 'sub'), /is a folder/);
   await refused(join(folder, 'none', 'a'), /there is no folder .*none/);
   await refused(join(folder, 'file', 'a'), /a part of the path is not a folder/);
@@ -60,7 +64,7 @@ test('reading tells what is wrong', async () => {
 });
 
 test.each(['SIGTERM', 'SIGINT'])('%s while writing ends the process and leaves nothing', (signal) => {
-  const module = new URL('../dist/src/io/files.js', import.meta.url).href;
+  const module = new URL('../dist/src/io/files/write.js', import.meta.url).href;
   const script = `
     import { readdirSync } from 'node:fs';
     import { writeFileAtomic } from '${module}';
