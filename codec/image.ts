@@ -72,8 +72,9 @@ export function sameImage(a: Image, b: Image): boolean {
 
 /** @throws {CnfzipError} `bad-input` or `unsupported` if it is not what `Image` says; the message names the member */
 export function checkImage(image: Image): void {
-  const { width, height, channels, samples, palette, metadata = [] } = image;
   const bad = (what: string) => new CnfzipError('bad-input', what);
+  if (typeof image !== 'object' || image === null) throw bad('an image must be an object');
+  const { width, height, channels, samples, palette, metadata = [] } = image;
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
     throw bad(`image.width and image.height must be positive integers: ${width} x ${height}`);
   }

@@ -8,7 +8,7 @@ import { decodeImage, encodeImage } from '../codec/codec.js';
 import type { CodingOptions } from '../codec/coding.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
-import { type Image, maxvalOf } from '../codec/image.js';
+import { checkImage, type Image, maxvalOf } from '../codec/image.js';
 import { info } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
 import { readInput } from './io/files/read.js';
@@ -78,6 +78,7 @@ export { info };
  */
 export async function encode(image: Image, options: Options = {}): Promise<Uint8Array> {
   checkOptions(options);
+  checkImage(image);
   checkPixels(image, options);
   const models = await modelsForEncoding(image.channels, options.model);
   return withThreads(image, options, (coding) => encodeImage(image, models, coding));
@@ -118,7 +119,7 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
  * Reads an image of any format that cnfzip knows: PNG, Netpbm, TIFF, WebP, BMP, GIF (its first frame), JPEG.
  *
  * @param source path of a file, its bytes, or a stream of them
- * @throws CnfzipError `file`, `bad-input`, `unsupported`
+ * @throws CnfzipError `file`, `bad-input`, `unsupported`; `usage` if it is none of these
  * @example
  * ```js
  * import { createReadStream } from 'node:fs';
@@ -153,6 +154,7 @@ export async function writeImage(
   image: Image,
   options: { format?: OutputFormat; force?: boolean } = {},
 ): Promise<void> {
+  if (typeof path !== 'string') throw new CnfzipError('usage', 'the path of an image must be a string');
   const { bytes } = await serializeImage(
     image,
     options.format ?? formatOfExtension(path) ?? naturalFormat({ ...image, maxval: maxvalOf(image) }),
@@ -163,6 +165,9 @@ export async function writeImage(
 async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
   if (typeof source === 'string') return readInput(source);
+  if (typeof (source as typeof source | undefined)?.[Symbol.asyncIterator] !== 'function') {
+    throw new CnfzipError('usage', 'an image is read from a path, a Uint8Array or a stream');
+  }
   const pieces: Uint8Array[] = [];
   for await (const piece of source) pieces.push(piece);
   return Buffer.concat(pieces);

@@ -47,6 +47,7 @@ const CHECKS: Record<keyof Options, Check> = {
 
 /** @throws CnfzipError `usage`, naming the option */
 export function checkOptions(options: Options): void {
+  if (typeof options !== 'object' || options === null) throw new CnfzipError('usage', 'options must be an object');
   for (const [name, value] of Object.entries(options)) {
     const check = CHECKS[name as keyof Options];
     if (!check) {

@@ -18,10 +18,19 @@ const PLACES: Record<Channels, readonly number[]> = { 1: [0, 0, 0], 2: [0, 0, 0,
  */
 export async function writeProven(image: Image, format: OutputFormat): ReturnType<typeof writeImage> {
   const written = await writeImage(image, format);
-  const { image: back } = await readImage(written.bytes);
-  const exact = format === 'png' && fitsPng({ ...image, maxval: maxvalOf(image) });
-  if (exact ? sameImage(image, back) : sameColours(expand(image), expand(back))) return written;
+  if (await holdsImage(written.bytes, image, format)) return written;
   throw new CnfzipError('corrupt', `the ${format} file of it does not hold the same image; nothing is written`);
+}
+
+/** Whether a file of the format, as `writeImage` makes it, holds an image. */
+export async function holdsImage(bytes: Uint8Array, image: Image, format: OutputFormat): Promise<boolean> {
+  const back = await readImage(bytes).catch((error) => {
+    if (!(error instanceof CnfzipError)) throw error;
+    return undefined;
+  });
+  if (!back) return false;
+  const exact = format === 'png' && fitsPng({ ...image, maxval: maxvalOf(image) });
+  return exact ? sameImage(image, back.image) : sameColours(expand(image), expand(back.image));
 }
 
 /** Whether `b` has the colours of `a` in its own range. */
