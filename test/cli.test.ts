@@ -315,18 +315,40 @@ test('--rm keeps what the result does not hold all of, also under -q', async () 
   expect(existsSync(join(folder, 't.cnfz'))).toBe(false);
 });
 
+/** Runs the command line after JavaScript that may change what `fs` does. */
+function cnfzipAfter(code: string, args: string[], stdout: 'pipe' | number = 'pipe') {
+  const script = `import fs from 'node:fs'; ${code}; (await import('node:module')).syncBuiltinESMExports();`;
+  const words = ['--import', `data:text/javascript,${encodeURIComponent(script)}`, MAIN, ...args];
+  const { status, stderr } = spawnSync(process.execPath, words, { cwd: folder, stdio: ['ignore', stdout, 'pipe'] });
+  return { status, stderr: stderr.toString() };
+}
+
 test('--rm keeps what was changed while it was read', () => {
   // Changed at the last moment: when the result gets its name.
-  const change = `import fs from 'node:fs';
-    import { syncBuiltinESMExports } from 'node:module';
-    const { link } = fs.promises;
-    fs.promises.link = (...paths) => { fs.appendFileSync('b.png', '!'); return link(...paths); };
-    syncBuiltinESMExports();`;
-  const words = ['--import', `data:text/javascript,${encodeURIComponent(change)}`, MAIN, 'compress', '-q', '--rm'];
-  const { status, stderr } = spawnSync(process.execPath, [...words, 'b.png'], { cwd: folder });
-  expect(stderr.toString()).toBe('cnfzip: b.png: it is not removed: it was changed while it was read\n');
-  expect(status).toBe(1);
+  const change = `const { link } = fs.promises;
+    fs.promises.link = (...paths) => { fs.appendFileSync('b.png', '!'); return link(...paths); }`;
+  const why = 'cnfzip: b.png: it is not removed: it was changed while it was read\n';
+  expect(cnfzipAfter(change, ['compress', '-q', '--rm', 'b.png'])).toEqual({ status: 1, stderr: why });
   expect(files()).toEqual(['a.png', 'b.cnfz', 'b.png']);
+});
+
+test('standard output that is a file is written whole, or it is told', () => {
+  const output = openSync(join(folder, 'out'), 'w');
+  const short =
+    'const { writeSync } = fs; fs.writeSync = (fd, bytes, at) => writeSync(fd, bytes, at, Math.min(7, bytes.length - at))';
+  expect(cnfzipAfter(short, ['compress', '-q', '-1', '-c', 'b.png'], output)).toEqual({ status: 0, stderr: '' });
+  closeSync(output);
+  expect(cnfzip('compress', '-q', '-1', 'b.png').status).toBe(0);
+  expect(read('out')).toEqual(read('b.cnfz'));
+});
+
+test('what nobody foresaw: one line, exit 1; where it happened with -v', () => {
+  const broken = "fs.promises.readdir = () => new Promise(() => setTimeout(() => { throw new Error('unheard-of') }))";
+  const line = 'cnfzip: internal error: unheard-of\n';
+  expect(cnfzipAfter(broken, ['compress', '-1', 'b.png'])).toEqual({ status: 1, stderr: line });
+  expect(cnfzipAfter(broken, ['compress', '-1', '-v', 'b.png']).stderr).toMatch(
+    /^cnfzip: [^\n]*\nError: unheard-of\n +at /,
+  );
 });
 
 test('the input is never replaced by its own result, whatever its name', () => {

@@ -60,6 +60,28 @@ test('an existing file is kept, unless it may be replaced', async () => {
   expect(readdirSync(folder)).toEqual(['a']);
 });
 
+test('reads and writes that do only a part of what they should are gone on with', async () => {
+  const handle = await fs.promises.open(path('source'), 'w');
+  const { read, write } = Object.getPrototypeOf(handle);
+  await handle.close();
+  Object.assign(Object.getPrototypeOf(handle), {
+    read(buffer: Uint8Array, offset: number, length: number, position: null) {
+      return read.call(this, buffer, offset, Math.min(length, 1000), position);
+    },
+    write(buffer: Uint8Array, offset: number, length: number) {
+      return write.call(this, buffer, offset, Math.min(length, 1000));
+    },
+  });
+  try {
+    const content = Buffer.alloc(100_001, 'abcdefghijk');
+    await writeFileAtomic(path('a'), content);
+    expect(Buffer.compare(readFileSync(path('a')), content)).toBe(0);
+    expect(Buffer.compare(await readInput(path('a')), content)).toBe(0);
+  } finally {
+    Object.assign(Object.getPrototypeOf(handle), { read, write });
+  }
+});
+
 test('of many that write one file at once, one succeeds', async () => {
   const writers = Array.from({ length: 20 }, (_, i) => writeFileAtomic(path('a'), Uint8Array.of(i)));
   const outcomes = await Promise.allSettled(writers);
