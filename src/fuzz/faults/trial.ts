@@ -32,6 +32,9 @@ interface Outcome {
   readonly stderr: string;
 }
 
+/** Calls after which bytes or names are on the disk. */
+const SYNC = ['sync', 'fsyncSync'];
+
 const module = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const MAIN = module('../../cli/main.js');
 const INJECT = module('./inject.js');
@@ -72,6 +75,7 @@ export async function tryFault(
   const problems = problemsAfter(ready, folder, outcome);
   // A temporary file may stay where it cannot be removed, and after SIGKILL: until the next run.
   if (fault !== 'SIGKILL' && failed !== 'unlink' && temporaryFiles(folder).length > 0) problems.push('temporary files');
+  if (failed && SYNC.includes(failed) && outcome.code === 0) problems.push('exit code 0, but the disk may not have it');
   if (failed && (!ready.input || existsSync(join(folder, ready.input)))) {
     const again = await runCommand(folder, [...ready.words, ...ready.more(folder)], { stdout });
     if (again.code !== 0) problems.push('a further run fails');
