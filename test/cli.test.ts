@@ -402,6 +402,9 @@ test('folders are searched past fifos and links to nothing', () => {
   spawnSync('mkfifo', [join(folder, 'in', 'three.png')]);
   expect(cnfzip('compress', '-q', '-1', '-r', 'in')).toMatchObject({ status: 0, stderr: '' });
   expect(cnfzip('verify', 'in').text).toMatch(/^in\/one\.cnfz: [^\n]+\nin\/one\.png: [^\n]+\n$/);
+  rmSync(join(folder, 'in', 'one.png'));
+  spawnSync('mkfifo', [join(folder, 'in', 'one.png')]);
+  expect(cnfzip('verify', 'in').text).toMatch(/^in\/one\.cnfz: decodes, checksums match[^\n]+\n$/);
 });
 
 test.runIf(existsSync('/dev/full'))('a full device: one line, exit 1, no stack trace', () => {

@@ -2,8 +2,8 @@ import { extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { maxvalOf, sameImage } from '../../codec/image.js';
 import { CnfzipError, decode, encode, type Image, info } from '../index.js';
-import { filesBelow, isFolder } from '../io/files/folders.js';
-import { exists, readInput } from '../io/files/read.js';
+import { filesBelow, isFile, isFolder } from '../io/files/folders.js';
+import { readInput } from '../io/files/read.js';
 import { INPUT_EXTENSIONS, naturalFormat, readImage } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
 import { modelForDecoding } from '../models.js';
@@ -106,7 +106,7 @@ async function verifyCnfz(
 /** The image beside a `.cnfz` file, of the same name but for the extension. */
 async function findSibling(file: string): Promise<string | undefined> {
   const stem = file.slice(0, file.length - extname(file).length);
-  for (const extension of INPUT_EXTENSIONS) if (await exists(stem + extension)) return stem + extension;
+  for (const extension of INPUT_EXTENSIONS) if (await isFile(stem + extension)) return stem + extension;
   return undefined;
 }
 

@@ -1,5 +1,4 @@
 /** Folders: what is in them, and that new names in them outlast a loss of power. */
-import type { Dirent, Stats } from 'node:fs';
 import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { CnfzipError } from '../../../codec/error.js';
@@ -11,6 +10,14 @@ const NO_SYNC = ['EINVAL', 'EISDIR', 'EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP',
 /** @throws CnfzipError `file`; the message does not repeat the path */
 export async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(rethrow)).isDirectory();
+}
+
+/** Whether it is a regular file, or a link to one: reading others might never end. */
+export async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 /**
@@ -26,7 +33,7 @@ export async function filesBelow(folder: string, extensions: readonly string[]):
   for (const entry of entries) {
     if (!extensions.some((extension) => entry.name.toLowerCase().endsWith(extension))) continue;
     const path = join(entry.parentPath ?? entry.path, entry.name);
-    if (await isRegular(entry, path)) files.push(relative(folder, path));
+    if (entry.isSymbolicLink() ? await isFile(path) : entry.isFile()) files.push(relative(folder, path));
   }
   return files.sort();
 }
@@ -37,7 +44,7 @@ export async function makeFolder(folder: string): Promise<void> {
     const first = await mkdir(folder, { recursive: true });
     if (first === undefined) return;
     const above = dirname(resolve(first));
-    for (let made = resolve(folder); made !== above; made = dirname(made)) await syncFolder(dirname(made));
+    for (let made = resolve(folder); made.length > above.length; made = dirname(made)) await syncFolder(dirname(made));
   } catch (error) {
     throw new CnfzipError('file', `cannot make the folder ${folder}: ${reason(error)}`, { cause: error });
   }
@@ -51,14 +58,6 @@ export async function syncFolder(folder: string): Promise<void> {
   } catch (error) {
     if (!NO_SYNC.includes(errorCode(error) ?? '')) throw error;
   }
-}
-
-async function isRegular(entry: Dirent, path: string): Promise<boolean> {
-  if (!entry.isSymbolicLink()) return entry.isFile();
-  return stat(path).then(
-    (target: Stats) => target.isFile(),
-    () => false,
-  );
 }
 
 function rethrow(error: unknown): never {
