@@ -8,11 +8,13 @@ import { decodeContainer, encodeImage } from '../codec/codec.js';
 import type { CodingOptions } from '../codec/coding.js';
 import { attachedBytes } from '../codec/container/attachments.js';
 import { readContainer, type SealedContainer } from '../codec/container/container.js';
+import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
 import { checkImage, type Image, maxvalOf } from '../codec/image.js';
 import { describeContainer, type FileInfo } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
-import { readInput, writeFileAtomic } from './io/files.js';
+import { readInput } from './io/files/read.js';
+import { writeFileAtomic } from './io/files/write.js';
 import {
   formatOfExtension,
   naturalFormat,
@@ -150,7 +152,7 @@ function sizeOf(container: SealedContainer): ImageSize {
  * Reads an image of any format that cnfzip knows: PNG, Netpbm, TIFF, WebP, BMP, GIF (its first frame), JPEG.
  *
  * @param source path of a file, its bytes, or a stream of them
- * @throws CnfzipError `file`, `bad-input`, `unsupported`
+ * @throws CnfzipError `file`, `bad-input`, `unsupported`; `usage` if it is none of these
  * @example
  * ```js
  * import { createReadStream } from 'node:fs';
@@ -185,6 +187,7 @@ export async function writeImage(
   image: Image,
   options: { format?: OutputFormat; force?: boolean } = {},
 ): Promise<void> {
+  if (typeof path !== 'string') throw new CnfzipError('usage', 'the path of an image must be a string');
   checkImage(image);
   const { bytes } = await serializeImage(
     image,
@@ -196,6 +199,9 @@ export async function writeImage(
 async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
   if (typeof source === 'string') return readInput(source);
+  if (typeof (source as typeof source | undefined)?.[Symbol.asyncIterator] !== 'function') {
+    throw new CnfzipError('usage', 'an image is read from a path, a Uint8Array or a stream');
+  }
   const pieces: Uint8Array[] = [];
   for await (const piece of source) pieces.push(piece);
   return Buffer.concat(pieces);

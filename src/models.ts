@@ -1,10 +1,10 @@
 /** The models that are shipped with cnfzip, and models in files of their own. */
-import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { CnfzipError } from '../codec/error.js';
 import { type Model, parseModel } from '../codec/flow/model.js';
 import type { Channels } from '../codec/image.js';
-import { readInput } from './io/files.js';
+import { filesBelow } from './io/files/folders.js';
+import { readInput } from './io/files/read.js';
 
 /** The shipped model for colour that is used when none is named. */
 const DEFAULT = 'default';
@@ -101,11 +101,7 @@ function isPath(choice: string): boolean {
 }
 
 async function shippedNames(): Promise<string[]> {
-  const files = await readdir(FOLDER);
-  return files
-    .filter((file) => file.endsWith(SUFFIX))
-    .map((file) => file.slice(0, -SUFFIX.length))
-    .sort();
+  return (await filesBelow(FOLDER, [SUFFIX])).map((file) => file.slice(0, -SUFFIX.length));
 }
 
 function shippedModel(name: string): Promise<Model> {

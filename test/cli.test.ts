@@ -1,17 +1,25 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
+  closeSync,
   copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodePng, type FileInfo } from '../src/index.js';
 
@@ -196,6 +204,7 @@ test.each([
   [['compress', '-T', '0', 'a.png'], /must be an integer from 1 to 256/],
   [['compress', '-o', 'x', 'a.png', 'b.png'], /--output is for one input only/],
   [['compress', '-c', '-o', 'x', 'a.png'], /cannot be used with/],
+  [['compress', '--rm', '--no-verify', 'a.png'], /'--no-verify' cannot be used with option '--rm'/],
 ])('a wrong command line: %j', (args, message) => {
   const { status, stderr } = cnfzip(...args);
   expect(stderr).toMatch(message);
@@ -275,6 +284,173 @@ test('--rm removes inputs, but only those that came through', () => {
   writeFileSync(join(folder, 'bad.png'), 'no image');
   expect(cnfzip('compress', '-q', '--rm', 'a.png', 'bad.png').status).toBe(1);
   expect(files()).toEqual(['a.cnfz', 'b.png', 'bad.png']);
+});
+
+test('--rm is ignored where the result goes to standard output', () => {
+  const before = files();
+  const { status, stdout, stderr } = cnfzip('compress', '-1', '-c', '--rm', 'b.png');
+  expect(stderr).toMatch(
+    /^cnfzip: --rm is ignored where standard input or output is used\nb\.png -> standard output: /,
+  );
+  expect(status).toBe(0);
+  expect(files()).toEqual(before);
+  writeFileSync(join(folder, 'b.cnfz'), stdout);
+  expect(cnfzip('decompress', '-q', '-c', '--rm', 'b.cnfz')).toMatchObject({ status: 0, stderr: '' });
+  expect(files()).toEqual([...before, 'b.cnfz'].sort());
+});
+
+test('--rm keeps what the result does not hold all of, also under -q', async () => {
+  const { width, height, channels, samples } = decodePng(read('a.png'));
+  const source = sharp(samples, { raw: { width, height, channels } });
+  await source.clone().jpeg().toFile(join(folder, 'j.jpg'));
+  writeFileSync(join(folder, 't.png'), Buffer.concat([read('b.png'), Buffer.from('more')]));
+  const { status, stderr } = cnfzip('compress', '-q', '-1', '--rm', 'j.jpg', 't.png');
+  const kept = (name: string, why: string) =>
+    `cnfzip: ${name}: it is not removed, as its result does not hold all of it: [^\n]*${why}[^\n]*\n`;
+  expect(stderr).toMatch(new RegExp(`^${kept('j.jpg', 'JPEG itself is smaller')}${kept('t.png', '4 bytes behind')}$`));
+  expect(status).toBe(1);
+  expect(files()).toEqual(['a.png', 'b.png', 'j.cnfz', 'j.jpg', 't.cnfz', 't.png']);
+  const webp = cnfzip('decompress', '-q', '--rm', 't.cnfz', '-o', 't.webp');
+  expect(webp).toMatchObject({ status: 0, stderr: '' });
+  expect(existsSync(join(folder, 't.cnfz'))).toBe(false);
+});
+
+/** Runs the command line after JavaScript that may change what `fs` does. */
+function cnfzipAfter(code: string, args: string[], stdout: 'pipe' | number = 'pipe') {
+  const script = `import fs from 'node:fs'; ${code}; (await import('node:module')).syncBuiltinESMExports();`;
+  const words = ['--import', `data:text/javascript,${encodeURIComponent(script)}`, MAIN, ...args];
+  const { status, stderr } = spawnSync(process.execPath, words, { cwd: folder, stdio: ['ignore', stdout, 'pipe'] });
+  return { status, stderr: stderr.toString() };
+}
+
+test('--rm keeps what was changed while it was read', () => {
+  // Changed at the last moment: when the result gets its name.
+  const change = `const { link } = fs.promises;
+    fs.promises.link = (...paths) => { fs.appendFileSync('b.png', '!'); return link(...paths); }`;
+  const why = 'cnfzip: b.png: it is not removed: it was changed while it was read\n';
+  expect(cnfzipAfter(change, ['compress', '-q', '--rm', 'b.png'])).toEqual({ status: 1, stderr: why });
+  expect(files()).toEqual(['a.png', 'b.cnfz', 'b.png']);
+});
+
+test('standard output that is a file is written whole, or it is told', () => {
+  const output = openSync(join(folder, 'out'), 'w');
+  const short =
+    'const { writeSync } = fs; fs.writeSync = (fd, bytes, at) => writeSync(fd, bytes, at, Math.min(7, bytes.length - at))';
+  expect(cnfzipAfter(short, ['compress', '-q', '-1', '-c', 'b.png'], output)).toEqual({ status: 0, stderr: '' });
+  closeSync(output);
+  expect(cnfzip('compress', '-q', '-1', 'b.png').status).toBe(0);
+  expect(read('out')).toEqual(read('b.cnfz'));
+});
+
+test('what nobody foresaw: one line, exit 1; where it happened with -v', () => {
+  const broken = "fs.promises.readdir = () => new Promise(() => setTimeout(() => { throw new Error('unheard-of') }))";
+  const line = 'cnfzip: internal error: unheard-of\n';
+  expect(cnfzipAfter(broken, ['compress', '-1', 'b.png'])).toEqual({ status: 1, stderr: line });
+  expect(cnfzipAfter(broken, ['compress', '-1', '-v', 'b.png']).stderr).toMatch(
+    /^cnfzip: [^\n]*\nError: unheard-of\n +at /,
+  );
+});
+
+test('the input is never replaced by its own result, whatever its name', () => {
+  linkSync(join(folder, 'b.png'), join(folder, 'hard.cnfz'));
+  symlinkSync('b.png', join(folder, 'soft.cnfz'));
+  const original = read('b.png');
+  for (const target of ['b.png', './b.png', 'hard.cnfz', 'soft.cnfz']) {
+    expectRefusal(
+      ['compress', '--rm', '-f', 'b.png', '-o', target],
+      /b\.png: cannot write .*: it is the input itself$/m,
+    );
+  }
+  const input = openSync(join(folder, 'b.png'), 'r');
+  const output = openSync(join(folder, 'b.png'), 'a');
+  const run = (args: string[], stdio: (number | 'pipe')[]) =>
+    spawnSync(process.execPath, [MAIN, ...args], { cwd: folder, stdio }).stderr.toString();
+  const redirected = run(['compress', '-', '-f', '-o', 'b.png'], [input, 'pipe', 'pipe']);
+  expect(redirected).toBe('cnfzip: standard input: cannot write b.png: it is the input itself\n');
+  const appended = run(['compress', '-c', 'b.png'], [input, output, 'pipe']);
+  expect(appended).toBe('cnfzip: b.png: cannot write standard output: it is the input itself\n');
+  closeSync(input);
+  closeSync(output);
+  expect(read('b.png')).toEqual(original);
+});
+
+test('results of one run do not replace each other through links', () => {
+  for (const name of ['a.cnfz', 'b.cnfz']) symlinkSync('one', join(folder, name));
+  const { status, stderr } = cnfzip('compress', '-q', '-1', '-f', '--rm', 'a.png', 'b.png');
+  expect(stderr).toBe('cnfzip: b.png: its result would replace that of a.png: name it with -o\n');
+  expect(status).toBe(1);
+  expect(files()).toEqual(['a.cnfz', 'b.cnfz', 'b.png', 'one']);
+});
+
+test('results have the mode and the time of what they are made from', () => {
+  const facts = (name: string) => {
+    const { mode, mtimeMs } = statSync(join(folder, name));
+    return { mode: mode & 0o7777, mtimeMs };
+  };
+  const original = { mode: 0o600, mtimeMs: 1e12 };
+  chmodSync(join(folder, 'b.png'), original.mode);
+  utimesSync(join(folder, 'b.png'), 1e9, 1e9);
+  expect(cnfzip('compress', '-q', 'b.png').status).toBe(0);
+  expect(cnfzip('decompress', '-q', '-o', 'c.png', 'b.cnfz').status).toBe(0);
+  expect([facts('b.cnfz'), facts('c.png')]).toEqual([original, original]);
+});
+
+test('folders are searched past fifos and links to nothing', () => {
+  mkdirSync(join(folder, 'in'));
+  copyFileSync(fixture('tiny-5x3.png'), join(folder, 'in', 'one.png'));
+  symlinkSync('nothing', join(folder, 'in', 'two.png'));
+  spawnSync('mkfifo', [join(folder, 'in', 'three.png')]);
+  expect(cnfzip('compress', '-q', '-1', '-r', 'in')).toMatchObject({ status: 0, stderr: '' });
+  expect(cnfzip('verify', 'in').text).toMatch(/^in\/one\.cnfz: [^\n]+\nin\/one\.png: [^\n]+\n$/);
+  rmSync(join(folder, 'in', 'one.png'));
+  spawnSync('mkfifo', [join(folder, 'in', 'one.png')]);
+  expect(cnfzip('verify', 'in').text).toMatch(/^in\/one\.cnfz: decodes, checksums match[^\n]+\n$/);
+});
+
+test.runIf(existsSync('/dev/full'))('a full device: one line, exit 1, no stack trace', () => {
+  expect(cnfzip('compress', '-q', '-1', 'b.png').status).toBe(0);
+  const full = openSync('/dev/full', 'w');
+  const why = 'cannot write standard output: no space left on the device\n';
+  for (const [args, line] of [
+    [['compress', '-1', '-c', 'b.png'], `cnfzip: b.png: ${why}`],
+    [['decompress', '-c', 'b.cnfz'], `cnfzip: b.cnfz: ${why}`],
+    [['info', 'b.cnfz'], `cnfzip: b.cnfz: ${why}`],
+    [['--help'], `cnfzip: ${why}`],
+    [['compress', '-fq1', '--json', '--rm', 'b.png'], `cnfzip: b.png: ${why}`],
+  ] as const) {
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+      cwd: folder,
+      stdio: ['ignore', full, 'pipe'],
+    });
+    expect(stderr.toString(), args.join(' ')).toBe(line);
+    expect(status).toBe(1);
+  }
+  closeSync(full);
+  expect(files()).toEqual(['a.png', 'b.cnfz', 'b.png']);
+});
+
+test('too few files may be open: one line, exit 1', () => {
+  for (const limit of [24, 27, 30]) {
+    const script = `ulimit -n ${limit} && exec "$0" "$@"`;
+    const words = ['-c', script, process.execPath, MAIN, 'compress', '-c', 'a.png'];
+    const { status, stderr } = spawnSync('sh', words, { cwd: folder });
+    expect(stderr.toString()).toMatch(/^cnfzip: (a\.png: )?[^\n]*too many open files[^\n]*\n$/);
+    expect(status).toBe(1);
+  }
+});
+
+test('control characters in names are spelled out for people, and kept for programs', () => {
+  const name = 'e\x1b[31m\n\u202e\x9b.png';
+  copyFileSync(fixture('gray-tiny-3x5.png'), join(folder, name));
+  const spelled = String.raw`e\x1b[31m\n\u202e\x9b`;
+  expect(cnfzip('compress', '-q', name, '-o', 'none/x').stderr).toMatch(
+    `cnfzip: ${spelled}.png: cannot write none/x: `,
+  );
+  expect(cnfzip('compress', '-1', name).stderr).toMatch(`${spelled}.png -> ${spelled}.cnfz: `);
+  expect(cnfzip('info', name.replace('png', 'cnfz')).text).toMatch(`${spelled}.cnfz: `);
+  expect(cnfzip('info', '--\x1b[31m').stderr).toMatch(String.raw`unknown option '--\x1b[31m'`);
+  const [facts] = cnfzip('compress', '-qf1', '--json', name).text.split('\n');
+  expect(JSON.parse(facts)).toMatchObject({ input: name, output: name.replace('png', 'cnfz') });
 });
 
 test('levels stand for models; two of them, or a level and a model, are refused', () => {

@@ -92,6 +92,28 @@ test('a checkpoint of another model, and a folder that is none: one line, exit 1
   expect(readdirSync(folder).filter((name) => name.startsWith('n.'))).toEqual([]);
 });
 
+test('what a run would replace without having made it is kept: one line, exit 1', () => {
+  const model = readFileSync(join(folder, 'a.cnfm'));
+  cpSync(join(folder, 'mine.cnfm'), join(folder, 'a.cnfm'));
+  const resume = () => cnfzip('train', ...common, '--out', 'a.cnfm', '--steps', '4', '--resume');
+  expect(resume()).toEqual({
+    status: 1,
+    stderr: expect.stringMatching(
+      /^cnfzip: train: a\.cnfm: not the model that its checkpoint was written with[^\n]*\n$/,
+    ),
+  });
+  expect(readFileSync(join(folder, 'a.cnfm'))).toEqual(readFileSync(join(folder, 'mine.cnfm')));
+  writeFileSync(join(folder, 'a.cnfm'), model);
+  expect(resume()).toMatchObject({ status: 0 });
+
+  writeFileSync(join(folder, 'notes.md'), 'mine');
+  const notes = cnfzip('train', ...common, '--out', 'notes.cnfm', '--steps', '1');
+  expect(notes).toEqual({
+    status: 1,
+    stderr: expect.stringMatching(/^cnfzip: train: notes\.md exists already[^\n]*\n$/),
+  });
+});
+
 test('an interrupt ends the run with a checkpoint', async () => {
   const out = ['--out', 'interrupted.cnfm'];
   const child = spawn(process.execPath, [MAIN, 'train', ...common, ...out, '--steps', '1000000'], { cwd: folder });

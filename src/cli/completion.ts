@@ -1,4 +1,5 @@
 import { Argument, type Command, type Option } from 'commander';
+import { print } from './report.js';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
@@ -15,8 +16,9 @@ Examples:
   source <(cnfzip completion zsh)                                    in ~/.zshrc
   cnfzip completion fish > ~/.config/fish/completions/cnfzip.fish`,
     )
-    .action((shell: (typeof SHELLS)[number]) => {
-      process.stdout.write(shell === 'fish' ? fish(program) : bash(program, shell === 'zsh'));
+    .action(async (shell: (typeof SHELLS)[number]) => {
+      const script = shell === 'fish' ? fish(program) : bash(program, shell === 'zsh');
+      await print(...script.split('\n'));
     });
 }
 
@@ -47,8 +49,7 @@ ${nested.join('\n')}
   COMPREPLY=()
   if [ -z "$dash" ] || [ "\${word#-}" != "$word" ]; then COMPREPLY=($(compgen -W "$words" -- "$word")); fi
 }
-complete -o default -F _${name} ${name}
-`;
+complete -o default -F _${name} ${name}`;
 }
 
 function fish(program: Command): string {
@@ -70,7 +71,7 @@ function fish(program: Command): string {
       lines.push(`complete -c ${name} -n ${seen} ${words.join(' ')} -d ${quote(option.description)}`);
     }
   }
-  return `${lines.join('\n')}\n`;
+  return lines.join('\n');
 }
 
 function flagsOf(command: Command): string[] {

@@ -1,11 +1,11 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { encode, type Image } from '../index.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
 import { addLevels, modelOfLevel } from './levels.js';
 import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
 import { Progress } from './progress.js';
 import { count, say } from './report.js';
-import { type Job, transformFiles } from './transform.js';
+import { type Done, type Job, transformFiles } from './transform.js';
 
 interface CompressOptions extends OutputOptions {
   verify: boolean;
@@ -23,7 +23,9 @@ export function addCompress(program: Command): void {
   addOutputOptions(command);
   addLevels(command);
   command.option('--strip', 'leave out colour profiles, EXIF, text and all else that is no sample');
-  command.option('--no-verify', 'do not decode and compare the result before it is written');
+  command.addOption(
+    new Option('--no-verify', 'do not decode and compare the result before it is written').conflicts('rm'),
+  );
   addCommonOptions(command)
     .addHelpText(
       'after',
@@ -39,10 +41,10 @@ Examples:
     });
 }
 
-async function compress(job: Job, options: CompressOptions): Promise<object> {
+async function compress(job: Job, options: CompressOptions): Promise<Done> {
   const target = await job.target('.cnfz');
   const file = await job.input();
-  const { image, warnings } = await readImage(file);
+  const { image, warnings, complete } = await readImage(file);
   if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
   const started = performance.now();
   const progress = new Progress(job.label, options);
@@ -66,7 +68,8 @@ async function compress(job: Job, options: CompressOptions): Promise<object> {
         `${bitsPerSample.toFixed(3)} bits per sample, ${seconds.toFixed(2)} s`,
     );
   }
-  return { output: target.name, inputBytes: file.length, outputBytes: bytes.length, bitsPerSample, seconds };
+  const sizes = { inputBytes: file.length, outputBytes: bytes.length };
+  return { facts: { output: target.name, ...sizes, bitsPerSample, seconds }, complete, warnings };
 }
 
 function stripped(image: Image): Image {

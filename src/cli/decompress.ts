@@ -1,18 +1,12 @@
 import { type Command, Option } from 'commander';
 import { decode, type Image, info } from '../index.js';
-import {
-  extensionOf,
-  formatOfExtension,
-  naturalFormat,
-  OUTPUT_FORMATS,
-  type OutputFormat,
-  writeImage,
-} from '../io/formats.js';
+import { extensionOf, formatOfExtension, naturalFormat, OUTPUT_FORMATS, type OutputFormat } from '../io/formats.js';
+import { writeProven } from '../io/prove.js';
 import { describeImage } from './describe.js';
 import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
 import { Progress } from './progress.js';
 import { count, say } from './report.js';
-import { type Job, transformFiles } from './transform.js';
+import { type Done, type Job, transformFiles } from './transform.js';
 
 interface DecompressOptions extends OutputOptions {
   format?: OutputFormat;
@@ -44,12 +38,12 @@ Examples:
     });
 }
 
-async function decompress(job: Job, options: DecompressOptions): Promise<object> {
+async function decompress(job: Job, options: DecompressOptions): Promise<Done> {
   const bytes = await job.input();
   const { maxPixels, maxMemory } = options;
-  const facts = info(bytes, { maxPixels, maxMemory });
-  const format = options.format ?? formatOfExtension(options.output ?? '') ?? naturalFormat(facts);
-  const target = await job.target(extensionOf(facts, format));
+  const about = info(bytes, { maxPixels, maxMemory });
+  const format = options.format ?? formatOfExtension(options.output ?? '') ?? naturalFormat(about);
+  const target = await job.target(extensionOf(about, format));
   const started = performance.now();
   const progress = new Progress(job.label, options);
   let image: Image;
@@ -59,16 +53,17 @@ async function decompress(job: Job, options: DecompressOptions): Promise<object>
     progress.clear();
   }
   const seconds = (performance.now() - started) / 1000;
-  const written = await writeImage(image, format);
+  const written = await writeProven(image, format);
   if (!options.quiet) for (const warning of written.warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
   await target.write(written.bytes);
   if (!options.quiet && !options.json) {
     say(
-      `${job.label} -> ${target.name}: ${describeImage(facts)}, ` +
+      `${job.label} -> ${target.name}: ${describeImage(about)}, ` +
         `${count(bytes.length)} -> ${count(written.bytes.length)} bytes, ${seconds.toFixed(2)} s`,
     );
   }
-  const { width, height, channels, maxval } = facts;
+  const { width, height, channels, maxval } = about;
   const sizes = { inputBytes: bytes.length, outputBytes: written.bytes.length };
-  return { output: target.name, ...sizes, width, height, channels, maxval, format, seconds };
+  const facts = { output: target.name, ...sizes, width, height, channels, maxval, format, seconds };
+  return { facts, complete: written.complete, warnings: written.warnings };
 }

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { type FileInfo, info, type LayerInfo, type Limits } from '../index.js';
-import { readInput } from '../io/files.js';
+import { readInput } from '../io/files/read.js';
 import { findShipped } from '../models.js';
 import { describeImage } from './describe.js';
 import { addLimits } from './options.js';
-import { count, forEachFile } from './report.js';
+import { count, forEachFile, print, printJson } from './report.js';
 
 interface InfoOptions extends Limits {
   json?: boolean;
@@ -36,7 +36,7 @@ async function describe(file: string, { json, ...limits }: InfoOptions): Promise
   );
   if (json) {
     const layers = facts.layers.map((layer, i) => ({ ...layer, model: models[i] }));
-    process.stdout.write(`${JSON.stringify({ file, ...facts, layers })}\n`);
+    await printJson({ file, ...facts, layers });
     return;
   }
   const lines = [
@@ -48,7 +48,7 @@ async function describe(file: string, { json, ...limits }: InfoOptions): Promise
       formatLayer(layer, models[i], facts.layers.length > 1 ? PARTS[i] : 'samples'),
     ),
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  await print(...lines);
 }
 
 function formatMetadata({ metadata, attachmentBytes }: FileInfo): string[] {

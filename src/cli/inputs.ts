@@ -1,10 +1,8 @@
 /** Which files a command line names: files, folders with --recursive, and `-` for standard input. */
 
-import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { CnfzipError } from '../../codec/error.js';
-import { readInput as readFileInput, reason } from '../io/files.js';
+import { filesBelow, isFolder } from '../io/files/folders.js';
 
 export const STANDARD_STREAM = '-';
 
@@ -45,21 +43,9 @@ export async function listInputs(
 
 async function inputsOf(path: string, recursive: boolean, extensions: readonly string[]): Promise<Input[]> {
   if (path === STANDARD_STREAM) return [{ path, name: 'stdin' }];
-  let names: string[];
-  try {
-    if (!(await stat(path)).isDirectory()) return [{ path, name: basename(path) }];
-    if (!recursive) throw new CnfzipError('usage', 'is a folder (-r takes the files in it)');
-    names = await readdir(path, { recursive: true });
-  } catch (error) {
-    if (error instanceof CnfzipError) throw error;
-    throw new CnfzipError('file', reason(error), { cause: error });
-  }
-  const fitting = names.filter((name) => extensions.some((extension) => name.toLowerCase().endsWith(extension)));
-  if (fitting.length === 0) throw new CnfzipError('file', `the folder holds no ${extensions.join(' or ')} files`);
-  return fitting.sort().map((name) => ({ path: join(path, name), name }));
-}
-
-/** A whole file, or all of standard input. */
-export async function readInput(path: string): Promise<Uint8Array> {
-  return path === STANDARD_STREAM ? buffer(process.stdin) : readFileInput(path);
+  if (!(await isFolder(path))) return [{ path, name: basename(path) }];
+  if (!recursive) throw new CnfzipError('usage', 'is a folder (-r takes the files in it)');
+  const names = await filesBelow(path, extensions);
+  if (names.length === 0) throw new CnfzipError('file', `the folder holds no ${extensions.join(' or ')} files`);
+  return names.map((name) => ({ path: join(path, name), name }));
 }

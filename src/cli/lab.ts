@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
-import { exists } from '../io/files.js';
+import { exists } from '../io/files/read.js';
 import { integer } from './options.js';
-import { reportError, say } from './report.js';
+import { print, reportError, say } from './report.js';
 
 interface RunOptions {
   quick?: boolean;
@@ -46,7 +46,7 @@ async function list(): Promise<void> {
   const { loadExperiment, NAMES } = await import('../lab/registry.js');
   const width = Math.max(...NAMES.map((name) => name.length));
   for (const name of NAMES) {
-    process.stdout.write(`${name.padEnd(width)}  ${(await loadExperiment(name)).title}\n`);
+    await print(`${name.padEnd(width)}  ${(await loadExperiment(name)).title}`);
   }
 }
 
@@ -71,10 +71,10 @@ async function run(names: string[], version: string, options: RunOptions): Promi
         if (quiet) return;
         const lines = checks.map(
           ({ claim, measured, predicted, unit, passed: holds }) =>
-            `  ${holds ? 'pass' : 'FAIL'}  ${claim}: ${significant(measured)}${unit && ` ${unit}`} (${predicted})\n`,
+            `  ${holds ? 'pass' : 'FAIL'}  ${claim}: ${significant(measured)}${unit && ` ${unit}`} (${predicted})`,
         );
-        const head = `${done.name}: ${verdict(checks)}, ${done.seconds.toFixed(1)} s -> ${file}\n`;
-        process.stdout.write(head + lines.join(''));
+        const head = `${done.name}: ${verdict(checks)}, ${done.seconds.toFixed(1)} s -> ${file}`;
+        print(head, ...lines).catch((error) => reportError(`lab: ${done.name}`, error, verbose));
       },
       onError: (name, error) => reportError(`lab: ${name}`, error, verbose),
     });

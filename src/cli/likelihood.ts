@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { readImage } from '../index.js';
 import { type CodeLength, codeLength } from '../likelihood.js';
 import { modelsForEncoding } from '../models.js';
-import { forEachFile } from './report.js';
+import { forEachFile, print } from './report.js';
 
 export function addLikelihood(program: Command): void {
   program
@@ -21,7 +21,7 @@ Examples:
       await forEachFile(files, false, async (file) => {
         const image = await readImage(file);
         const lengths = await codeLength(image, await modelsForEncoding(image.channels, model));
-        process.stdout.write(`${file}: ${format(lengths, image.samples.length)}\n`);
+        await print(`${file}: ${format(lengths, image.samples.length)}`);
       });
     });
 }

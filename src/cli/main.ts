@@ -1,52 +1,20 @@
 #!/usr/bin/env node
-/** The command line. Exit code 0: all went well; 1: a file failed; 2: the command line was wrong. */
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { withCommand } from './aliases.js';
-import { addCompletion } from './completion.js';
-import { addCompress } from './compress.js';
-import { addDecompress } from './decompress.js';
-import { addInfo } from './info.js';
-import { addLab } from './lab.js';
-import { addLikelihood } from './likelihood.js';
-import { addTrain } from './train.js';
-import { addVerify } from './verify.js';
+/**
+ * Starts the command line. Exit code 0: all went well; 1: a file failed; 2: the command line was wrong. What nobody foresaw costs
+ * a line and exit code 1, too; with -v it tells where it happened.
+ */
+import { reportError } from './report.js';
 
-const manifest = new URL('../../../package.json', import.meta.url);
-const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+const verbose = process.argv.some((word) => word === '-v' || word === '--verbose');
 
-const program = new Command('cnfzip')
-  .description('Lossless image compression with a continuous normalizing flow.')
-  .version(version)
-  .addHelpText(
-    'after',
-    `
-Without a command, files are compressed; -d decompresses, -t verifies and -l lists them:
-  cnfzip photo.png            photo.cnfz beside it
-  cnfzip -d photo.cnfz        photo.png again
-  cnfzip -t -q *.cnfz         exit code 0 if all are whole`,
-  )
-  .showHelpAfterError('(--help shows the usage)')
-  .exitOverride();
-
-addCompress(program);
-addDecompress(program);
-addVerify(program);
-addInfo(program);
-addLikelihood(program);
-addTrain(program);
-addLab(program, version);
-addCompletion(program);
-
-// A reader that goes away (`| head`) is no error of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+process.on('uncaughtException', (error) => {
+  reportError(undefined, error, verbose);
+  process.exit();
 });
+// Whoever writes to standard output waits for it, and tells of failures; where nobody reads stderr, nothing can be told.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
 
-try {
-  const general = ['-h', '--help', '-V', '--version'];
-  await program.parseAsync(withCommand(process.argv.slice(2), general), { from: 'user' });
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
-}
+// Loaded here, so that it is told in a line if that fails: where too few files may be open, for one.
+const { run } = await import('./program.js');
+await run(process.argv.slice(2));

@@ -1,38 +1,46 @@
 /** Where a command's result goes: a file beside the input, a named file, or standard output. */
 import { CnfzipError } from '../../codec/error.js';
-import { checkTarget, writeFileAtomic } from '../io/files.js';
+import { standardOutputState, writeStandardOutput } from '../io/files/standard-output.js';
+import { type FileState, sameFile } from '../io/files/state.js';
+import { checkTarget, writeFileAtomic } from '../io/files/write.js';
 import type { OutputOptions } from './options.js';
 
 export interface Target {
   /** For people: a path, or `standard output`. */
   readonly name: string;
-  write(bytes: Uint8Array): Promise<void>;
+  /** The file there that is to be replaced. */
+  readonly existing?: FileState;
+  /** Returns what is there then, if that is a file of ours. */
+  write(bytes: Uint8Array): Promise<FileState | undefined>;
 }
 
 /**
  * Finds the target and checks that it can be written, before any work is done.
  *
  * @param path of the result, unless the options say standard output
+ * @param source what the result is made from
  */
-export async function openTarget(path: string, options: OutputOptions): Promise<Target> {
-  const force = options.force ?? false;
-  if (options.stdout) {
-    if (process.stdout.isTTY && !force) {
-      throw new CnfzipError('usage', 'binary data is not written to a terminal (-f does it all the same)');
-    }
-    return { name: 'standard output', write: writeStdout };
-  }
-  await checkTarget(path, force);
-  return { name: path, write: (bytes) => writeFileAtomic(path, bytes, { force }) };
+export async function openTarget(
+  path: string,
+  { force = false, stdout }: OutputOptions,
+  source: FileState,
+): Promise<Target> {
+  if (stdout) return openStandardOutput(force, source);
+  const options = { force, source };
+  const { existing } = await checkTarget(path, options);
+  return { name: path, existing, write: (bytes) => writeFileAtomic(path, bytes, options) };
 }
 
-function writeStdout(bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // A failure also raises an event, which without a listener would end the process with a stack trace.
-    process.stdout.once('error', () => {});
-    process.stdout.write(bytes, (error) => {
-      if (error) reject(new CnfzipError('file', `cannot write standard output: ${error.message}`, { cause: error }));
-      else resolve();
-    });
-  });
+function openStandardOutput(force: boolean, source: FileState): Target {
+  if (process.stdout.isTTY && !force) {
+    throw new CnfzipError('usage', 'binary data is not written to a terminal (-f does it all the same)');
+  }
+  if (source.isFile() && sameFile(source, standardOutputState())) {
+    throw new CnfzipError('file', 'cannot write standard output: it is the input itself');
+  }
+  const write = async (bytes: Uint8Array) => {
+    await writeStandardOutput(bytes, { flush: true });
+    return undefined;
+  };
+  return { name: 'standard output', write };
 }

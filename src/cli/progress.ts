@@ -1,16 +1,16 @@
 /** A progress bar on stderr, only where a person can see it. */
 
 import type { CommonOptions } from './options.js';
+import { printable } from './printable.js';
 
 const WIDTH = 30;
 
 export class Progress {
   private readonly shown: boolean;
+  private readonly label: string;
 
-  constructor(
-    private readonly label: string,
-    { quiet, progress }: CommonOptions,
-  ) {
+  constructor(label: string, { quiet, progress }: CommonOptions) {
+    this.label = printable(label);
     this.shown = process.stderr.isTTY === true && progress && !quiet;
     this.update(0);
   }

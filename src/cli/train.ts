@@ -4,10 +4,11 @@ import { CnfzipError } from '../../codec/error.js';
 import { checkDefinition } from '../../codec/flow/model.js';
 import type { ModelDefinition } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
-import { readInput } from '../io/files.js';
+import { readInput } from '../io/files/read.js';
 import type { Augmentation } from '../train/dataset.js';
 import type { Engine } from '../train/engine.js';
 import { integer } from './options.js';
+import { reportError, say } from './report.js';
 
 interface TrainOptions {
   data: string[];
@@ -68,18 +69,16 @@ Examples:
 
 async function run({ threads, valid = [], resume = false, ...options }: TrainOptions): Promise<void> {
   const { train } = await import('../train/trainer.js');
-  const log = (line: string) => console.error(line);
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());
   let engine: Engine | undefined;
   try {
     const definition = await readDefinition(options.definition);
-    engine = await openEngine(options.engine, definition, threads, log);
-    await train({ ...options, definition, engine, valid, resume, command: command(), log, signal: stop.signal });
+    engine = await openEngine(options.engine, definition, threads);
+    await train({ ...options, definition, engine, valid, resume, command: command(), log: say, signal: stop.signal });
   } catch (error) {
-    console.error(`cnfzip: train: ${(error as Error).message}`);
-    process.exitCode = 1;
+    reportError('train', error, false);
   } finally {
     await engine?.close();
   }
@@ -110,18 +109,13 @@ async function readDefinition(name: string): Promise<ModelDefinition> {
   return definition;
 }
 
-async function openEngine(
-  name: TrainOptions['engine'],
-  definition: ModelDefinition,
-  threads: number,
-  log: (line: string) => void,
-): Promise<Engine> {
+async function openEngine(name: TrainOptions['engine'], definition: ModelDefinition, threads: number): Promise<Engine> {
   if (name !== 'kernel') {
     const { loadGpuBackend, selectBackend } = await import('../train/backend.js');
-    const tf = await (name === 'tfjs' ? selectBackend : loadGpuBackend)(log);
+    const tf = await (name === 'tfjs' ? selectBackend : loadGpuBackend)(say);
     if (tf) {
       const { TfjsEngine } = await import('../train/tfjs-engine.js');
-      log(`training with TensorFlow.js, backend ${tf.getBackend()}`);
+      say(`training with TensorFlow.js, backend ${tf.getBackend()}`);
       return new TfjsEngine(tf, definition);
     }
   }

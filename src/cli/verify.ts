@@ -1,15 +1,15 @@
-import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Command } from 'commander';
-import { sameImage } from '../../codec/image.js';
+import { maxvalOf, sameImage } from '../../codec/image.js';
 import { CnfzipError, decode, encode, type Image, info } from '../index.js';
-import { checkWritten } from '../io/check-written.js';
-import { exists, readInput, reason } from '../io/files.js';
-import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
+import { filesBelow, isFile, isFolder } from '../io/files/folders.js';
+import { readInput } from '../io/files/read.js';
+import { INPUT_EXTENSIONS, naturalFormat, readImage } from '../io/formats.js';
+import { writeProven } from '../io/prove.js';
 import { modelForDecoding } from '../models.js';
 import { addCommonOptions, type CommonOptions, codingOptions } from './options.js';
 import { Progress } from './progress.js';
-import { count, forEachFile, reportError } from './report.js';
+import { count, forEachFile, print, reportError } from './report.js';
 
 interface VerifyOptions extends CommonOptions {
   exact?: boolean;
@@ -47,16 +47,10 @@ Examples:
 }
 
 async function listFiles(path: string): Promise<string[]> {
-  try {
-    if (!(await stat(path)).isDirectory()) return [path];
-    const names = await readdir(path, { recursive: true });
-    const extensions = ['.cnfz', ...INPUT_EXTENSIONS];
-    const files = names.filter((name) => extensions.includes(extname(name).toLowerCase()));
-    if (files.length > 0) return files.map((name) => join(path, name)).sort();
-  } catch (error) {
-    throw new CnfzipError('file', reason(error), { cause: error });
-  }
-  throw new CnfzipError('file', 'the folder holds no images and no .cnfz files');
+  if (!(await isFolder(path))) return [path];
+  const files = await filesBelow(path, ['.cnfz', ...INPUT_EXTENSIONS]);
+  if (files.length === 0) throw new CnfzipError('file', 'the folder holds no images and no .cnfz files');
+  return files.map((name) => join(path, name));
 }
 
 async function verify(file: string, options: VerifyOptions): Promise<void> {
@@ -68,7 +62,7 @@ async function verify(file: string, options: VerifyOptions): Promise<void> {
   } finally {
     progress.clear();
   }
-  if (!options.quiet) process.stdout.write(`${file}: ${result}\n`);
+  if (!options.quiet) await print(`${file}: ${result}`);
 }
 
 async function verifyImage(
@@ -90,7 +84,8 @@ async function verifyCnfz(
   progress: Progress,
 ): Promise<string> {
   const decoded = await decode(bytes, { ...codingOptions(options), onProgress: progress.update });
-  await checkWritten(decoded);
+  // What decompressing it would write holds the image, too.
+  await writeProven(decoded, naturalFormat({ ...decoded, maxval: maxvalOf(decoded) }));
   const summary = `${count(bytes.length)} bytes, ${bits(bytes, decoded)}`;
   const sibling = await findSibling(file);
   if (!sibling) return `decodes, checksums match, ${summary}`;
@@ -109,7 +104,7 @@ async function verifyCnfz(
 /** The image beside a `.cnfz` file, of the same name but for the extension. */
 async function findSibling(file: string): Promise<string | undefined> {
   const stem = file.slice(0, file.length - extname(file).length);
-  for (const extension of INPUT_EXTENSIONS) if (await exists(stem + extension)) return stem + extension;
+  for (const extension of INPUT_EXTENSIONS) if (await isFile(stem + extension)) return stem + extension;
   return undefined;
 }
 

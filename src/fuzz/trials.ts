@@ -5,10 +5,11 @@ import { readContainer } from '../../codec/container/container.js';
 import { CnfzipError } from '../../codec/error.js';
 import type { Model } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
-import { checkImage, type Image, sameImage } from '../../codec/image.js';
+import { checkImage, type Image, maxvalOf, sameImage } from '../../codec/image.js';
 import { info } from '../../codec/info.js';
-import { checkWritten } from '../io/check-written.js';
+import { naturalFormat } from '../io/formats.js';
 import { decodePng, encodePng } from '../io/png.js';
+import { writeProven } from '../io/prove.js';
 import { modelsForEncoding } from '../models.js';
 import { cnfzCorpus, forgePng, pngCorpus, type Specimen } from './corpus.js';
 import { forgeCnfz, seal } from './forge.js';
@@ -83,7 +84,7 @@ const TRIALS: Record<FuzzKind, (trial: Case) => Promise<Outcome>> = {
         width === image.width && height === image.height && metadata.length === (image.metadata ?? []).length;
       if (!told || overheadBytes < 0) throw new Error('info tells of another image');
       await encodeImage(image, models, coding);
-      await checkWritten(image);
+      await writeProven(image, naturalFormat({ ...image, maxval: maxvalOf(image) }));
     });
     return isOneOf(found, [specimen, other]) ? 'unchanged' : 'accepted';
   },

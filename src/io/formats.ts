@@ -69,12 +69,15 @@ const FORMATS: readonly Format[] = [
  *
  * @throws CnfzipError `bad-input` if it is no image, or damaged; `unsupported`
  */
-export async function readImage(bytes: Uint8Array): Promise<Decoded> {
+export async function readImage(bytes: Uint8Array): Promise<Decoded & { complete: boolean }> {
   if (bytes.length === 0) throw new CnfzipError('bad-input', 'not an image: it is empty');
   const start = Buffer.from(bytes.subarray(0, 16)).toString('hex');
   if (start.startsWith('cf5a0d0a')) throw new CnfzipError('bad-input', 'a cnfz file: it is compressed already');
   const format = FORMATS.find(({ start: pattern }) => pattern.test(start));
-  if (format?.decode) return format.decode(bytes);
+  if (format?.decode) {
+    const decoded = await format.decode(bytes);
+    return { ...decoded, complete: decoded.warnings.length === 0 };
+  }
   // What text transfers do to a PNG: other line ends, the top bit lost.
   if (/504e47/.test(start)) throw new CnfzipError('bad-input', 'damaged PNG: its signature is not whole');
   const known = FORMATS.filter(({ decode }) => decode).map(({ name }) => name);
@@ -86,18 +89,18 @@ export async function readImage(bytes: Uint8Array): Promise<Decoded> {
 /**
  * The bytes of an image file.
  *
- * @returns also a line for each thing that the format cannot hold
+ * @returns also a line for each thing that the format cannot hold, and whether there is none
  * @throws CnfzipError `unsupported` if the format cannot hold the samples
  */
 export async function writeImage(
   image: Image,
   format: OutputFormat,
-): Promise<{ bytes: Uint8Array; warnings: string[] }> {
+): Promise<{ bytes: Uint8Array; warnings: string[]; complete: boolean }> {
   const warnings: string[] = [];
   const lost = (image.metadata ?? []).filter(({ type }) => type !== 'tRNS').map(({ type }) => type);
   if (format !== 'png' && lost.length > 0) warnings.push(`metadata is not written to ${format}: ${lost.join(', ')}`);
   const encoders = { png: encodePng, ppm: encodeNetpbm, tiff: encodeTiff, webp: encodeWebp };
-  return { bytes: await encoders[format](image), warnings };
+  return { bytes: await encoders[format](image), warnings, complete: warnings.length === 0 };
 }
 
 /** PNG, but for samples that no PNG holds as they are. */

@@ -1,10 +1,10 @@
 /** Runs experiments, several at once, and writes their reports. */
 
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CnfzipError } from '../../codec/error.js';
-import { reason, writeFileAtomic } from '../io/files.js';
+import { makeFolder } from '../io/files/folders.js';
+import { writeFileAtomic } from '../io/files/write.js';
 import { loadExperiment, NAMES } from './registry.js';
 import { htmlReport, indexPage, jsonReport, type Run } from './report.js';
 import type { Reply, Task } from './task.js';
@@ -28,11 +28,7 @@ export interface LabOptions extends Omit<Task, 'name'> {
 export async function runExperiments(names: readonly string[], options: LabOptions): Promise<void> {
   const queue = names.includes('all') ? [...NAMES] : [...new Set(names)];
   await Promise.all(queue.map(loadExperiment));
-  try {
-    await mkdir(options.out, { recursive: true });
-  } catch (error) {
-    throw new CnfzipError('file', `cannot make the folder ${options.out}: ${reason(error)}`, { cause: error });
-  }
+  await makeFolder(options.out);
   const runs: Run[] = [];
   const next = [...queue];
   const lane = async () => {
@@ -83,6 +79,6 @@ async function writeReport(run: Run, folder: string): Promise<string> {
   return page;
 }
 
-function write(path: string, text: string): Promise<void> {
-  return writeFileAtomic(path, new TextEncoder().encode(text), { force: true });
+async function write(path: string, text: string): Promise<void> {
+  await writeFileAtomic(path, new TextEncoder().encode(text), { force: true });
 }

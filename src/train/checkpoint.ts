@@ -1,75 +1,77 @@
 /**
- * What a training run needs beside its model to go on. The file: the 4 bytes `CNFT`, the header's length (little-endian
- * uint32), the header as JSON, then, deflated, weights and both moments as little-endian float32. The weights' average is the
- * model, which has a file of its own.
+ * What a training run needs to go on. The file: the 4 bytes `CNFT`, the SHA-256 of all that follows, the header's length
+ * (little-endian uint32), the header as JSON, then, deflated, weights, both moments and the weights' average as little-endian
+ * float32.
  */
 
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { deflateSync, inflateSync } from 'node:zlib';
 import { CnfzipError } from '../../codec/error.js';
 import { type ModelDefinition, modelParameters } from '../../models/definition.js';
-import { readInput, writeFileAtomic } from '../io/files.js';
+import { readInput } from '../io/files/read.js';
+import { writeFileAtomic } from '../io/files/write.js';
 import type { History } from './history.js';
 import type { OptimizerState } from './optimizer.js';
 
-export interface Checkpoint {
+interface Header {
   readonly definition: ModelDefinition;
-  readonly optimizer: OptimizerState;
   /** State of the run's random numbers. */
   readonly random: number;
   readonly history: History;
+  /** Hash of the model that is written with it, of the weights' average. */
+  readonly model: string;
+  /** Hash of the model that was there before, if there was one, and still is where a run ended between the two files. */
+  readonly modelBefore?: string;
 }
 
-const MAGIC = 'CNFT';
+export interface Checkpoint extends Header {
+  readonly optimizer: OptimizerState;
+}
+
+const MAGIC = Buffer.from('CNFT');
+const HASH_BYTES = 32;
+const HEADER_AT = MAGIC.length + HASH_BYTES + 4;
 
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { definition, optimizer, random, history } = checkpoint;
-  const json = JSON.stringify({ definition, steps: optimizer.steps, random, history });
-  const header = Buffer.from(json);
+  const { optimizer, ...rest } = checkpoint;
+  const header = Buffer.from(JSON.stringify({ ...rest, steps: optimizer.steps }));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
-  const arrays = [optimizer.weights, optimizer.first, optimizer.second].map((a) =>
-    Buffer.from(a.buffer, a.byteOffset, a.byteLength),
-  );
-  const body = deflateSync(Buffer.concat(arrays));
-  await writeFileAtomic(path, Buffer.concat([Buffer.from(MAGIC), length, header, body]), { force: true });
+  const { weights, first, second, average } = optimizer;
+  const arrays = [weights, first, second, average].map((a) => Buffer.from(a.buffer, a.byteOffset, a.byteLength));
+  const content = Buffer.concat([length, header, deflateSync(Buffer.concat(arrays))]);
+  await writeFileAtomic(path, Buffer.concat([MAGIC, sha256(content), content]), { force: true });
 }
 
-/**
- * @param average the weights of the model that was written with it
- * @throws {CnfzipError} if it cannot be read, is damaged, or belongs to another model definition
- */
-export async function readCheckpoint(
-  path: string,
-  definition: ModelDefinition,
-  average: Float32Array,
-): Promise<Checkpoint> {
-  const bytes = await readInput(path);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** @throws {CnfzipError} if it cannot be read, is damaged, or belongs to another model definition */
+export async function readCheckpoint(path: string, definition: ModelDefinition): Promise<Checkpoint> {
+  const bytes = Buffer.from(await readInput(path));
   const damaged = () => new CnfzipError('bad-input', `${path}: not a training checkpoint, or damaged`);
-  if (bytes.length < 8 || Buffer.from(bytes.subarray(0, 4)).toString('latin1') !== MAGIC) throw damaged();
-  const start = 8 + view.getUint32(4, true);
+  const content = bytes.subarray(MAGIC.length + HASH_BYTES);
+  const whole = bytes.subarray(0, MAGIC.length).equals(MAGIC) && content.length >= 4;
+  if (!whole || !sha256(content).equals(bytes.subarray(MAGIC.length, MAGIC.length + HASH_BYTES))) throw damaged();
+  const start = HEADER_AT + content.readUInt32LE();
   const { count } = modelParameters(definition);
-  if (start > bytes.length) throw damaged();
-  let header: Omit<Checkpoint, 'optimizer'> & { steps: number };
-  try {
-    header = JSON.parse(Buffer.from(bytes.subarray(8, start)).toString());
-  } catch {
-    throw damaged();
-  }
-  if (!isDeepStrictEqual(header?.definition, definition)) {
-    throw new CnfzipError('bad-input', `${path}: a checkpoint of another model definition`);
-  }
+  let header: Header & { steps: number };
   let body: Buffer;
   try {
-    body = inflateSync(bytes.subarray(start), { maxOutputLength: 12 * count });
-  } catch {
-    throw damaged();
+    header = JSON.parse(bytes.subarray(HEADER_AT, start).toString());
+    if (!isDeepStrictEqual(header.definition, definition)) {
+      throw new CnfzipError('bad-input', `${path}: a checkpoint of another model definition`);
+    }
+    body = inflateSync(bytes.subarray(start), { maxOutputLength: 16 * count });
+  } catch (error) {
+    throw error instanceof CnfzipError ? error : damaged();
   }
-  if (body.length !== 12 * count) throw damaged();
-  const [weights, first, second] = [0, 1, 2].map((n) =>
+  if (body.length !== 16 * count) throw damaged();
+  const [weights, first, second, average] = [0, 1, 2, 3].map((n) =>
     Float32Array.from({ length: count }, (_, i) => body.readFloatLE(4 * (n * count + i))),
   );
-  const { random, history, steps } = header;
-  return { definition, optimizer: { steps, weights, first, second, average }, random, history };
+  const { steps, ...rest } = header;
+  return { ...rest, optimizer: { steps, weights, first, second, average } };
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
 }

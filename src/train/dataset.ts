@@ -1,12 +1,12 @@
 /** Crops of photographs for training and for validation. */
 
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { CnfzipError } from '../../codec/error.js';
 import { forwardColour } from '../../codec/flow/colour.js';
 import type { TileShape } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
+import { filesBelow, isFolder } from '../io/files/folders.js';
 import type { Random } from './random.js';
 
 /** A square piece of an image as the flow codes it: side * side * channels integers after the colour transform. */
@@ -20,7 +20,7 @@ export function cropShape({ side }: Crop): TileShape {
   return { width: side, height: side, depth: 8 };
 }
 
-const EXTENSIONS = /\.(png|webp|tiff?)$/i;
+const EXTENSIONS = ['.png', '.webp', '.tif', '.tiff'];
 
 /** Share of the images that are scaled down before crops are taken, by a uniform factor from this on. */
 const SCALED_SHARE = 0.3;
@@ -41,10 +41,8 @@ const CHROMA_STEPS = [1, 2.5] as const;
 export async function listImages(folders: readonly string[]): Promise<string[]> {
   const files: string[] = [];
   for (const folder of folders) {
-    const found = await stat(folder).catch(() => undefined);
-    if (!found?.isDirectory()) throw new CnfzipError('file', `${folder}: not a folder`);
-    const entries = await readdir(folder, { recursive: true });
-    files.push(...entries.filter((file) => EXTENSIONS.test(file)).map((file) => join(folder, file)));
+    if (!(await isFolder(folder).catch(() => false))) throw new CnfzipError('file', `${folder}: not a folder`);
+    files.push(...(await filesBelow(folder, EXTENSIONS)).map((file) => join(folder, file)));
   }
   if (files.length === 0) throw new CnfzipError('file', `${folders.join(', ')}: no PNG, WebP or TIFF images in there`);
   return files.sort();

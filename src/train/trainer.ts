@@ -3,14 +3,15 @@
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CnfzipError } from '../../codec/error.js';
-import { serializeModel } from '../../codec/flow/model.js';
+import { parseModel, serializeModel } from '../../codec/flow/model.js';
 import { plainBits } from '../../codec/flow/tile-codec.js';
 import { Kernels } from '../../codec/kernels/kernels.js';
 import { type ModelDefinition, multiplyAdds } from '../../models/definition.js';
-import { checkTarget, exists, writeFileAtomic } from '../io/files.js';
+import { exists } from '../io/files/read.js';
+import { checkTarget, writeFileAtomic } from '../io/files/write.js';
 import { loadModel } from '../models.js';
 import { modelCard } from './card.js';
-import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { learningCurve } from './curve.js';
 import { type Augmentation, type Crop, cropShape, ImagePool, listImages, validationCrops } from './dataset.js';
 import type { Engine } from './engine.js';
@@ -81,18 +82,21 @@ function samplesOf(crops: readonly Crop[]): number {
  */
 export async function train(options: TrainingOptions): Promise<void> {
   const { definition, engine, out, log, signal } = options;
-  const checkpointFile = `${out}.ckpt`;
-  for (const file of [out, checkpointFile]) {
+  const name = basename(out).replace(/\.cnfm$/, '');
+  const beside = (extension: string) => `${out.slice(0, out.length - basename(out).length)}${name}${extension}`;
+  const [checkpointFile, cardFile, curveFile] = [`${out}.ckpt`, beside('.md'), beside('.svg')];
+  for (const file of [out, checkpointFile, cardFile, curveFile]) {
     if (!options.resume && (await exists(file))) {
       throw new CnfzipError('file', `${file} exists already: name another, or go on from its checkpoint with --resume`);
     }
-    await checkTarget(file, true);
+    await checkTarget(file, { force: true });
   }
   const history: History = { runs: [], curve: [] };
-  const start = options.resume
-    ? await readCheckpoint(checkpointFile, definition, await weightsOf(out, definition))
+  const start: Pick<Checkpoint, 'optimizer' | 'random' | 'history' | 'modelBefore'> = options.resume
+    ? await resumable(out, await readCheckpoint(checkpointFile, definition))
     : { optimizer: optimizerState(await firstWeights(options)), random: options.seed, history };
   const { optimizer } = start;
+  let { modelBefore } = start;
   const kernels = await Kernels.create();
   const { runs, curve } = start.history;
   const random = new Random(start.random);
@@ -129,8 +133,18 @@ export async function train(options: TrainingOptions): Promise<void> {
       curve.push({ step: optimizer.steps, pixels: before + run.pixels, train: bits, heldOut });
       since = { nats: 0, samples: 0 };
     }
-    await writeCheckpoint(checkpointFile, { definition, optimizer, random: random.state, history: start.history });
-    await writeFileAtomic(out, serializeModel(modelName(out), definition, optimizer.average), { force: true });
+    const bytes = serializeModel(name, definition, optimizer.average);
+    const { hash } = await parseModel(bytes);
+    const models = { model: hash, modelBefore };
+    await writeCheckpoint(checkpointFile, {
+      definition,
+      optimizer,
+      random: random.state,
+      history: start.history,
+      ...models,
+    });
+    await writeFileAtomic(out, bytes, { force: true });
+    modelBefore = hash;
     if (heldOut === undefined) return;
     log(`step ${optimizer.steps}: held-out ${heldOut.toFixed(4)} bits per sample, ${Math.round(run.seconds)} s`);
   };
@@ -158,27 +172,31 @@ export async function train(options: TrainingOptions): Promise<void> {
   }
   if (optimizer.steps === 0) return;
   await save();
-  const name = modelName(out);
   const text = (path: string, content: string) => writeFileAtomic(path, Buffer.from(content), { force: true });
-  const folder = out.slice(0, out.length - basename(out).length);
-  await text(`${folder}${name}.md`, modelCard(name, definition, start.history, heldOut));
-  await text(`${folder}${name}.svg`, learningCurve(name, curve));
+  await text(cardFile, modelCard(name, definition, start.history, heldOut));
+  await text(curveFile, learningCurve(name, curve));
   log(`${optimizer.steps} steps, ${((before + run.pixels) / 1e9).toFixed(3)} gigapixels: ${out}`);
 }
 
+/** Random weights, or those of a model that the options name. */
 async function firstWeights({ definition, seed, init }: TrainingOptions): Promise<Float32Array> {
-  return init === undefined ? initialize(definition, seed) : (await weightsOf(init, definition)).slice();
+  if (init === undefined) return initialize(definition, seed);
+  const model = await loadModel(init);
+  if (isDeepStrictEqual(model.definition, definition)) return model.weights.slice();
+  throw new CnfzipError('bad-input', `${init}: it has another model definition`);
 }
 
-/** The weights that a model file holds. */
-async function weightsOf(path: string, definition: ModelDefinition): Promise<Float32Array> {
-  const model = await loadModel(path);
-  if (isDeepStrictEqual(model.definition, definition)) return model.weights;
-  throw new CnfzipError('bad-input', `${path}: it has another model definition`);
-}
-
-function modelName(out: string): string {
-  return basename(out).replace(/\.cnfm$/, '');
+/**
+ * A checkpoint whose model is the file at hand. The checkpoint is written first: a run that ended between the two left the model
+ * of the checkpoint before, or none.
+ *
+ * @throws CnfzipError `bad-input` if the model is another, which the run would replace; `file`, `bad-model`
+ */
+async function resumable(out: string, checkpoint: Checkpoint): Promise<Checkpoint> {
+  const found = (await exists(out)) ? (await loadModel(out)).hash : undefined;
+  const { model, modelBefore } = checkpoint;
+  if (found === undefined || found === model || found === modelBefore) return { ...checkpoint, modelBefore: found };
+  throw new CnfzipError('bad-input', `${out}: not the model that its checkpoint was written with, but ${found}`);
 }
 
 /** Loss, speed and time left. The gradient is counted as two forward computations, for inputs and for weights. */
@@ -198,7 +216,8 @@ async function trainingStep(
   crops: Crop[],
 ): Promise<number> {
   const { nats, gradient } = await options.engine.evaluate(optimizer.weights, crops, true);
-  if (!Number.isFinite(nats)) throw new Error(`the loss is ${nats} at step ${optimizer.steps}`);
+  if (!Number.isFinite(nats))
+    throw new CnfzipError('unsupported', `the loss is ${nats} at step ${optimizer.steps}: lower the rate`);
   const rate = learningRate(optimizer.steps, options);
   optimizerStep(optimizer, kernels, options.definition, gradient, 1 / samplesOf(crops), rate);
   return nats;

@@ -1,0 +1,37 @@
+/** Standard output, of which every byte is accounted for. */
+import { fstatSync, fsyncSync, writeSync } from 'node:fs';
+import { CnfzipError } from '../../../codec/error.js';
+import { reason } from './errors.js';
+import type { FileState } from './state.js';
+
+export function standardOutputState(): FileState {
+  return fstatSync(1, { bigint: true });
+}
+
+/**
+ * Writes all of `bytes`; with `flush`, a file has them on its disk.
+ *
+ * @throws CnfzipError `file`
+ */
+export async function writeStandardOutput(bytes: Uint8Array, { flush = false } = {}): Promise<void> {
+  try {
+    // To a file, Node's stream writes once and does not look at how much: a full disk would go unnoticed.
+    if (!fstatSync(1).isFile()) return await writeStream(bytes);
+    for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+    if (flush) fsyncSync(1);
+  } catch (error) {
+    throw new CnfzipError('file', `cannot write standard output: ${reason(error)}`, { cause: error });
+  }
+}
+
+/** To pipes and devices, which may take bytes only later. */
+function writeStream(bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // A failure also raises an event, which without a listener would end the process with a stack trace.
+    process.stdout.once('error', () => {});
+    process.stdout.write(bytes, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}

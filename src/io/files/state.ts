@@ -1,0 +1,13 @@
+/** Which file it is, and in which state: what tells whether two paths or two moments show the same. */
+import type { BigIntStats } from 'node:fs';
+
+export type FileState = BigIntStats;
+
+export function sameFile(a: FileState, b: FileState): boolean {
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+/** Whether nobody has replaced or written a file between two looks at it. */
+export function unchanged(a: FileState, b: FileState): boolean {
+  return sameFile(a, b) && a.size === b.size && a.mtimeNs === b.mtimeNs;
+}

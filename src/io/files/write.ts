@@ -1,0 +1,170 @@
+/** Writing files, which appear whole or not at all, and last. */
+import { closeSync, openSync, renameSync, unlinkSync } from 'node:fs';
+import { type FileHandle, link, lstat, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { CnfzipError } from '../../../codec/error.js';
+import { errorCode, isMissing, reason } from './errors.js';
+import { syncFolder } from './folders.js';
+import { type FileState, sameFile } from './state.js';
+import { guard, removeStale, temporaryPath, unguard } from './temporary.js';
+
+export interface WriteOptions {
+  /** Replace an existing file; of a symbolic link, what it points to. */
+  readonly force?: boolean;
+  /** What the file is made from: it is never replaced, and its mode and times become those of the file. */
+  readonly source?: FileState;
+}
+
+/** Where a file is to be written. */
+export interface Place {
+  /** With the links followed that are followed when it is written. */
+  readonly path: string;
+  /** The file that is there now. */
+  readonly existing?: FileState;
+}
+
+/** As many links to links as Linux follows. */
+const MAX_LINKS = 40;
+
+/** Failures that tell that a file system knows no hard links, or no modes. */
+const NOT_SUPPORTED = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+/** The most that one call writes, in bytes. */
+const MOST_AT_ONCE = 2 ** 30;
+
+/**
+ * Checks that a file may be written, so that long work is not begun in vain.
+ *
+ * @throws CnfzipError `file`
+ */
+export async function checkTarget(path: string, { force = false, source }: WriteOptions): Promise<Place> {
+  try {
+    const place = await resolvePlace(path, force);
+    const existing = await unlessMissing(stat(place, { bigint: true }));
+    if (source && existing && sameFile(source, existing)) throw targetError(path, 'it is the input itself');
+    if (existing?.isDirectory()) throw targetError(path, 'is a folder');
+    if (existing && !existing.isFile()) throw targetError(path, 'is not a regular file');
+    // A link that points to nothing is something, too.
+    if (!force && (existing ?? (await unlessMissing(lstat(place))))) throw existsAlready(path);
+    return { path: place, existing };
+  } catch (error) {
+    throw error instanceof CnfzipError ? error : targetError(path, reason(error), error);
+  }
+}
+
+/**
+ * Writes a file under a temporary name in the target's folder, flushes it to the disk, and gives it its name; without `force`
+ * in such a way that nothing is replaced that came into being meanwhile. After a failure, or SIGINT, SIGTERM or SIGHUP that
+ * ends the process, neither the temporary file nor a part of the target is left; what SIGKILL leaves, the next write into the
+ * folder removes.
+ *
+ * @returns the state of the file that was written
+ * @throws CnfzipError `file`
+ */
+export async function writeFileAtomic(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<FileState> {
+  const place = await checkTarget(path, options);
+  const folder = dirname(place.path);
+  await removeStale(folder);
+  const temporary = temporaryPath(folder);
+  guard(temporary);
+  let state: FileState;
+  try {
+    state = await writeTemporary(temporary, bytes, options.source);
+    await (options.force ? rename : nameNewFile)(temporary, place.path);
+  } catch (error) {
+    throw errorCode(error) === 'EEXIST' ? existsAlready(path, error) : targetError(path, reason(error), error);
+  } finally {
+    await unlink(temporary).catch(() => {});
+    unguard(temporary);
+  }
+  try {
+    await syncFolder(folder);
+  } catch (error) {
+    const why = `${path} is written, but its name may not be on the disk yet: ${reason(error)}`;
+    throw new CnfzipError('file', why, { cause: error });
+  }
+  return state;
+}
+
+async function writeTemporary(temporary: string, bytes: Uint8Array, source?: FileState): Promise<FileState> {
+  // What came from a file may be a secret: nobody else reads it before it has that file's mode.
+  const handle = await open(temporary, 'wx', source?.isFile() ? 0o600 : 0o666);
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesWritten } = await handle.write(bytes, at, Math.min(bytes.length - at, MOST_AT_ONCE));
+      if (bytesWritten === 0) throw new Error('the disk takes no more');
+      at += bytesWritten;
+    }
+    if (source?.isFile()) await copyAttributes(source, handle);
+    await handle.sync();
+    return await handle.stat({ bigint: true });
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Owner (where the user may give files away), mode and times, as gzip copies them; owner first, as it takes bits off the mode. */
+async function copyAttributes(source: FileState, handle: FileHandle): Promise<void> {
+  if (process.getuid?.() === 0) await handle.chown(Number(source.uid), Number(source.gid)).catch(() => {});
+  await handle.chmod(Number(source.mode & 0o777n)).catch((error) => {
+    if (!NOT_SUPPORTED.includes(errorCode(error) ?? '')) throw error;
+  });
+  await handle.utimes(Number(source.atimeNs) / 1e9, Number(source.mtimeNs) / 1e9);
+}
+
+/** Gives a file another name, at which there must be nothing: EEXIST otherwise. The temporary name may stay beside it. */
+async function nameNewFile(temporary: string, path: string): Promise<void> {
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if (!NOT_SUPPORTED.includes(errorCode(error) ?? '')) throw error;
+    reserveAndRename(temporary, path);
+  }
+}
+
+/** For file systems without hard links: an empty file reserves the name, and is replaced. Synchronous, for no signal to come between. */
+function reserveAndRename(temporary: string, path: string): void {
+  closeSync(openSync(path, 'wx'));
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    unlinkSync(path);
+    throw error;
+  }
+}
+
+/** The path by its real folder, a link that is its last part followed if that is asked for, even if it points to nothing. */
+async function resolvePlace(path: string, follow: boolean): Promise<string> {
+  let at = path;
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    const folder = await realpath(dirname(at)).catch((error) => {
+      throw isMissing(error) ? targetError(path, `there is no folder ${dirname(at)}`, error) : error;
+    });
+    const place = join(folder, basename(at));
+    const target = follow ? await linkTarget(place) : undefined;
+    if (target === undefined) return place;
+    // Not normalized: behind a link to a folder `..` means something else.
+    at = isAbsolute(target) ? target : `${folder}/${target}`;
+  }
+  throw targetError(path, 'too many symbolic links');
+}
+
+async function linkTarget(path: string): Promise<string | undefined> {
+  const found = await unlessMissing(lstat(path));
+  return found?.isSymbolicLink() ? readlink(path) : undefined;
+}
+
+function unlessMissing<T>(found: Promise<T>): Promise<T | undefined> {
+  return found.catch((error) => {
+    if (!isMissing(error)) throw error;
+    return undefined;
+  });
+}
+
+function existsAlready(path: string, cause?: unknown): CnfzipError {
+  return targetError(path, 'it exists already (use force to replace it)', cause);
+}
+
+function targetError(path: string, why: string, cause?: unknown): CnfzipError {
+  return new CnfzipError('file', `cannot write ${path}: ${why}`, { cause });
+}
