@@ -4,8 +4,8 @@
 // The map is a bijection whatever a model's outputs are. A step changes one coordinate, by what depends on the context and on the
 // other coordinates alone, which both sides know. Scaling acts on [-REACH, REACH) and makes of it [-edge, edge), where
 // edge = REACH R / 2^bits is an integer; what lies outside moves along with the edge, and costs nothing. Shifts stay within REACH. So
-// nothing wraps round: in units of REACH, y is below 2.3, normalising adds less than 59, the scales of the sub-steps, which grow e^2.4
-// times in all, less than 11, shear and sub-steps shift by 17 at most; an i32 holds 128.
+// nothing wraps round: in units of REACH, |y| is below 2.3, normalising adds less than 59, the sub-steps' scales, e^2.4 in all, less
+// than 11, and shear and sub-steps shift by 17 at most; an i32 holds 128.
 
 import { alpha, beta, channels, coordinate, fieldAt, sweeps } from './field';
 import { normalBits, SCALE_BITS, Y_UNIT, Z_UNIT } from './grids';
