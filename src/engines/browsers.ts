@@ -20,7 +20,6 @@ const TYPES: Record<string, string> = {
 const IMPORTS = {
   fflate: '/node_modules/fflate/esm/browser.js',
   '@jsquash/webp/': '/node_modules/@jsquash/webp/',
-  'wasm-feature-detect': '/node_modules/wasm-feature-detect/dist/esm/index.js',
 };
 
 export function browserEngines(): Engine[] {

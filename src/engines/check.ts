@@ -46,7 +46,7 @@ export async function check({ files, models }: Task, read: Read): Promise<Findin
   for (const name of files) {
     findings.files[name] = await verdict(async () => {
       const file = await read(`fixtures/${name}`);
-      const again = await encodeImage(await decodeImage(file, coding), coding);
+      const again = await encodeImage(await decodeImage(file, coding), coding, { verify: false });
       return sameValues(file, again) ? 'same' : `encoded to ${again.length} other bytes, not ${file.length}`;
     });
   }

@@ -27,8 +27,6 @@ export async function writeStandardOutput(bytes: Uint8Array, { flush = false } =
 /** To pipes and devices, which may take bytes only later. */
 function writeStream(bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    // A failure also raises an event, which without a listener would end the process with a stack trace.
-    process.stdout.once('error', () => {});
     process.stdout.write(bytes, (error) => {
       if (error) reject(error);
       else resolve();
