@@ -86,7 +86,7 @@ async function verifyFile(
  * Decodes a `.cnfz` file: the exact samples that were encoded, or an error.
  *
  * @param models the models at hand; the file names those it needs by their hashes (see `info`)
- * @throws CnfzipError `bad-input`, `corrupt` or `unsupported` (see `readContainer`), `unknown-model`
+ * @throws CnfzipError `usage`, `bad-input`, `corrupt` or `unsupported` (see `readContainer`), `unknown-model`
  */
 export async function decodeImage(
   bytes: Uint8Array,

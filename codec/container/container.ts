@@ -166,11 +166,12 @@ function chunksOf({ alphabet, payloads }: CodedLayer): Uint8Array[] {
 /**
  * Reads a whole file and checks everything that can be checked without decoding. The payloads are views of `bytes`.
  *
- * @throws CnfzipError `bad-input` if it is no `.cnfz` file; `unsupported` if another version of cnfzip wrote it, or it
- *   holds what this version does not know; `corrupt` if it is damaged, cut short, or something follows its end
+ * @throws CnfzipError `usage` if it is no Uint8Array; `bad-input` if it is no `.cnfz` file; `unsupported` if another version of
+ *   cnfzip wrote it, or it holds what this version does not know; `corrupt` if it is damaged, cut short, or something follows
+ *   its end
  */
 export function readContainer(bytes: Uint8Array): SealedContainer {
-  if (!(bytes instanceof Uint8Array)) throw new CnfzipError('bad-input', 'not a cnfz file: it must be a Uint8Array');
+  if (!(bytes instanceof Uint8Array)) throw new CnfzipError('usage', 'the bytes of a cnfz file must be a Uint8Array');
   if (bytes.length === 0) throw new CnfzipError('bad-input', 'not a cnfz file: it is empty');
   if (MAGIC.some((byte, i) => i < bytes.length && bytes[i] !== byte)) {
     throw new CnfzipError('bad-input', 'not a cnfz file');
