@@ -89,8 +89,8 @@ async function verifyFile(
  * Decodes a `.cnfz` file: the exact samples that were encoded, or an error.
  *
  * @param models the models at hand; the file names those it needs by their hashes (see `info`)
- * @throws CnfzipError `bad-input`, `corrupt` or `unsupported` (see `readContainer`), `unknown-model`; `unsupported` where WebAssembly
- *   (with fixed-width SIMD, if a flow coded the file) or little-endian order is missing
+ * @throws CnfzipError `usage`, `bad-input`, `corrupt` or `unsupported` (see `readContainer`), `unknown-model`; `unsupported` where
+ *   WebAssembly (with fixed-width SIMD, if a flow coded the file) or little-endian order is missing
  */
 export async function decodeImage(
   bytes: Uint8Array,

@@ -52,7 +52,7 @@ export interface LayerInfo {
 /**
  * Describes a `.cnfz` file without decoding its samples; the header's and the chunks' checksums are checked.
  *
- * @throws CnfzipError `bad-input`, `corrupt` or `unsupported` (see `readContainer`)
+ * @throws CnfzipError `usage`, `bad-input`, `corrupt` or `unsupported` (see `readContainer`)
  * @example
  * ```js
  * import { readFile } from 'node:fs/promises';

@@ -33,7 +33,7 @@ export function attachmentsProblem(
 
 function pieceProblem(piece: Metadata, channels: number, indexed: boolean): string | undefined {
   const { type, place, data } = piece ?? {};
-  if (typeof type !== 'string' || !/^[A-Za-z]{4}$/.test(type)) return `metadata types are four letters: ${type}`;
+  if (typeof type !== 'string' || !/^[A-Za-z]{4}$/.test(type)) return 'a metadata type is not four letters';
   if (!PLACES.includes(place)) return `metadata ${type} has no place ${place}`;
   if (!(data instanceof Uint8Array)) return `metadata ${type}: its data must be a Uint8Array`;
   if (place === 'after palette' && !indexed) return `metadata ${type} stands after a palette, and there is none`;

@@ -93,7 +93,7 @@ export async function encode(image: Image, options: EncodeOptions = {}): Promise
  * Decodes a `.cnfz` file: the exact samples, palette and metadata that were encoded, or an error.
  *
  * @throws CnfzipError `bad-input` (no `.cnfz` file), `corrupt`, `unsupported` (written by a newer cnfzip, or beyond the
- *   limits), `unknown-model`, `bad-model`, `usage` (an option), `file`
+ *   limits), `unknown-model`, `bad-model`, `usage` (an option, or no bytes), `file`
  * @example
  * ```js
  * import { readFile } from 'node:fs/promises';
@@ -126,7 +126,7 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
  *
  * @param limits files that `decode` would refuse for them are refused
  * @throws CnfzipError `bad-input` (no `.cnfz` file), `corrupt`, `unsupported` (written by a newer cnfzip, or beyond the
- *   limits), `usage` (an option)
+ *   limits), `usage` (an option, or no bytes)
  * @example
  * ```js
  * import { readFile } from 'node:fs/promises';

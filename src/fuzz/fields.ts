@@ -55,6 +55,8 @@ export function bytesOf(field: Field): Uint8Array {
 /** Changes some field among these or within them, in one of the ways that there are. */
 export function forgeOnce(fields: Field[], others: Field[], random: (below: number) => number): void {
   const places = placesIn(fields);
+  // All that there was may be gone already.
+  if (places.length === 0) return;
   const { among, at } = places[random(places.length)];
   switch (random(9)) {
     case 0:
