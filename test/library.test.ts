@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { readContainer, writeContainer } from '../codec/container/container.js';
 import { sameImage } from '../codec/image.js';
 import { randomBytes } from '../src/fuzz/random-bytes.js';
-import { decode, encode, type Image, info, type Options, readImage, writeImage } from '../src/index.js';
+import { decode, encode, type Image, info, loadModel, type Options, readImage, writeImage } from '../src/index.js';
 
 // Threads need the compiled worker.
 const built = new URL('../dist/src/index.js', import.meta.url).href;
@@ -108,6 +108,21 @@ test.each([
   const refusal = { code: 'usage', message: expect.stringContaining(`option ${name}`) };
   await expect(encode(noise, options)).rejects.toMatchObject(refusal);
   await expect(decode(new Uint8Array(0), options)).rejects.toMatchObject(refusal);
+});
+
+test.each([
+  ['encode', (value: never) => encode(value)],
+  ['decode', (value: never) => decode(value)],
+  ['info', async (value: never) => info(value)],
+  ['readImage', (value: never) => readImage(value)],
+  ['writeImage', (value: never) => writeImage(value, noise)],
+  ['loadModel', (value: never) => loadModel(value)],
+  ['encode with options', (value: never) => encode(noise, { threads: value })],
+  ['decode with options', (value: never) => decode(new Uint8Array(9), value)],
+])('what is none of what it should be is refused with a CnfzipError: %s', async (_, call) => {
+  for (const value of [5, null, true, {}, [1, 2], Symbol('x')]) {
+    await expect(call(value as never)).rejects.toMatchObject({ name: 'CnfzipError' });
+  }
 });
 
 test('a PNG is not written over another without leave', async () => {
