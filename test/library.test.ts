@@ -117,7 +117,7 @@ test.each([
   ['readImage', (value: never) => readImage(value)],
   ['writeImage', (value: never) => writeImage(value, noise)],
   ['loadModel', (value: never) => loadModel(value)],
-  ['encode with options', (value: never) => encode(noise, { threads: value })],
+  ['encode with options', (value: never) => encode(noise, { maxPixels: value })],
   ['decode with options', (value: never) => decode(new Uint8Array(9), value)],
 ])('what is none of what it should be is refused with a CnfzipError: %s', async (_, call) => {
   for (const value of [5, null, true, {}, [1, 2], Symbol('x')]) {
