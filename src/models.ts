@@ -31,6 +31,7 @@ const shipped = new Map<string, Promise<Model>>();
  * ```
  */
 export async function loadModel(path: string): Promise<Model> {
+  if (typeof path !== 'string') throw new CnfzipError('usage', 'the path of a model must be a string');
   try {
     return await parseModel(await readInput(path));
   } catch (error) {

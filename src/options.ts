@@ -32,7 +32,7 @@ type Check = (value: unknown) => string | undefined;
 
 const integer = (least: number, most: number): Check => {
   const fits = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
-  return (value) => (fits(value) ? undefined : `must be an integer from ${least} to ${most}: ${value}`);
+  return (value) => (fits(value) ? undefined : `must be an integer from ${least} to ${most}: ${String(value)}`);
 };
 
 const LIMITS: Record<keyof Limits, Check> = {

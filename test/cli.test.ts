@@ -434,13 +434,15 @@ test.runIf(existsSync('/dev/full'))('a full device: one line, exit 1, no stack t
 });
 
 test('too few files may be open: one line, exit 1', () => {
-  for (const limit of [24, 27, 30]) {
+  // How many Node itself needs depends on its version.
+  const outcomes = [28, 32, 36].map((limit) => {
     const script = `ulimit -n ${limit} && exec "$0" "$@"`;
-    const words = ['-c', script, process.execPath, MAIN, 'compress', '-c', 'a.png'];
+    const words = ['-c', script, process.execPath, MAIN, 'compress', '-qc1', 'b.png'];
     const { status, stderr } = spawnSync('sh', words, { cwd: folder });
-    expect(stderr.toString()).toMatch(/^cnfzip: (a\.png: )?[^\n]*too many open files[^\n]*\n$/);
-    expect(status).toBe(1);
-  }
+    if (status !== 0) expect(stderr.toString()).toMatch(/^cnfzip: (b\.png: )?[^\n]*too many open files[^\n]*\n$/);
+    return status;
+  });
+  expect(outcomes).toContain(1);
 });
 
 test('control characters in names are spelled out for people, and kept for programs', () => {

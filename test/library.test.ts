@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { readContainer, writeContainer } from '../codec/container/container.js';
 import { sameImage } from '../codec/image.js';
 import { randomBytes } from '../src/fuzz/random-bytes.js';
-import { decode, encode, type Image, info, type Options, readImage, writeImage } from '../src/index.js';
+import { decode, encode, type Image, info, loadModel, type Options, readImage, writeImage } from '../src/index.js';
 
 // Threads need the compiled worker.
 const built = new URL('../dist/src/index.js', import.meta.url).href;
@@ -168,6 +168,17 @@ test.each([5, null, 'threads', { toString: 1 }, { verify: 'yes' }] as unknown[])
     expect(() => info(new Uint8Array(9), options as Options)).toThrow(expect.objectContaining(refusal));
   },
 );
+
+test.each([
+  ['readImage', (value: never) => readImage(value)],
+  ['writeImage', (value: never) => writeImage(value, noise)],
+  ['loadModel', (value: never) => loadModel(value)],
+  ['encode with options', (value: never) => encode(noise, { maxPixels: value })],
+])('what is no path or number is refused with a CnfzipError: %s', async (_, call) => {
+  for (const value of [5, null, true, {}, [1, 2], Symbol('x')]) {
+    await expect(call(value as never)).rejects.toMatchObject({ name: 'CnfzipError' });
+  }
+});
 
 test('a PNG is not written over another without leave', async () => {
   const path = fileURLToPath(new URL('../fixtures/pixel-1x1.png', import.meta.url));

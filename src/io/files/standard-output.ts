@@ -17,7 +17,11 @@ export async function writeStandardOutput(bytes: Uint8Array, { flush = false } =
   try {
     // To a file, Node's stream writes once and does not look at how much: a full disk would go unnoticed.
     if (!fstatSync(1).isFile()) return await writeStream(bytes);
-    for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+    for (let at = 0; at < bytes.length; ) {
+      const written = writeSync(1, bytes, at);
+      if (written === 0) throw new Error('it takes no more');
+      at += written;
+    }
     if (flush) fsyncSync(1);
   } catch (error) {
     throw new CnfzipError('file', `cannot write standard output: ${reason(error)}`, { cause: error });

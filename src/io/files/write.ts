@@ -26,7 +26,7 @@ export interface Place {
 /** As many links to links as Linux follows. */
 const MAX_LINKS = 40;
 
-/** Failures that tell that a file system knows no hard links, or no modes. */
+/** Failures that tell that a file system knows no hard links, no modes, or no times. */
 const NOT_SUPPORTED = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 /** The most that one call writes, in bytes. */
@@ -106,10 +106,11 @@ async function writeTemporary(temporary: string, bytes: Uint8Array, source?: Fil
 /** Owner (where the user may give files away), mode and times, as gzip copies them; owner first, as it takes bits off the mode. */
 async function copyAttributes(source: FileState, handle: FileHandle): Promise<void> {
   if (process.getuid?.() === 0) await handle.chown(Number(source.uid), Number(source.gid)).catch(() => {});
-  await handle.chmod(Number(source.mode & 0o777n)).catch((error) => {
+  const whereKnown = (error: unknown) => {
     if (!NOT_SUPPORTED.includes(errorCode(error) ?? '')) throw error;
-  });
-  await handle.utimes(Number(source.atimeNs) / 1e9, Number(source.mtimeNs) / 1e9);
+  };
+  await handle.chmod(Number(source.mode & 0o777n)).catch(whereKnown);
+  await handle.utimes(Number(source.atimeNs) / 1e9, Number(source.mtimeNs) / 1e9).catch(whereKnown);
 }
 
 /** Gives a file another name, at which there must be nothing: EEXIST otherwise. The temporary name may stay beside it. */
