@@ -16,7 +16,10 @@ export interface TileCoder {
 export interface CodingOptions {
   /** Called after each tile with the part of the image that is done, above 0 and up to 1. */
   onProgress?: (fraction: number) => void;
-  /** Stops coding between two tiles, with the signal's reason as error. */
+  /**
+   * Stops coding before the next tile or method, with the signal's reason as error. What goes on until then may take seconds:
+   * to stop at once, a page codes in a worker and terminates it.
+   */
   signal?: AbortSignal;
   /** Who codes the tiles of a model. Without it they are coded one after the other in this thread. */
   coderOf?: (model: Model) => Promise<TileCoder>;
@@ -54,7 +57,7 @@ export class Coding {
       while (next < tiles.length) {
         const index = next++;
         try {
-          this.options.signal?.throwIfAborted();
+          await this.turn();
           await work(tiles[index], index);
         } catch (error) {
           next = tiles.length;
@@ -66,6 +69,16 @@ export class Coding {
     await Promise.all(Array.from({ length: Math.min(concurrency, tiles.length) }, lane));
   }
 
+  /**
+   * Gives the event loop a turn, in which a page can show progress and a signal can come.
+   *
+   * @throws the signal's reason
+   */
+  async turn(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve));
+    this.options.signal?.throwIfAborted();
+  }
+
   /** Tells that so many pixels of a layer are done. */
   advance(pixels: number): void {
     this.#done += pixels;
@@ -75,11 +88,9 @@ export class Coding {
 
 async function localCoder(model: Model): Promise<TileCoder> {
   const codec = await TileCodec.create(model);
-  // Between tiles the event loop gets a turn, so that a page can show progress.
-  const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
   return {
     concurrency: 1,
-    encode: (samples, shape) => turn().then(() => codec.encode(samples, shape)),
-    decode: (payload, shape) => turn().then(() => codec.decode(payload, shape)),
+    encode: async (samples, shape) => codec.encode(samples, shape),
+    decode: async (payload, shape) => codec.decode(payload, shape),
   };
 }

@@ -6,11 +6,11 @@
 import { availableParallelism } from 'node:os';
 import { decodeImage, encodeImage } from '../codec/codec.js';
 import type { CodingOptions } from '../codec/coding.js';
-import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
 import { type Image, maxvalOf } from '../codec/image.js';
 import { info } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
+import { decodeAbortably, encodeAbortably } from './abortable.js';
 import { readInput, writeFileAtomic } from './io/files.js';
 import {
   formatOfExtension,
@@ -19,7 +19,7 @@ import {
   readImage as parseImage,
   writeImage as serializeImage,
 } from './io/formats.js';
-import { threadsWithin } from './memory.js';
+import { checkLimits, type Size, threadsWithin } from './memory.js';
 import { modelForDecoding, modelsForEncoding } from './models.js';
 import { checkOptions, MAX_THREADS, type Options } from './options.js';
 import { WorkerPool } from './pool.js';
@@ -33,6 +33,7 @@ export type { Tile } from '../codec/tiles.js';
 export type { ModelDefinition } from '../models/definition.js';
 export type { OutputFormat } from './io/formats.js';
 export { decodePng, encodePng } from './io/png.js';
+export type { Limits } from './memory.js';
 export { loadModel } from './models.js';
 export type { Options } from './options.js';
 export { info };
@@ -77,9 +78,12 @@ export { info };
  */
 export async function encode(image: Image, options: Options = {}): Promise<Uint8Array> {
   checkOptions(options);
-  checkPixels(image, options);
+  const size = { ...image, maxval: maxvalOf(image) };
+  checkLimits(size, options);
+  const { signal, onProgress, ...rest } = options;
+  if (signal) return encodeAbortably(image, rest, { signal, onProgress });
   const models = await modelsForEncoding(image.channels, options.model);
-  return withThreads(image, options, (coding) => encodeImage(image, models, coding));
+  return withThreads(size, options, (coding) => encodeImage(image, models, coding));
 }
 
 /**
@@ -106,8 +110,10 @@ export async function encode(image: Image, options: Options = {}): Promise<Uint8
  */
 export async function decode(bytes: Uint8Array, options: Options = {}): Promise<Image> {
   checkOptions(options);
+  const { signal, onProgress, ...rest } = options;
+  if (signal) return decodeAbortably(bytes, rest, { signal, onProgress });
   const facts = info(bytes);
-  checkPixels(facts, options);
+  checkLimits(facts, options);
   const hashes = facts.layers.flatMap(({ modelHash }) => modelHash ?? []);
   const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, options.model)));
   return withThreads(facts, options, (coding) => decodeImage(bytes, models, coding));
@@ -169,16 +175,14 @@ async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>
 
 /** Runs `work` with as many threads as are asked for, worth while, and within the limit of memory. */
 async function withThreads<T>(
-  size: { width: number; height: number; channels: number },
-  options: Options,
+  size: Size,
+  { threads: asked = availableParallelism(), maxMemory, onProgress }: Options,
   work: (coding: CodingOptions) => Promise<T>,
 ): Promise<T> {
-  const { onProgress, signal } = options;
-  signal?.throwIfAborted();
-  const wanted = Math.min(options.threads ?? availableParallelism(), tileCount(size.width, size.height), MAX_THREADS);
-  const threads = threadsWithin(options.maxMemory, size, wanted);
+  const wanted = Math.min(asked, tileCount(size.width, size.height), MAX_THREADS);
+  const threads = threadsWithin(maxMemory, size, wanted);
   // A malformed image has no tiles to count: `work` says what is wrong with it.
-  if (!(threads > 1)) return work({ onProgress, signal });
+  if (!(threads > 1)) return work({ onProgress });
   const pools: WorkerPool[] = [];
   const coderOf = async (model: Model) => {
     const pool = new WorkerPool(model, threads);
@@ -186,14 +190,8 @@ async function withThreads<T>(
     return pool;
   };
   try {
-    return await work({ onProgress, signal, coderOf });
+    return await work({ onProgress, coderOf });
   } finally {
     await Promise.all(pools.map((pool) => pool.close()));
-  }
-}
-
-function checkPixels({ width, height }: { width: number; height: number }, { maxPixels }: Options): void {
-  if (maxPixels !== undefined && width * height > maxPixels) {
-    throw new CnfzipError('unsupported', `${width} x ${height} pixels are more than the limit of ${maxPixels}`);
   }
 }

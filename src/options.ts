@@ -1,27 +1,28 @@
 /** Options of `encode` and `decode`. */
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
+import type { Limits } from './memory.js';
 
 /** Options that `encode` and `decode` share. */
-export interface Options {
+export interface Options extends Limits {
   /**
    * When encoding: a model from `loadModel`, the path of a model's file, or the name of a shipped one: `fast`, `default`, `best`.
    * When decoding: a model or its path, beside the shipped ones; the file itself names the one it needs.
    */
   model?: Model | string;
   /**
-   * Threads that code tiles, 1 .. 256; 1 stays in the calling thread. Without it: as many as the machine runs at
-   * once, but no more than tiles. The result does not depend on it.
+   * Threads that code tiles, 1 .. 256; 1 stays in the calling thread, or in the signal's. Without it: as many as the machine
+   * runs at once, but no more than tiles. The result does not depend on it.
    */
   threads?: number;
   /** Called after each tile with the part that is done, above 0 and up to 1. */
   onProgress?: (fraction: number) => void;
-  /** Stops between two tiles; the promise is rejected with the signal's reason. */
+  /**
+   * Stops the work at whatever point it is, and ends its threads; then the promise is rejected with the signal's reason. With a
+   * signal all is done in a thread of its own, on a copy of what is given, so that the calling thread is never blocked
+   * and sees the signal; that thread takes some 50 ms to start.
+   */
   signal?: AbortSignal;
-  /** Images of more pixels are refused before memory is taken for them; 2^28 without it, which is also the most. */
-  maxPixels?: number;
-  /** Bytes of memory to stay within, by estimate: threads are left out for it, and what needs more is refused. */
-  maxMemory?: number;
 }
 
 export const MAX_THREADS = 256;
