@@ -78,10 +78,16 @@ export function layerBytes({ method, alphabet, payloads }: CodedLayer): number {
   return chunks.reduce((sum, { length }) => sum + varint(length).length + length + 4, header);
 }
 
-/** Whether WebP might code a layer of at most 8 bits in less than `bytes`. */
-export async function mayBeatWithWebp(layer: Layer, bytes: number): Promise<boolean> {
+/** Whether WebP might code a layer of at most 8 bits in less than `bytes`: tried tile by tile, as the whole takes much memory. */
+export async function mayBeatWithWebp(layer: Layer, bytes: number, coding: Coding): Promise<boolean> {
   if (isTiny(layer)) return true;
-  return fitsWebp(layer) && (await encodeWebp(layer, 'probe')).length * (1 - goodSaves(repeats(layer))) < bytes;
+  if (!fitsWebp(layer)) return false;
+  let probes = 0;
+  for (const place of tileLayout(layer.width, layer.height)) {
+    await coding.turn();
+    probes += (await encodeWebp(extractTile(layer, place), 'probe')).length;
+  }
+  return probes * (1 - goodSaves(repeats(layer))) < bytes;
 }
 
 function alphabetOf(layer: Layer): Uint16Array | undefined {
