@@ -21,6 +21,11 @@ export interface CodingOptions {
    * to stop at once, a page codes in a worker and terminates it.
    */
   signal?: AbortSignal;
+  /**
+   * When encoding: whether WebP may be tried on layers of several tiles as a whole, which takes some 60 bytes of memory a pixel.
+   * Without it: true.
+   */
+  wholeWebp?: boolean;
   /** Who codes the tiles of a model. Without it they are coded one after the other in this thread. */
   coderOf?: (model: Model) => Promise<TileCoder>;
 }

@@ -3,10 +3,10 @@
  * seen: such a call has a thread of its own, which is ended together with those that it has begun.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import type { Image } from '../codec/image.js';
 import { type Failure, toError } from './failure.js';
 import type { Options } from './options.js';
+import { startThread } from './thread.js';
 
 /** What a thread is begun for. */
 export type Call =
@@ -65,29 +65,30 @@ async function copyOf<T>(array: T, signal: AbortSignal): Promise<T> {
  *
  * @param given of the call's input: its memory becomes the thread's
  */
-function run(call: Call, given: ArrayBufferView, { signal, onProgress }: Caller): Promise<Image | Uint8Array> {
+function run(call: Call, given: ArrayBufferView, caller: Caller): Promise<Image | Uint8Array> {
+  // Many calls may share the caller's signal, on which a listener of each would be taken for a leak.
+  const signal = AbortSignal.any([caller.signal]);
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const transferList = ArrayBuffer.isView(given) ? [given.buffer as ArrayBuffer] : [];
-    const thread = new Worker(new URL('./call-worker.js', import.meta.url), { workerData: call, transferList });
-    let settle = () => reject(new Error('a thread ended too early'));
+    const thread = startThread('./call-worker.js', { workerData: call, transferList });
     const stop = () => thread.terminate();
-    thread.on('message', (report: Report) => {
-      if ('result' in report) settle = () => resolve(report.result);
-      else if ('failure' in report) settle = () => reject(toError(report.failure));
-      else tell(report.progress);
-    });
-    const tell = (progress: number) => {
-      if (signal.aborted) return;
-      try {
-        onProgress?.(progress);
-      } catch (error) {
-        fail(error);
-      }
-    };
+    let settle = () => reject(new Error('a thread ended too early'));
     const fail = (error: unknown) => {
       settle = () => reject(error);
       stop();
+    };
+    thread.on('message', (report: Report) => {
+      if ('result' in report) settle = () => resolve(report.result);
+      else if ('failure' in report) settle = () => reject(toError(report.failure));
+      else if (!signal.aborted) tell(report.progress);
+    });
+    const tell = (progress: number) => {
+      try {
+        caller.onProgress?.(progress);
+      } catch (error) {
+        fail(error);
+      }
     };
     thread.on('error', fail);
     thread.on('exit', () => {

@@ -19,7 +19,7 @@ import {
   readImage as parseImage,
   writeImage as serializeImage,
 } from './io/formats.js';
-import { checkLimits, type Size, threadsWithin } from './memory.js';
+import { checkLimits, type ImageSize, planWithin, type Work } from './memory.js';
 import { modelForDecoding, modelsForEncoding } from './models.js';
 import { checkOptions, MAX_THREADS, type Options } from './options.js';
 import { WorkerPool } from './pool.js';
@@ -83,7 +83,7 @@ export async function encode(image: Image, options: Options = {}): Promise<Uint8
   const { signal, onProgress, ...rest } = options;
   if (signal) return encodeAbortably(image, rest, { signal, onProgress });
   const models = await modelsForEncoding(image.channels, options.model);
-  return withThreads(size, options, (coding) => encodeImage(image, models, coding));
+  return withThreads(size, { operation: 'encode', models }, options, (coding) => encodeImage(image, models, coding));
 }
 
 /**
@@ -113,10 +113,11 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
   const { signal, onProgress, ...rest } = options;
   if (signal) return decodeAbortably(bytes, rest, { signal, onProgress });
   const facts = info(bytes);
-  checkLimits(facts, options);
+  const webpPixels = facts.layers.some(({ method }) => method === 'webp') ? facts.width * facts.height : 0;
   const hashes = facts.layers.flatMap(({ modelHash }) => modelHash ?? []);
   const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, options.model)));
-  return withThreads(facts, options, (coding) => decodeImage(bytes, models, coding));
+  const work: Work = { operation: 'decode', models, webpPixels };
+  return withThreads(facts, work, options, (coding) => decodeImage(bytes, models, coding));
 }
 
 /**
@@ -173,16 +174,19 @@ async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>
   return Buffer.concat(pieces);
 }
 
-/** Runs `work` with as many threads as are asked for, worth while, and within the limit of memory. */
+/** Runs `run` within the limits, with as many threads as are asked for and worth while. */
 async function withThreads<T>(
-  size: Size,
-  { threads: asked = availableParallelism(), maxMemory, onProgress }: Options,
-  work: (coding: CodingOptions) => Promise<T>,
+  size: ImageSize,
+  work: Work,
+  options: Options,
+  run: (coding: CodingOptions) => Promise<T>,
 ): Promise<T> {
+  checkLimits(size, options, work);
+  const { threads: asked = availableParallelism(), maxMemory, onProgress } = options;
   const wanted = Math.min(asked, tileCount(size.width, size.height), MAX_THREADS);
-  const threads = threadsWithin(maxMemory, size, wanted);
-  // A malformed image has no tiles to count: `work` says what is wrong with it.
-  if (!(threads > 1)) return work({ onProgress });
+  const { threads, wholeWebp } = planWithin(maxMemory, size, work, wanted);
+  // A malformed image has no tiles to count: `run` says what is wrong with it.
+  if (!(threads > 1)) return run({ onProgress, wholeWebp });
   const pools: WorkerPool[] = [];
   const coderOf = async (model: Model) => {
     const pool = new WorkerPool(model, threads);
@@ -190,7 +194,7 @@ async function withThreads<T>(
     return pool;
   };
   try {
-    return await work({ onProgress, coderOf });
+    return await run({ onProgress, wholeWebp, coderOf });
   } finally {
     await Promise.all(pools.map((pool) => pool.close()));
   }

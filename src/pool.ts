@@ -1,9 +1,10 @@
 /** Codes tiles in worker threads. The bits do not depend on their number: tiles know nothing of each other. */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { TileCoder } from '../codec/coding.js';
 import type { Model } from '../codec/flow/model.js';
 import type { EncodedTile, TileShape } from '../codec/flow/tile-codec.js';
 import { type Failure, toError } from './failure.js';
+import { startThread } from './thread.js';
 
 type Work =
   | { kind: 'encode'; samples: Int32Array; shape: TileShape }
@@ -26,7 +27,7 @@ class PoolWorker {
   private broken?: Error;
 
   constructor(model: Model) {
-    this.worker = new Worker(new URL('./tile-worker.js', import.meta.url), { workerData: model });
+    this.worker = startThread('./tile-worker.js', { workerData: model });
     this.worker.on('message', (reply: TileReply) => this.settle(reply));
     this.worker.on('error', (error) => this.fail(error));
     this.worker.on('exit', () => this.fail(new Error('a worker thread ended too early')));

@@ -56,7 +56,8 @@ export async function encodeLayer(
   const trials = await tryTiles(layer, model, coding);
   const candidates: CodedLayer[] = [];
   const flows = trials.reduce((sum, { flow }) => sum + sizeOf(flow), 0);
-  const asWhole = fitsWebp(layer) && (isTiny(layer) || trials.reduce((sum, trial) => sum + trial.webpBytes, 0) < flows);
+  const wholeFits = fitsWebp(layer) && (trials.length === 1 || (coding.options.wholeWebp ?? true));
+  const asWhole = wholeFits && (isTiny(layer) || trials.reduce((sum, trial) => sum + trial.webpBytes, 0) < flows);
   if (asWhole) {
     candidates.push({ method: 'webp', payloads: [await encodeWholeWebp(layer, Math.min(flows, toBeat), coding)] });
     // One tile is the whole.
