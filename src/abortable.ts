@@ -61,7 +61,7 @@ async function copyOf<T>(array: T, signal: AbortSignal): Promise<T> {
 }
 
 /**
- * Settles when the thread has ended, and with it those that it had begun.
+ * Settles at once when the signal comes, else when the thread has ended; with it end those that it has begun.
  *
  * @param given of the call's input: its memory becomes the thread's
  */
@@ -72,11 +72,15 @@ function run(call: Call, given: ArrayBufferView, caller: Caller): Promise<Image 
     signal.throwIfAborted();
     const transferList = ArrayBuffer.isView(given) ? [given.buffer as ArrayBuffer] : [];
     const thread = startThread('./call-worker.js', { workerData: call, transferList });
-    const stop = () => thread.terminate();
     let settle = () => reject(new Error('a thread ended too early'));
     const fail = (error: unknown) => {
       settle = () => reject(error);
-      stop();
+      thread.terminate();
+    };
+    // The caller need not wait for the thread's end: a read from a device may hold that up.
+    const stop = () => {
+      reject(signal.reason);
+      thread.terminate();
     };
     thread.on('message', (report: Report) => {
       if ('result' in report) settle = () => resolve(report.result);
@@ -93,8 +97,7 @@ function run(call: Call, given: ArrayBufferView, caller: Caller): Promise<Image 
     thread.on('error', fail);
     thread.on('exit', () => {
       signal.removeEventListener('abort', stop);
-      if (signal.aborted) reject(signal.reason);
-      else settle();
+      settle();
     });
     signal.addEventListener('abort', stop);
   });

@@ -44,7 +44,7 @@ const THREAD = 12e6;
 /** Bytes that a coder of tiles has for each pixel of the largest, and for each pixel and channel of its network. */
 const CODER_PIXEL = 145;
 const CODER_CHANNEL = 8.3;
-/** Copies of the samples beside each other, compressed ones counted in part: while they are coded, and in reading or writing a PNG. */
+/** Copies of the samples beside each other, compressed ones counted in part: in coding, and in reading or writing a PNG. */
 const CODING_COPIES = { encode: 3.5, decode: 2 };
 const FILE_COPIES = 4;
 /** Further copies while alpha is coded apart, and of samples of two bytes, which are turned to PNG's order and deflated. */

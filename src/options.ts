@@ -18,7 +18,7 @@ export interface Options extends Limits {
   /** Called after each tile with the part that is done, above 0 and up to 1. */
   onProgress?: (fraction: number) => void;
   /**
-   * Stops the work at whatever point it is, and ends its threads; then the promise is rejected with the signal's reason. With a
+   * Stops the work at whatever point it is: the promise is rejected with the signal's reason, and its threads end. With a
    * signal all is done in a thread of its own, on a copy of what is given, so that the calling thread is never blocked
    * and sees the signal; that thread takes some 50 ms to start.
    */
