@@ -148,14 +148,15 @@ function modelOf({ kernelVersion, modelHash }: FlowId, models: readonly Model[])
 }
 
 /** The layers of colour and alpha, or WebP's or deflate's one layer of all channels, whichever is smaller. */
-async function joinIfSmaller(layer: Layer, split: CodedLayer[], { signal }: CodingOptions): Promise<CodedLayer[]> {
+async function joinIfSmaller(layer: Layer, split: CodedLayer[], options: CodingOptions): Promise<CodedLayer[]> {
   const [colour] = split;
   const opaque = layer.samples.every((sample, i) => sample === 255 || i % layer.channels < layer.channels - 1);
   // WebP decodes what has no alpha as opaque.
   if (opaque && layer.maxval === 255) return colour.method === 'webp' && !colour.alphabet ? [colour] : split;
   const bytes = split.reduce((sum, part) => sum + layerBytes(part), 0);
-  if (layer.maxval <= 255 && !(await mayBeatWithWebp(layer, bytes))) return split;
-  // Its tiles are no progress: those of colour and alpha were that.
-  const joint = await encodeLayer(layer, undefined, new Coding({ signal }, 1), bytes);
+  // What is tried here is no progress: the tiles of colour and alpha were that.
+  const coding = new Coding({ ...options, onProgress: undefined }, 1);
+  if (layer.maxval <= 255 && !(await mayBeatWithWebp(layer, bytes, coding))) return split;
+  const joint = await encodeLayer(layer, undefined, coding, bytes);
   return layerBytes(joint) < bytes ? [joint] : split;
 }

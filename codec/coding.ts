@@ -16,8 +16,16 @@ export interface TileCoder {
 export interface CodingOptions {
   /** Called after each tile with the part of the image that is done, above 0 and up to 1. */
   onProgress?: (fraction: number) => void;
-  /** Stops coding between two tiles, with the signal's reason as error. */
+  /**
+   * Stops coding before the next tile or method, with the signal's reason as error. What goes on until then may take seconds:
+   * to stop at once, a page codes in a worker and terminates it.
+   */
   signal?: AbortSignal;
+  /**
+   * When encoding: whether WebP may be tried on layers of several tiles as a whole, which takes some 60 bytes of memory a pixel.
+   * Without it: true.
+   */
+  wholeWebp?: boolean;
   /** Who codes the tiles of a model. Without it they are coded one after the other in this thread. */
   coderOf?: (model: Model) => Promise<TileCoder>;
 }
@@ -52,7 +60,7 @@ export class Coding {
       while (next < tiles.length) {
         const index = next++;
         try {
-          this.options.signal?.throwIfAborted();
+          await this.turn();
           await work(tiles[index], index);
         } catch (error) {
           next = tiles.length;
@@ -62,6 +70,16 @@ export class Coding {
       }
     };
     await Promise.all(Array.from({ length: Math.min(concurrency, tiles.length) }, lane));
+  }
+
+  /**
+   * Gives the event loop a turn, in which a page can show progress and a signal can come.
+   *
+   * @throws the signal's reason
+   */
+  async turn(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve));
+    this.options.signal?.throwIfAborted();
   }
 
   /** Tells that so many pixels of a layer are done. */
@@ -76,14 +94,12 @@ export class Coding {
  *
  * @param shares of the parts, in their order; 1 in sum
  */
-export function codingParts(
-  { onProgress, signal, coderOf }: CodingOptions,
-  shares: readonly number[],
-): CodingOptions[] {
-  const coders = oncePerModel(coderOf ?? localCoder);
+export function codingParts(options: CodingOptions, shares: readonly number[]): CodingOptions[] {
+  const { onProgress } = options;
+  const coderOf = oncePerModel(options.coderOf ?? localCoder);
   return shares.map((share, i) => {
     const before = shares.slice(0, i).reduce((sum, earlier) => sum + earlier, 0);
-    return { signal, coderOf: coders, onProgress: onProgress && ((part) => onProgress(before + share * part)) };
+    return { ...options, coderOf, onProgress: onProgress && ((part) => onProgress(before + share * part)) };
   });
 }
 
@@ -98,11 +114,9 @@ function oncePerModel(coderOf: (model: Model) => Promise<TileCoder>): (model: Mo
 
 async function localCoder(model: Model): Promise<TileCoder> {
   const codec = await TileCodec.create(model);
-  // Between tiles the event loop gets a turn, so that a page can show progress.
-  const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
   return {
     concurrency: 1,
-    encode: (samples, shape) => turn().then(() => codec.encode(samples, shape)),
-    decode: (payload, shape) => turn().then(() => codec.decode(payload, shape)),
+    encode: async (samples, shape) => codec.encode(samples, shape),
+    decode: async (payload, shape) => codec.decode(payload, shape),
   };
 }

@@ -21,6 +21,12 @@ export function tileCount(width: number, height: number): number {
   return Math.ceil(width / MAX_TILE_SIDE) * Math.ceil(height / MAX_TILE_SIDE);
 }
 
+/** Pixels of the largest tile of a `width` x `height` image. */
+export function maxTilePixels(width: number, height: number): number {
+  const longest = (side: number) => Math.ceil(side / Math.ceil(side / MAX_TILE_SIDE));
+  return longest(width) * longest(height);
+}
+
 /** All tiles of an image, row by row. They differ by at most one pixel in each direction: none is a thin remainder. */
 export function tileLayout(width: number, height: number): Tile[] {
   const columns = cuts(width);

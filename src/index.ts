@@ -13,6 +13,7 @@ import type { Model } from '../codec/flow/model.js';
 import { checkImage, type Image, maxvalOf } from '../codec/image.js';
 import { describeContainer, type FileInfo } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
+import { decodeAbortably, encodeAbortably } from './abortable.js';
 import { readInput } from './io/files/read.js';
 import { writeFileAtomic } from './io/files/write.js';
 import {
@@ -22,7 +23,7 @@ import {
   readImage as parseImage,
   writeImage as serializeImage,
 } from './io/formats.js';
-import { checkLimits, type ImageSize, type Limits, threadsWithin } from './memory.js';
+import { checkLimits, type ImageSize, type Limits, planWithin, type Work } from './memory.js';
 import { modelForDecoding, modelsForEncoding } from './models.js';
 import { checkOptions, type EncodeOptions, MAX_THREADS, type Options } from './options.js';
 import { WorkerPool } from './pool.js';
@@ -84,9 +85,13 @@ export async function encode(image: Image, options: EncodeOptions = {}): Promise
   checkImage(image);
   const size = { ...image, maxval: maxvalOf(image) };
   checkLimits(size, options);
+  const { signal, onProgress, ...rest } = options;
+  if (signal) return encodeAbortably(image, rest, { signal, onProgress });
   const models = await modelsForEncoding(image.channels, options.model);
   const { verify } = options;
-  return withThreads(size, options, (coding) => encodeImage(image, models, { ...coding, verify }));
+  return withThreads(size, { operation: 'encode', models }, options, (coding) =>
+    encodeImage(image, models, { ...coding, verify }),
+  );
 }
 
 /**
@@ -113,12 +118,16 @@ export async function encode(image: Image, options: EncodeOptions = {}): Promise
  */
 export async function decode(bytes: Uint8Array, options: Options = {}): Promise<Image> {
   checkOptions(options, 'decode');
+  const { signal, onProgress, ...rest } = options;
+  if (signal) return decodeAbortably(bytes, rest, { signal, onProgress });
   const container = readContainer(bytes);
   const size = sizeOf(container);
-  checkLimits(size, options);
+  checkLimits(size, options, { operation: 'decode', models: [] });
+  const webpPixels = container.layers.some(({ method }) => method === 'webp') ? size.width * size.height : 0;
   const hashes = container.layers.flatMap(({ flow }) => flow?.modelHash ?? []);
   const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, options.model)));
-  return withThreads(size, options, (coding) => decodeContainer(container, models, coding));
+  const work: Work = { operation: 'decode', models, webpPixels };
+  return withThreads(size, work, options, (coding) => decodeContainer(container, models, coding));
 }
 
 /**
@@ -139,7 +148,7 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
 export function info(bytes: Uint8Array, limits: Limits = {}): FileInfo {
   checkOptions(limits, 'info');
   const container = readContainer(bytes);
-  checkLimits(sizeOf(container), limits);
+  checkLimits(sizeOf(container), limits, { operation: 'decode', models: [] });
   return describeContainer(container, bytes.length);
 }
 
@@ -207,17 +216,19 @@ async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>
   return Buffer.concat(pieces);
 }
 
-/** Runs `work` with as many threads as are asked for, worth while, and within the limit of memory. */
+/** Runs `run` within the limits, with as many threads as are asked for and worth while. */
 async function withThreads<T>(
   size: ImageSize,
+  work: Work,
   options: Options,
-  work: (coding: CodingOptions) => Promise<T>,
+  run: (coding: CodingOptions) => Promise<T>,
 ): Promise<T> {
-  const { onProgress, signal } = options;
-  signal?.throwIfAborted();
-  const wanted = Math.min(options.threads ?? availableParallelism(), tileCount(size.width, size.height), MAX_THREADS);
-  const threads = threadsWithin(options.maxMemory, size, wanted);
-  if (threads === 1) return work({ onProgress, signal });
+  checkLimits(size, options, work);
+  const { threads: asked = availableParallelism(), maxMemory, onProgress } = options;
+  const wanted = Math.min(asked, tileCount(size.width, size.height), MAX_THREADS);
+  const { threads, wholeWebp } = planWithin(maxMemory, size, work, wanted);
+  // A malformed image has no tiles to count: `run` says what is wrong with it.
+  if (!(threads > 1)) return run({ onProgress, wholeWebp });
   const pools: WorkerPool[] = [];
   const coderOf = async (model: Model) => {
     const pool = new WorkerPool(model, threads);
@@ -225,7 +236,7 @@ async function withThreads<T>(
     return pool;
   };
   try {
-    return await work({ onProgress, signal, coderOf });
+    return await run({ onProgress, wholeWebp, coderOf });
   } finally {
     await Promise.all(pools.map((pool) => pool.close()));
   }

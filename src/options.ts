@@ -11,13 +11,17 @@ export interface Options extends Limits {
    */
   model?: Model | string;
   /**
-   * Threads that code tiles, 1 .. 256; 1 stays in the calling thread. Without it: as many as the machine runs at
-   * once, but no more than tiles. The result does not depend on it.
+   * Threads that code tiles, 1 .. 256; 1 stays in the calling thread, or in the signal's. Without it: as many as the machine
+   * runs at once, but no more than tiles. The result does not depend on it.
    */
   threads?: number;
   /** Called after each tile with the part that is done, above 0 and up to 1. */
   onProgress?: (fraction: number) => void;
-  /** Stops between two tiles; the promise is rejected with the signal's reason. */
+  /**
+   * Stops the work at whatever point it is: the promise is rejected with the signal's reason, and its threads end. With a
+   * signal all is done in a thread of its own, on a copy of what is given, so that the calling thread is never blocked
+   * and sees the signal; that thread takes some 50 ms to start.
+   */
   signal?: AbortSignal;
 }
 

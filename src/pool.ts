@@ -1,9 +1,10 @@
 /** Codes tiles in worker threads. The bits do not depend on their number: tiles know nothing of each other. */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { TileCoder } from '../codec/coding.js';
-import { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
 import type { EncodedTile, TileShape } from '../codec/flow/tile-codec.js';
+import { type Failure, toError } from './failure.js';
+import { startThread } from './thread.js';
 
 type Work =
   | { kind: 'encode'; samples: Int32Array; shape: TileShape }
@@ -13,7 +14,7 @@ export type TileTask = Work & { id: number };
 
 export type TileReply =
   | { id: number; result: EncodedTile | Int32Array; failure?: undefined }
-  | { id: number; failure: { code?: CnfzipErrorCode; message: string } };
+  | { id: number; failure: Failure };
 
 interface Waiting {
   resolve(result: EncodedTile | Int32Array): void;
@@ -26,7 +27,7 @@ class PoolWorker {
   private broken?: Error;
 
   constructor(model: Model) {
-    this.worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: model });
+    this.worker = startThread('./tile-worker.js', { workerData: model });
     this.worker.on('message', (reply: TileReply) => this.settle(reply));
     this.worker.on('error', (error) => this.fail(error));
     this.worker.on('exit', () => this.fail(new Error('a worker thread ended too early')));
@@ -47,9 +48,8 @@ class PoolWorker {
   private settle(reply: TileReply): void {
     const waiting = this.waiting.get(reply.id)!;
     this.waiting.delete(reply.id);
-    if (!reply.failure) waiting.resolve(reply.result);
-    else if (reply.failure.code) waiting.reject(new CnfzipError(reply.failure.code, reply.failure.message));
-    else waiting.reject(new Error(reply.failure.message));
+    if (reply.failure) waiting.reject(toError(reply.failure));
+    else waiting.resolve(reply.result);
   }
 
   private fail(error: Error): void {

@@ -38,6 +38,7 @@ async function decodeSamples(
   coding: Coding,
 ): Promise<Layer> {
   if (method === 'tiles') return decodeTiles(payloads, shape, model, coding);
+  await coding.turn();
   const layer = method === 'webp' ? await decodeWebp(payloads[0], shape) : decodePlain(payloads[0], shape);
   coding.advance(shape.width * shape.height);
   return layer;

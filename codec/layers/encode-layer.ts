@@ -9,7 +9,7 @@ import { type CodedLayer, layerBytes, TILE_METHODS, type TileMethod } from '../c
 import type { Model } from '../flow/model.js';
 import { KERNEL_VERSION } from '../kernels/kernels.js';
 import type { Layer } from '../layer.js';
-import { extractTile, tileLayout } from '../tiles.js';
+import { extractTile, type Tile, tileLayout } from '../tiles.js';
 import { findAlphabet, toIndexes, writeAlphabet } from './alphabet.js';
 import { encodeFlowTile, isFlowLayer } from './flow-tiles.js';
 import { encodePlain } from './plain.js';
@@ -31,10 +31,10 @@ const bestSaves = (repeated: number) => (repeated * repeated * repeated) / 3;
 
 /** What is known of a tile once the flow has coded it and WebP has had a fast try. */
 interface Trial {
-  readonly tile: Layer;
+  readonly place: Tile;
   /** Nothing where there is no model, or the tile is next to empty. */
   readonly flow?: Uint8Array;
-  /** Bytes that WebP may come down to, if it can code the tile. */
+  /** Bytes that WebP may come down to; infinite where it cannot code the tile, or need not. */
   readonly webpBytes: number;
 }
 
@@ -55,11 +55,14 @@ export async function encodeLayer(
   const trials = await tryTiles(layer, model, coding);
   const candidates: CodedLayer[] = [];
   const flows = trials.reduce((sum, { flow }) => sum + sizeOf(flow), 0);
-  const asWhole = fitsWebp(layer) && (isTiny(layer) || trials.reduce((sum, trial) => sum + trial.webpBytes, 0) < flows);
+  const wholeFits = fitsWebp(layer) && (trials.length === 1 || (coding.options.wholeWebp ?? true));
+  const asWhole = wholeFits && (isTiny(layer) || trials.reduce((sum, trial) => sum + trial.webpBytes, 0) < flows);
   if (asWhole) {
-    candidates.push({ method: 'webp', payloads: [await encodeWholeWebp(layer, Math.min(flows, toBeat))] });
+    candidates.push({ method: 'webp', payloads: [await encodeWholeWebp(layer, Math.min(flows, toBeat), coding)] });
+    // One tile is the whole.
+    if (trials.length === 1) trials[0] = { ...trials[0], webpBytes: Number.POSITIVE_INFINITY };
   }
-  const tiles = await encodeTiles(trials, model, asWhole && trials.length === 1);
+  const tiles = await encodeTiles(layer, trials, model, coding);
   if (tiles) candidates.push(tiles);
   if (candidates.length === 0 || layer.maxval > 255 || isTiny(layer)) {
     candidates.push({ method: 'plain', payloads: [encodePlain(layer)] });
@@ -68,10 +71,16 @@ export async function encodeLayer(
   return { ...smallest, alphabet: alphabet && writeAlphabet(alphabet) };
 }
 
-/** Whether WebP might code a layer of at most 8 bits in less than `bytes`. */
-export async function mayBeatWithWebp(layer: Layer, bytes: number): Promise<boolean> {
+/** Whether WebP might code a layer of at most 8 bits in less than `bytes`: tried tile by tile, as the whole takes much memory. */
+export async function mayBeatWithWebp(layer: Layer, bytes: number, coding: Coding): Promise<boolean> {
   if (isTiny(layer)) return true;
-  return fitsWebp(layer) && (await encodeWebp(layer, 'probe')).length * (1 - goodSaves(repeats(layer))) < bytes;
+  if (!fitsWebp(layer)) return false;
+  let probes = 0;
+  for (const place of tileLayout(layer.width, layer.height)) {
+    await coding.turn();
+    probes += (await encodeWebp(extractTile(layer, place), 'probe')).length;
+  }
+  return probes * (1 - goodSaves(repeats(layer))) < bytes;
 }
 
 function alphabetOf(layer: Layer): Uint16Array | undefined {
@@ -89,26 +98,24 @@ async function tryTiles(layer: Layer, model: Model | undefined, coding: Coding):
     const wanted = isTiny(layer) || !webp || repeated < EMPTY;
     const flow = coder && isFlowLayer(tile) && wanted ? await encodeFlowTile(tile, coder) : undefined;
     const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
-    trials[i] = { tile, flow, webpBytes: probe * (1 - goodSaves(repeated)) };
+    trials[i] = { place, flow, webpBytes: probe * (1 - goodSaves(repeated)) };
   });
   return trials;
 }
 
-/**
- * Each tile by the flow or WebP, whichever is smaller; nothing if there is a tile that neither can code.
- *
- * @param flowOnly not to try WebP
- */
+/** Each tile by the flow or WebP, whichever is smaller; nothing if there is a tile that neither can code. */
 async function encodeTiles(
+  layer: Layer,
   trials: readonly Trial[],
   model: Model | undefined,
-  flowOnly: boolean,
+  coding: Coding,
 ): Promise<CodedLayer | undefined> {
   const payloads: Uint8Array[] = [];
   let flows = 0;
-  for (const { tile, flow, webpBytes } of trials) {
+  for (const { place, flow, webpBytes } of trials) {
+    await coding.turn();
     // The best effort is for whole layers: where it matters most, graphics, they are the smaller ones.
-    const webp = webpBytes < sizeOf(flow) && !flowOnly ? await encodeWebp(tile, 'good') : undefined;
+    const webp = webpBytes < sizeOf(flow) ? await encodeWebp(extractTile(layer, place), 'good') : undefined;
     if (flow && !(webp && webp.length < flow.length)) {
       payloads.push(withMethod('flow', flow));
       flows++;
@@ -129,11 +136,12 @@ function withMethod(method: TileMethod, payload: Uint8Array): Uint8Array {
   return out;
 }
 
-async function encodeWholeWebp(layer: Layer, toBeat: number): Promise<Uint8Array> {
+async function encodeWholeWebp(layer: Layer, toBeat: number, coding: Coding): Promise<Uint8Array> {
   const good = await encodeWebp(layer, 'good');
   const repeated = repeats(layer);
   const worthwhile = isTiny(layer) || (repeated > BEST_REPEATS && layer.width * layer.height <= BEST_PIXELS);
   if (!worthwhile || good.length * (1 - bestSaves(repeated)) >= toBeat) return good;
+  await coding.turn();
   const best = await encodeWebp(layer, 'best');
   return best.length < good.length ? best : good;
 }

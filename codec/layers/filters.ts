@@ -32,22 +32,23 @@ export function filterRows(bytes: Uint8Array, rows: number, rowBytes: number, di
 }
 
 /**
- * Undoes `filterRows`.
+ * Undoes `filterRows`, in place.
  *
- * @param filtered at least `rows * (1 + rowBytes)` bytes
+ * @param filtered at least `rows * (1 + rowBytes)` bytes, which are overwritten
+ * @returns `rows * rowBytes` bytes: a view of `filtered`
  * @throws {CnfzipError} `bad-input` if a row names a filter that PNG does not have
  */
 export function unfilterRows(filtered: Uint8Array, rows: number, rowBytes: number, distance: number): Uint8Array {
-  const out = new Uint8Array(rows * rowBytes);
   let above: Uint8Array = new Uint8Array(rowBytes);
   for (let y = 0; y < rows; y++) {
     const at = y * (1 + rowBytes);
-    const row = out.subarray(y * rowBytes, (y + 1) * rowBytes);
+    const filter = filtered[at];
+    const row = filtered.subarray(y * rowBytes, (y + 1) * rowBytes);
     row.set(filtered.subarray(at + 1, at + 1 + rowBytes));
-    unfilterRow(filtered[at], row, above, distance);
+    unfilterRow(filter, row, above, distance);
     above = row;
   }
-  return out;
+  return filtered.subarray(0, rows * rowBytes);
 }
 
 /** Fills `out` with the row's differences; returns the sum of their magnitudes as signed bytes. */

@@ -2,7 +2,6 @@
 
 import { deflate, inflate } from '../container/deflate.js';
 import { CnfzipError } from '../error.js';
-import { allocSamples } from '../image.js';
 import type { Layer } from '../layer.js';
 import { filterRows, unfilterRows } from './filters.js';
 
@@ -27,9 +26,9 @@ export function decodePlain(payload: Uint8Array, shape: Omit<Layer, 'samples'>):
   } catch (cause) {
     throw new CnfzipError('corrupt', 'damaged: a row names no filter that there is', { cause });
   }
-  const samples = allocSamples(width * height * channels, maxval);
-  if (maxval <= 255) samples.set(bytes);
-  else for (let i = 0; i < samples.length; i++) samples[i] = bytes[2 * i] * 256 + bytes[2 * i + 1];
+  if (maxval <= 255) return { ...shape, samples: bytes };
+  const samples = new Uint16Array(width * height * channels);
+  for (let i = 0; i < samples.length; i++) samples[i] = bytes[2 * i] * 256 + bytes[2 * i + 1];
   return { ...shape, samples };
 }
 
@@ -38,8 +37,8 @@ function rowsOf({ width, channels, maxval }: Omit<Layer, 'samples'>) {
   return { rowBytes: width * distance, distance };
 }
 
-function toBytes({ samples, maxval }: Layer): Uint8Array {
-  if (maxval <= 255) return Uint8Array.from(samples);
+function toBytes({ samples }: Layer): Uint8Array {
+  if (samples instanceof Uint8Array) return samples;
   const bytes = new Uint8Array(2 * samples.length);
   for (const [i, sample] of samples.entries()) {
     bytes[2 * i] = sample >> 8;

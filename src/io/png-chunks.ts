@@ -104,26 +104,27 @@ export function writePngStructure(
   header.writeUInt32BE(height, 4);
   header.set([depth, colourType], 8);
   const at = (wanted: Metadata['place']) =>
-    metadata.filter(({ place }) => place === wanted).map(({ type, data }) => chunk(type, data));
+    metadata.filter(({ place }) => place === wanted).flatMap(({ type, data }) => chunk(type, data));
   return Buffer.concat([
     Uint8Array.from(SIGNATURE),
-    chunk('IHDR', header),
+    ...chunk('IHDR', header),
     ...at('start'),
-    ...(palette ? [chunk('PLTE', palette)] : []),
+    ...(palette ? chunk('PLTE', palette) : []),
     ...at('after palette'),
-    chunk('IDAT', imageData),
+    ...chunk('IDAT', imageData),
     ...at('end'),
-    chunk('IEND', new Uint8Array(0)),
+    ...chunk('IEND', new Uint8Array(0)),
   ]);
 }
 
-function chunk(type: string, data: Uint8Array): Uint8Array {
-  const out = Buffer.alloc(12 + data.length);
-  out.writeUInt32BE(data.length, 0);
-  out.write(type, 4, 'latin1');
-  out.set(data, 8);
-  out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
-  return out;
+/** A chunk's parts, in their order. */
+function chunk(type: string, data: Uint8Array): Uint8Array[] {
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(data.length, 0);
+  head.write(type, 4, 'latin1');
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32BE(crc32(data, crc32(head.subarray(4))), 0);
+  return [head, data, crc];
 }
 
 function readHeader(data: Uint8Array): PngHeader {

@@ -22,6 +22,8 @@ const AT_ONCE = [[0, 0, 1, 1]] as const;
 
 /** Deflate makes at most this many bytes of one. */
 const MAX_INFLATION = 1032;
+/** Bytes of a buffer for inflated data beyond its size: with them it is one of its own and the only one. */
+const SPARE = 16384;
 
 /** A part of the image whose rows follow each other: every dx-th sample of every dy-th row, from (x, y) on. */
 interface Pass {
@@ -49,11 +51,14 @@ export function decodePng(bytes: Uint8Array): Image {
     passes.reduce((sum, { rows, rowBytes }) => sum + rows * (1 + rowBytes), 0),
   );
   const maxval = 2 ** depth - 1;
-  const samples = allocSamples(width * height * channels, maxval);
+  // Rows of whole bytes are the samples, without a copy of them.
+  const inPlace = depth === 8 && !interlaced;
+  let samples = inPlace ? filtered : allocSamples(width * height * channels, maxval);
   for (const pass of passes) {
     const { rows, rowBytes } = pass;
     const rowsOfPass = unfilter(filtered, rows, rowBytes, Math.max(1, bits >> 3));
-    placeSamples(rowsOfPass, pass, depth, samples, width, channels);
+    if (inPlace) samples = rowsOfPass;
+    else placeSamples(rowsOfPass, pass, depth, samples, width, channels);
     filtered = filtered.subarray(rows * (1 + rowBytes));
   }
   return {
@@ -116,12 +121,13 @@ function inflate(imageData: readonly Uint8Array[], size: number): Uint8Array {
   if (compressed * MAX_INFLATION < size) throw damaged('it holds too little image data for its size');
   let inflated: Uint8Array;
   try {
-    inflated = inflateSync(Buffer.concat(imageData), { maxOutputLength: size });
+    const chunkSize = size + SPARE;
+    inflated = inflateSync(Buffer.concat(imageData), { maxOutputLength: size, chunkSize });
   } catch (error) {
     throw damaged('its image data cannot be decoded', error);
   }
   if (inflated.length < size) throw damaged('its image data ends too early');
-  return inflated;
+  return new Uint8Array(inflated.buffer, inflated.byteOffset, size);
 }
 
 function unfilter(filtered: Uint8Array, rows: number, rowBytes: number, distance: number): Uint8Array {
@@ -141,10 +147,6 @@ function placeSamples(
   width: number,
   channels: number,
 ): void {
-  if (depth === 8 && dx === 1 && dy === 1) {
-    samples.set(bytes);
-    return;
-  }
   const mask = 2 ** depth - 1;
   for (let row = 0; row < rows; row++) {
     const line = row * rowBytes;
@@ -166,7 +168,7 @@ function pack(
   depth: number,
   rowBytes: number,
 ): Uint8Array {
-  if (depth === 8) return Uint8Array.from(samples);
+  if (samples instanceof Uint8Array && depth === 8) return samples;
   const out = new Uint8Array(rows * rowBytes);
   for (let row = 0; row < rows; row++) {
     for (let i = 0; i < perRow; i++) {

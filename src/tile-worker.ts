@@ -1,8 +1,8 @@
 /** A thread of the pool: codes the tiles that it is sent, one after the other. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
+import { toFailure } from './failure.js';
 import type { TileReply, TileTask } from './pool.js';
 
 const codec = TileCodec.create(workerData as Model);
@@ -15,10 +15,7 @@ parentPort!.on('message', async (task: TileTask) => {
     const reply: TileReply = { id: task.id, result };
     parentPort!.postMessage(reply, [buffer]);
   } catch (error) {
-    const reply: TileReply = {
-      id: task.id,
-      failure: { code: error instanceof CnfzipError ? error.code : undefined, message: (error as Error).message },
-    };
+    const reply: TileReply = { id: task.id, failure: toFailure(error) };
     parentPort!.postMessage(reply);
   }
 });
