@@ -11,7 +11,7 @@ import type { Model } from '../codec/flow/model.js';
 import { type Image, maxvalOf } from '../codec/image.js';
 import { info } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
-import { readInput, writeFileAtomic } from './io/files.js';
+import { readInput, reason, writeFileAtomic } from './io/files.js';
 import {
   formatOfExtension,
   naturalFormat,
@@ -19,7 +19,7 @@ import {
   readImage as parseImage,
   writeImage as serializeImage,
 } from './io/formats.js';
-import { threadsWithin } from './memory.js';
+import { checkLimits, type ImageSize, type Limits, threadsWithin } from './memory.js';
 import { modelForDecoding, modelsForEncoding } from './models.js';
 import { checkOptions, MAX_THREADS, type Options } from './options.js';
 import { WorkerPool } from './pool.js';
@@ -33,6 +33,7 @@ export type { Tile } from '../codec/tiles.js';
 export type { ModelDefinition } from '../models/definition.js';
 export type { OutputFormat } from './io/formats.js';
 export { decodePng, encodePng } from './io/png.js';
+export type { Limits } from './memory.js';
 export { loadModel } from './models.js';
 export type { Options } from './options.js';
 export { info };
@@ -76,10 +77,11 @@ export { info };
  * ```
  */
 export async function encode(image: Image, options: Options = {}): Promise<Uint8Array> {
-  checkOptions(options);
-  checkPixels(image, options);
+  checkOptions(options, 'encode');
+  const size = { ...image, maxval: maxvalOf(image) };
+  checkLimits(size, options);
   const models = await modelsForEncoding(image.channels, options.model);
-  return withThreads(image, options, (coding) => encodeImage(image, models, coding));
+  return withThreads(size, options, (coding) => encodeImage(image, models, coding));
 }
 
 /**
@@ -105,9 +107,9 @@ export async function encode(image: Image, options: Options = {}): Promise<Uint8
  * ```
  */
 export async function decode(bytes: Uint8Array, options: Options = {}): Promise<Image> {
-  checkOptions(options);
+  checkOptions(options, 'decode');
   const facts = info(bytes);
-  checkPixels(facts, options);
+  checkLimits(facts, options);
   const hashes = facts.layers.flatMap(({ modelHash }) => modelHash ?? []);
   const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, options.model)));
   return withThreads(facts, options, (coding) => decodeImage(bytes, models, coding));
@@ -117,7 +119,8 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
  * Reads an image of any format that cnfzip knows: PNG, Netpbm, TIFF, WebP, BMP, GIF (its first frame), JPEG.
  *
  * @param source path of a file, its bytes, or a stream of them
- * @throws CnfzipError `file`, `bad-input`, `unsupported`
+ * @param limits images beyond them are refused before their samples are decoded
+ * @throws CnfzipError `file`, `bad-input`, `unsupported`; `usage` (an option, or a source that is none of these)
  * @example
  * ```js
  * import { createReadStream } from 'node:fs';
@@ -128,8 +131,12 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
  * console.log(image.width === same.width, image.metadata);
  * ```
  */
-export async function readImage(source: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Image> {
-  return (await parseImage(await readBytes(source))).image;
+export async function readImage(
+  source: string | Uint8Array | AsyncIterable<Uint8Array>,
+  limits: Limits = {},
+): Promise<Image> {
+  checkOptions(limits, 'readImage');
+  return (await parseImage(await readBytes(source), limits)).image;
 }
 
 /**
@@ -162,14 +169,23 @@ export async function writeImage(
 async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
   if (typeof source === 'string') return readInput(source);
+  const noSource = () => new CnfzipError('usage', 'an image is read from a path, a Uint8Array or a stream of these');
+  if (typeof (source as typeof source | undefined)?.[Symbol.asyncIterator] !== 'function') throw noSource();
   const pieces: Uint8Array[] = [];
-  for await (const piece of source) pieces.push(piece);
+  try {
+    for await (const piece of source) {
+      if (!(piece instanceof Uint8Array)) throw noSource();
+      pieces.push(piece);
+    }
+  } catch (error) {
+    throw error instanceof CnfzipError ? error : new CnfzipError('file', reason(error), { cause: error });
+  }
   return Buffer.concat(pieces);
 }
 
 /** Runs `work` with as many threads as are asked for, worth while, and within the limit of memory. */
 async function withThreads<T>(
-  size: { width: number; height: number; channels: number },
+  size: ImageSize,
   options: Options,
   work: (coding: CodingOptions) => Promise<T>,
 ): Promise<T> {
@@ -189,11 +205,5 @@ async function withThreads<T>(
     return await work({ onProgress, signal, coderOf });
   } finally {
     await Promise.all(pools.map((pool) => pool.close()));
-  }
-}
-
-function checkPixels({ width, height }: { width: number; height: number }, { maxPixels }: Options): void {
-  if (maxPixels !== undefined && width * height > maxPixels) {
-    throw new CnfzipError('unsupported', `${width} x ${height} pixels are more than the limit of ${maxPixels}`);
   }
 }

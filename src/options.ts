@@ -1,9 +1,10 @@
-/** Options of `encode` and `decode`. */
+/** Options of the library's functions. */
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
+import type { Limits } from './memory.js';
 
 /** Options that `encode` and `decode` share. */
-export interface Options {
+export interface Options extends Limits {
   /**
    * When encoding: a model from `loadModel`, the path of a model's file, or the name of a shipped one: `fast`, `default`, `best`.
    * When decoding: a model or its path, beside the shipped ones; the file itself names the one it needs.
@@ -18,10 +19,6 @@ export interface Options {
   onProgress?: (fraction: number) => void;
   /** Stops between two tiles; the promise is rejected with the signal's reason. */
   signal?: AbortSignal;
-  /** Images of more pixels are refused before memory is taken for them; 2^28 without it, which is also the most. */
-  maxPixels?: number;
-  /** Bytes of memory to stay within, by estimate: threads are left out for it, and what needs more is refused. */
-  maxMemory?: number;
 }
 
 export const MAX_THREADS = 256;
@@ -33,7 +30,13 @@ const integer = (least: number, most: number): Check => {
   return (value) => (fits(value) ? undefined : `must be an integer from ${least} to ${most}: ${value}`);
 };
 
-const CHECKS: Record<keyof Options, Check> = {
+const LIMITS: Record<keyof Limits, Check> = {
+  maxPixels: integer(1, Number.MAX_SAFE_INTEGER),
+  maxMemory: integer(1, Number.MAX_SAFE_INTEGER),
+};
+
+const COMMON: Record<keyof Options, Check> = {
+  ...LIMITS,
   model: (value) =>
     typeof value === 'string' || (value as Model | null)?.weights instanceof Float32Array
       ? undefined
@@ -41,18 +44,20 @@ const CHECKS: Record<keyof Options, Check> = {
   threads: integer(1, MAX_THREADS),
   onProgress: (value) => (typeof value === 'function' ? undefined : 'must be a function'),
   signal: (value) => (value instanceof AbortSignal ? undefined : 'must be an AbortSignal'),
-  maxPixels: integer(1, Number.MAX_SAFE_INTEGER),
-  maxMemory: integer(1, Number.MAX_SAFE_INTEGER),
 };
 
+/** What each function's options may be. */
+const CHECKS = { readImage: LIMITS, decode: COMMON, encode: COMMON } satisfies Record<string, Record<string, Check>>;
+
 /** @throws CnfzipError `usage`, naming the option */
-export function checkOptions(options: Options): void {
+export function checkOptions(options: object, of: keyof typeof CHECKS): void {
+  if (typeof options !== 'object' || options === null) throw new CnfzipError('usage', 'options must be an object');
+  const checks: Record<string, Check> = CHECKS[of];
   for (const [name, value] of Object.entries(options)) {
-    const check = CHECKS[name as keyof Options];
-    if (!check) {
-      throw new CnfzipError('usage', `there is no option ${name}; there are: ${Object.keys(CHECKS).join(', ')}`);
+    if (!Object.hasOwn(checks, name)) {
+      throw new CnfzipError('usage', `there is no option ${name}; there are: ${Object.keys(checks).join(', ')}`);
     }
-    const problem = value === undefined ? undefined : check(value);
+    const problem = value === undefined ? undefined : checks[name](value);
     if (problem) throw new CnfzipError('usage', `option ${name} ${problem}`);
   }
 }

@@ -31,31 +31,33 @@ function bmp({ width, height, bits, compression = 0, palette = [], masks = [], r
 
 test('24 bits, from the bottom up or, with a negative height, from the top down', () => {
   const rows = [3, 2, 1, 0, 6, 5, 4, 0];
-  const upwards = decodeBmp(bmp({ width: 1, height: 2, bits: 24, rows }));
+  const { image: upwards } = decodeBmp(bmp({ width: 1, height: 2, bits: 24, rows }));
   expect(upwards).toMatchObject({ width: 1, height: 2, channels: 3, maxval: 255 });
   expect([...upwards.samples]).toEqual([4, 5, 6, 1, 2, 3]);
-  expect([...decodeBmp(bmp({ width: 1, height: -2, bits: 24, rows })).samples]).toEqual([1, 2, 3, 4, 5, 6]);
+  expect([...decodeBmp(bmp({ width: 1, height: -2, bits: 24, rows })).image.samples]).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
 test('palettes stay palettes', () => {
   const palette = [10, 20, 30, 0, 40, 50, 60, 0];
-  const one = decodeBmp(bmp({ width: 3, height: 1, bits: 1, palette, rows: [0b01000000, 0, 0, 0] }));
+  const { image: one } = decodeBmp(bmp({ width: 3, height: 1, bits: 1, palette, rows: [0b01000000, 0, 0, 0] }));
   expect(one).toMatchObject({ channels: 1, maxval: 1 });
   expect([...one.samples]).toEqual([0, 1, 0]);
   expect([...one.palette!]).toEqual([30, 20, 10, 60, 50, 40]);
-  const four = decodeBmp(bmp({ width: 3, height: 1, bits: 4, palette, rows: [0x10, 0x10, 0, 0] }));
+  const { image: four } = decodeBmp(bmp({ width: 3, height: 1, bits: 4, palette, rows: [0x10, 0x10, 0, 0] }));
   expect([...four.samples]).toEqual([1, 0, 1]);
-  const eight = decodeBmp(bmp({ width: 2, height: 1, bits: 8, palette, rows: [1, 0, 0, 0] }));
+  const { image: eight } = decodeBmp(bmp({ width: 2, height: 1, bits: 8, palette, rows: [1, 0, 0, 0] }));
   expect([...eight.samples]).toEqual([1, 0]);
 });
 
 test('16 and 32 bits by their masks', () => {
-  const plain = decodeBmp(bmp({ width: 1, height: 1, bits: 16, rows: [0x1f, 0x7c, 0, 0] }));
+  const { image: plain } = decodeBmp(bmp({ width: 1, height: 1, bits: 16, rows: [0x1f, 0x7c, 0, 0] }));
   expect([...plain.samples]).toEqual([255, 0, 255]);
   const masks = [0xf800, 0x7e0, 0x1f];
-  const six = decodeBmp(bmp({ width: 1, height: 1, bits: 16, compression: 3, masks, rows: [0xe0, 7, 0, 0] }));
+  const { image: six } = decodeBmp(
+    bmp({ width: 1, height: 1, bits: 16, compression: 3, masks, rows: [0xe0, 7, 0, 0] }),
+  );
   expect([...six.samples]).toEqual([0, 255, 0]);
-  const wide = decodeBmp(bmp({ width: 1, height: 1, bits: 32, rows: [3, 2, 1, 9] }));
+  const { image: wide } = decodeBmp(bmp({ width: 1, height: 1, bits: 32, rows: [3, 2, 1, 9] }));
   expect([...wide.samples]).toEqual([1, 2, 3]);
 });
 

@@ -47,7 +47,7 @@ Examples:
 async function compress(job: Job, options: CompressOptions): Promise<object> {
   const target = await job.target('.cnfz');
   const file = await job.input();
-  const { image, warnings } = await readImage(file);
+  const { image, warnings } = await readImage(file, options);
   if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
   const started = performance.now();
   const bytes = await encodeChecked(options.strip ? stripped(image) : image, job.label, options);

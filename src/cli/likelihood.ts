@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
-import { readImage } from '../index.js';
+import { type Limits, readImage } from '../index.js';
 import { type CodeLength, codeLength } from '../likelihood.js';
 import { modelsForEncoding } from '../models.js';
+import { addModelAndLimits } from './options.js';
 import { forEachFile } from './report.js';
 
 export function addLikelihood(program: Command): void {
-  program
+  const command = program
     .command('likelihood')
     .description("hold real code length against the model's evidence lower bound")
-    .argument('<file...>', 'images')
-    .option('--model <model>', 'fast, default or best, or the path of a .cnfm file')
+    .argument('<file...>', 'images');
+  addModelAndLimits(command)
     .addHelpText(
       'after',
       `
@@ -17,9 +18,9 @@ Examples:
   cnfzip likelihood photo.png                file, net bits and ELBO in bits per sample
   cnfzip likelihood --model fast a.png b.png`,
     )
-    .action(async (files: string[], { model }: { model?: string }) => {
+    .action(async (files: string[], { model, ...limits }: { model?: string } & Limits) => {
       await forEachFile(files, false, async (file) => {
-        const image = await readImage(file);
+        const image = await readImage(file, limits);
         const lengths = await codeLength(image, await modelsForEncoding(image.channels, model));
         process.stdout.write(`${file}: ${format(lengths, image.samples.length)}\n`);
       });

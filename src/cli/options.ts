@@ -24,18 +24,26 @@ export interface OutputOptions extends CommonOptions {
 }
 
 export function addCommonOptions(command: Command): Command {
+  command.option(
+    '-T, --threads <n>',
+    'threads, 1 to 256 (default: as many as the machine runs at once)',
+    integer(1, 256),
+  );
+  return addModelAndLimits(command)
+    .addOption(new Option('-q, --quiet', 'print nothing but errors').conflicts('verbose'))
+    .option('-v, --verbose', 'print more')
+    .option('--no-progress', 'draw no progress bar');
+}
+
+export function addModelAndLimits(command: Command): Command {
   return command
-    .option('-T, --threads <n>', 'threads, 1 to 256 (default: as many as the machine runs at once)', integer(1, 256))
     .option('--model <model>', 'fast, default or best, or the path of a .cnfm file')
     .option(
       '--max-pixels <n>',
       'refuse larger images; K, M and G stand for 2^10, 2^20, 2^30 (default: 256M)',
       parseSize,
     )
-    .option('--max-memory <bytes>', 'stay within so much memory, by estimate, or refuse; K, M, G as above', parseSize)
-    .addOption(new Option('-q, --quiet', 'print nothing but errors').conflicts('verbose'))
-    .option('-v, --verbose', 'print more')
-    .option('--no-progress', 'draw no progress bar');
+    .option('--max-memory <bytes>', 'stay within so much memory, by estimate, or refuse; K, M, G as above', parseSize);
 }
 
 export function addOutputOptions(command: Command): Command {

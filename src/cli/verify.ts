@@ -76,7 +76,7 @@ async function verifyImage(
   options: VerifyOptions,
   progress: Progress,
 ): Promise<string> {
-  const { image } = await readImage(bytes);
+  const { image } = await readImage(bytes, options);
   const coding = codingOptions(options);
   const encoded = await encode(image, { ...coding, onProgress: (part) => progress.update(part / 2) });
   const decoded = await decode(encoded, { ...coding, onProgress: (part) => progress.update((1 + part) / 2) });
@@ -94,7 +94,7 @@ async function verifyCnfz(
   const summary = `${count(bytes.length)} bytes, ${bits(bytes, decoded)}`;
   const sibling = await findSibling(file);
   if (!sibling) return `decodes, checksums match, ${summary}`;
-  const { image } = await readImage(await readInput(sibling));
+  const { image } = await readImage(await readInput(sibling), options);
   if (!sameImage(image, decoded)) throw new CnfzipError('corrupt', `the decoded image differs from ${sibling}`);
   if (!options.exact) return `decodes to ${sibling}, ${summary}`;
   const [hash] = info(bytes).layers.flatMap(({ modelHash }) => modelHash ?? []);

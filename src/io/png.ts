@@ -1,8 +1,11 @@
 /** PNG files to exact samples and back. Samples are never colour-managed: gAMA, iCCP and their like change nothing. */
 import { deflateSync, inflateSync } from 'node:zlib';
+import { CnfzipError } from '../../codec/error.js';
 import { allocSamples, type Channels, checkImage, type Image, maxvalOf } from '../../codec/image.js';
 import { filterRows, unfilterRows } from '../../codec/layers/filters.js';
-import { type ColourType, damaged, readPngStructure, writePngStructure } from './png-chunks.js';
+import { checkLimits, type Limits } from '../memory.js';
+import { type Decoded, damaged } from './decoded.js';
+import { type ColourType, readPngStructure, writePngStructure } from './png-chunks.js';
 import { scaleSamples } from './scale.js';
 
 const CHANNELS: Record<ColourType, Channels> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
@@ -23,6 +26,12 @@ const AT_ONCE = [[0, 0, 1, 1]] as const;
 /** Deflate makes at most this many bytes of one. */
 const MAX_INFLATION = 1032;
 
+/** What Node returns with the option `info`, of which its types do not know; `bytesWritten` counts the bytes that were read. */
+interface Inflated {
+  readonly buffer: Uint8Array;
+  readonly engine: { readonly bytesWritten: number };
+}
+
 /** A part of the image whose rows follow each other: every dx-th sample of every dy-th row, from (x, y) on. */
 interface Pass {
   readonly x: number;
@@ -37,18 +46,29 @@ interface Pass {
 /**
  * Decodes a PNG file of any kind; of an animated one the default image, and its animation as metadata.
  *
- * @throws CnfzipError `bad-input` if it is no PNG, is damaged or cut short; `unsupported` if it is too large
+ * @throws CnfzipError `bad-input` if it is no PNG, is damaged or cut short; `unsupported` if it is too large, or has a chunk
+ *   that must be understood and is not
  */
 export function decodePng(bytes: Uint8Array): Image {
-  const { width, height, depth, colourType, interlaced, palette, metadata, imageData } = readPngStructure(bytes);
+  return readPng(bytes, {}).image;
+}
+
+/**
+ * As `decodePng`, and tells what of the file is not in the image.
+ *
+ * @throws CnfzipError as `decodePng`; `unsupported` if the image is beyond the limits, before anything is decoded
+ */
+export function readPng(bytes: Uint8Array, limits: Limits): Decoded {
+  const { width, height, depth, colourType, interlaced, palette, metadata, imageData, trailing } =
+    readPngStructure(bytes);
   const channels = CHANNELS[colourType];
+  const maxval = 2 ** depth - 1;
+  checkLimits({ width, height, channels, maxval }, limits);
   const bits = depth * channels;
   const passes = passesOf(width, height, bits, interlaced);
-  let filtered: Uint8Array = inflate(
-    imageData,
-    passes.reduce((sum, { rows, rowBytes }) => sum + rows * (1 + rowBytes), 0),
-  );
-  const maxval = 2 ** depth - 1;
+  const size = passes.reduce((sum, { rows, rowBytes }) => sum + rows * (1 + rowBytes), 0);
+  const { inflated, behind } = inflate(imageData, size);
+  let filtered = inflated;
   const samples = allocSamples(width * height * channels, maxval);
   for (const pass of passes) {
     const { rows, rowBytes } = pass;
@@ -56,15 +76,11 @@ export function decodePng(bytes: Uint8Array): Image {
     placeSamples(rowsOfPass, pass, depth, samples, width, channels);
     filtered = filtered.subarray(rows * (1 + rowBytes));
   }
-  return {
-    width,
-    height,
-    channels,
-    maxval,
-    samples,
-    ...(palette && { palette }),
-    ...(metadata.length > 0 && { metadata }),
-  };
+  const image = { width, height, channels, maxval, samples };
+  const lost: string[] = [];
+  if (behind > 0) lost.push(`${behind} bytes of image data behind the last row are not kept`);
+  if (trailing > 0) lost.push(`${trailing} bytes behind the end of the PNG are not kept`);
+  return { image: { ...image, ...(palette && { palette }), ...(metadata.length > 0 && { metadata }) }, lost };
 }
 
 /**
@@ -110,25 +126,28 @@ function passesOf(width: number, height: number, bits: number, interlaced: boole
     .filter(({ rows }) => rows > 0);
 }
 
-/** Inflates image data, and refuses what is not as large as the header says before memory is taken for it. */
-function inflate(imageData: readonly Uint8Array[], size: number): Uint8Array {
-  const compressed = imageData.reduce((sum, piece) => sum + piece.length, 0);
-  if (compressed * MAX_INFLATION < size) throw damaged('it holds too little image data for its size');
-  let inflated: Uint8Array;
+/**
+ * Inflates image data, and refuses what is not as large as the header says before memory is taken for it.
+ *
+ * @returns also how many compressed bytes are behind its end
+ */
+function inflate(imageData: readonly Uint8Array[], size: number): { inflated: Uint8Array; behind: number } {
+  const compressed = Buffer.concat(imageData);
+  if (compressed.length * MAX_INFLATION < size) throw damaged('PNG', 'it holds too little image data for its size');
   try {
-    inflated = inflateSync(Buffer.concat(imageData), { maxOutputLength: size });
+    const { buffer, engine } = inflateSync(compressed, { maxOutputLength: size, info: true }) as unknown as Inflated;
+    if (buffer.length < size) throw damaged('PNG', 'its image data ends too early');
+    return { inflated: buffer, behind: compressed.length - engine.bytesWritten };
   } catch (error) {
-    throw damaged('its image data cannot be decoded', error);
+    throw error instanceof CnfzipError ? error : damaged('PNG', 'its image data cannot be decoded', error);
   }
-  if (inflated.length < size) throw damaged('its image data ends too early');
-  return inflated;
 }
 
 function unfilter(filtered: Uint8Array, rows: number, rowBytes: number, distance: number): Uint8Array {
   try {
     return unfilterRows(filtered, rows, rowBytes, distance);
   } catch (error) {
-    throw damaged((error as Error).message, error);
+    throw damaged('PNG', (error as Error).message, error);
   }
 }
 
