@@ -82,3 +82,54 @@ test('truncations give nothing but a CnfzipError', () => {
   for (let length = 0; length < file.length; length++)
     expect(() => decodeBmp(file.subarray(0, length))).toThrow(CnfzipError);
 });
+
+test('what of a BMP is no sample is told of', () => {
+  const pixels = (fourth: number) => bmp({ width: 2, height: 1, bits: 32, rows: [1, 2, 3, fourth, 4, 5, 6, 0] });
+  expect(decodeBmp(pixels(0)).lost).toEqual([]);
+  expect(decodeBmp(pixels(1)).lost).toEqual(['the bits of its pixels that are no colour are not kept']);
+  const odd = bmp({ width: 1, height: 1, bits: 16, rows: [0x1f, 0xfc, 0, 0] });
+  expect(decodeBmp(odd).lost).toHaveLength(1);
+  const plain = bmp({ width: 1, height: 1, bits: 24, rows: [1, 2, 3, 0] });
+  expect(decodeBmp(Buffer.concat([plain, Buffer.alloc(2)])).lost).toEqual([]);
+  expect(decodeBmp(Buffer.concat([plain, Buffer.from('tail')])).lost).toEqual([
+    '4 bytes behind the samples are not kept',
+  ]);
+  const gap = Buffer.concat([plain.subarray(0, 54), Buffer.from('gap!'), plain.subarray(54)]);
+  gap.writeUInt32LE(58, 10);
+  expect(decodeBmp(gap).lost).toEqual(['4 bytes before the samples are not kept']);
+  const palette = [10, 20, 30, 0, 40, 50, 60, 7];
+  expect(decodeBmp(bmp({ width: 1, height: 1, bits: 1, palette, rows: [0, 0, 0, 0] })).lost).toHaveLength(1);
+});
+
+test('alpha is read where a mask names it, and kept', () => {
+  const masks = [0xff0000, 0xff00, 0xff, 0xff000000];
+  const { image, lost } = decodeBmp(bmp({ width: 1, height: 1, bits: 32, compression: 6, masks, rows: [3, 2, 1, 9] }));
+  expect(image.channels).toBe(4);
+  expect([...image.samples]).toEqual([1, 2, 3, 9]);
+  expect(lost).toEqual([]);
+});
+
+test('pixels per metre become those of a PNG; a colour space that is not kept is told of', () => {
+  const file = bmp({ width: 1, height: 1, bits: 24, rows: [1, 2, 3, 0] });
+  file.writeInt32LE(2835, 38);
+  file.writeInt32LE(11811, 42);
+  const [{ type, data }] = decodeBmp(file).image.metadata!;
+  expect(type).toBe('pHYs');
+  expect(Buffer.from(data).toString('hex')).toBe('00000b1300002e2301');
+  const fifth = Buffer.concat([file.subarray(0, 54), Buffer.alloc(84), file.subarray(54)]);
+  fifth.writeUInt32LE(138, 10);
+  fifth.writeUInt32LE(124, 14);
+  for (const [space, lost] of [
+    ['BGRs', []],
+    [' niW', []],
+    ['DEBM', ['its colour space is not kept']],
+  ] as const) {
+    fifth.write(space, 70, 'latin1');
+    expect(decodeBmp(fifth).lost, space).toEqual(lost);
+  }
+});
+
+test('limits act before samples are looked at', () => {
+  const file = bmp({ width: 2000, height: 2000, bits: 24, rows: [] });
+  expect(() => decodeBmp(file, { maxPixels: 1e6 })).toThrow(/more than the limit of 1000000/);
+});

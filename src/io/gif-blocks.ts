@@ -17,10 +17,17 @@ export function inspectGif(bytes: Uint8Array): Remarks {
   const colourBytes = (flags: number) => (flags & 0x80 ? 3 * 2 ** (1 + (flags & 7)) : 0);
   const extensions = new Set<string>();
   if (byte(12) !== 0) extensions.add('shape of pixels');
+  /** Whether the first frame fills the screen. */
+  let fills: boolean | undefined;
   let at = 13 + colourBytes(byte(10));
   while (byte(at) !== TRAILER) {
     const kind = byte(at);
     if (kind === IMAGE) {
+      // Left, top, width and height, two bytes each, as the screen has them.
+      byte(at + 9);
+      const frame = Buffer.from(bytes.subarray(at + 1, at + 9));
+      fills ??=
+        frame.readUInt32LE(0) === 0 && frame.equals(Buffer.concat([frame.subarray(0, 4), bytes.subarray(6, 10)]));
       at += 11 + colourBytes(byte(at + 9));
     } else if (kind === EXTENSION) {
       const label = byte(at + 1);
@@ -35,6 +42,9 @@ export function inspectGif(bytes: Uint8Array): Remarks {
     while (byte(at) !== 0) at += 1 + byte(at);
     at++;
   }
-  const lost = extensions.size > 0 ? [`parts that are not kept: ${[...extensions].join(', ')}`] : [];
+  const lost: string[] = [];
+  if (extensions.size > 0) lost.push(`parts that are not kept: ${[...extensions].join(', ')}`);
+  if (fills === false)
+    lost.push('its first frame does not fill it, and what is around that is not kept as transparent');
   return { lost: [...lost, ...unused(bytes.subarray(at + 1), 'behind the end of the GIF')] };
 }

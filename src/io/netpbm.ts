@@ -149,7 +149,7 @@ class Text {
   }
 
   private unexpected(expected: string): CnfzipError {
-    if (this.at >= this.bytes.length) return damaged('its text ends too early');
+    if (this.at >= this.bytes.length) return damaged('its numbers end too early');
     return damaged(`it holds something else than ${expected} at byte ${this.at}`);
   }
 

@@ -87,8 +87,8 @@ export function readPngStructure(bytes: Uint8Array): PngStructure {
       if (!fits) throw damaged(`a palette of ${length} bytes`);
       hasPalette = true;
       // Of RGB images it suggests colours for screens that show few.
-      if (colourType === INDEXED) palette = data.slice();
-      else metadata.push({ type, place: 'start', data: data.slice() });
+      if (colourType === INDEXED) palette = new Uint8Array(data);
+      else metadata.push({ type, place: 'start', data: new Uint8Array(data) });
     } else if (type !== COMPRESSION_NOTE) {
       if (type === 'IHDR') throw damaged('it has two headers');
       if (type[0] <= 'Z') throw new CnfzipError('unsupported', `a PNG with a ${type} chunk, which is not known`);
@@ -96,7 +96,7 @@ export function readPngStructure(bytes: Uint8Array): PngStructure {
         throw new CnfzipError('unsupported', 'an animated PNG with interlaced frames: save it without interlace');
       }
       const place = imageData.length > 0 ? 'end' : palette ? 'after palette' : 'start';
-      metadata.push({ type, place, data: data.slice() });
+      metadata.push({ type, place, data: new Uint8Array(data) });
     }
     previous = type;
     at = end + 4;

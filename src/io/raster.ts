@@ -44,7 +44,10 @@ export function readJpeg(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
 
 /** @param inspect tells what of the file is not in its samples, or throws what is wrong with them */
 async function decodeRaster(bytes: Uint8Array, kind: string, limits: Limits, inspect: () => Remarks): Promise<Decoded> {
-  const source = () => sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'warning', ignoreIcc: true });
+  const { lost, metadata: told = [] } = inspect();
+  // libtiff warns of tags that it does not know; libjpeg, of data that is missing.
+  const failOn = kind === 'TIFF' ? 'error' : 'warning';
+  const source = () => sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn, ignoreIcc: true });
   const refuse = (error: unknown) => damaged(kind, (error as Error).message.split('\n')[0], error);
   const facts = await source()
     .metadata()
@@ -63,7 +66,6 @@ async function decodeRaster(bytes: Uint8Array, kind: string, limits: Limits, ins
   const maxval = depth === 'ushort' ? MAX_VALUE : 255;
   checkSize(width, height);
   checkLimits({ width, height, channels: found, maxval }, limits);
-  const { lost, metadata: told = [] } = inspect();
   const { data, info } = await source()
     .toColourspace(spaceOf(depth, found))
     .raw({ depth })

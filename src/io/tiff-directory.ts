@@ -77,6 +77,7 @@ export function readTiffDirectory(bytes: Uint8Array): TiffDirectory {
     const extents = tags.get(lengths)?.numbers ?? [];
     for (const [i, at] of (tags.get(offsets)?.numbers ?? []).entries()) end = Math.max(end, at + (extents[i] ?? 0));
   }
+  check(0, end);
   return { tags, end: offset(after) === 0 ? end : bytes.length };
 }
 

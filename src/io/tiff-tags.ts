@@ -52,10 +52,12 @@ const NAMES: Record<number, string> = {
   34853: 'GPS',
 };
 
+const [NONE, JPEG] = [1, 7];
 /** None, CCITT, LZW, deflate, PackBits, LZMA, Zstandard. */
 const LOSSLESS = [1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000];
 
 const [MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, YCBCR] = [0, 1, 2, 3, 6];
+const COLOURS: Record<number, string | undefined> = { 4: 'mask', 5: 'cmyk', 8: 'lab', 9: 'icc lab' };
 const [UNSIGNED, VOID] = [1, 4];
 const ASSOCIATED_ALPHA = 1;
 
@@ -73,23 +75,30 @@ export function inspectTiff(bytes: Uint8Array): Remarks {
   const photometric = number(TAG.photometric, MIN_IS_BLACK);
   const refuse = (what: string) => new CnfzipError('unsupported', `a TIFF ${what}`);
   if (![MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, YCBCR].includes(photometric)) {
-    throw refuse(`of colours that are neither gray nor RGB (photometric interpretation ${photometric})`);
+    throw refuse(
+      `of colours that are neither gray nor RGB (${COLOURS[photometric] ?? `photometric interpretation ${photometric}`})`,
+    );
   }
   if (numbers(TAG.sampleFormat, []).some((format) => format !== UNSIGNED && format !== VOID)) {
     throw refuse('whose samples are signed or not integers');
   }
   const bits = numbers(TAG.bits, [1]);
   const channels = number(TAG.samplesPerPixel, 1);
-  const known = channels === 1 ? [1, 2, 4, 8, 16] : [8, 16];
+  const known = photometric === PALETTE ? [1, 2, 4, 8] : channels === 1 ? [1, 2, 4, 8, 16] : [8, 16];
   if (bits.some((each) => each !== bits[0]) || !known.includes(bits[0])) throw refuse(`of ${bits.join(', ')} bits`);
   const extra = channels - (photometric === RGB || photometric === YCBCR ? 3 : 1);
   const extras = numbers(TAG.extraSamples, []);
   if (extra > 1) throw refuse(`with ${extra} channels beside its colours`);
+  if (photometric === YCBCR && number(TAG.compression, NONE) !== JPEG) throw refuse('of YCbCr samples');
+  // libvips takes these for the opposite.
+  if (photometric === MIN_IS_WHITE && (extra > 0 || bits[0] === 2 || bits[0] === 4)) {
+    throw refuse('whose 0 is white, with alpha or of 2 or 4 bits');
+  }
   if (extra > 0 && extras[0] === ASSOCIATED_ALPHA) throw refuse('whose colours are multiplied by alpha');
 
   const lost: string[] = [];
   if (extra > 0 && !extras[0]) lost.push('that its last channel has no meaning is not kept: it is taken for alpha');
-  if (photometric === YCBCR || !LOSSLESS.includes(number(TAG.compression, 1))) {
+  if (photometric === YCBCR || !LOSSLESS.includes(number(TAG.compression, NONE))) {
     lost.push('only the RGB or gray samples are kept that its own (YCbCr, or compressed with loss) decode to');
   }
   if (number(TAG.orientation, 1) !== 1) lost.push('its orientation is not kept');
@@ -104,7 +113,7 @@ export function inspectTiff(bytes: Uint8Array): Remarks {
     const text = textOf(tags.get(tag));
     if (!text) continue;
     without.splice(without.indexOf(tag), 1);
-    texts.push({ type: 'tEXt', place: 'start', data: Uint8Array.of(...Buffer.from(`${keyword}\0`), ...text) });
+    texts.push({ type: 'tEXt', place: 'start', data: Uint8Array.from(Buffer.concat([Buffer.from(`${keyword}\0`), text])) });
   }
   if (number(TAG.subfileType, 0) !== 0) without.push(TAG.subfileType);
   if (without.length > 0) lost.push(`tags that are not kept: ${without.map((tag) => NAMES[tag] ?? tag).join(', ')}`);
@@ -120,11 +129,15 @@ function textOf(value: TiffValue | undefined): Uint8Array | undefined {
   return rest.some((byte) => byte !== 0) ? undefined : value.bytes.subarray(0, end < 0 ? undefined : end);
 }
 
-/** Whether colours come from 8 bits, as v * 257 or v * 256: the upper 8 are v. */
+/**
+ * Whether colours come from 8 bits, as v * 257, v * 256 or, in old files, v: libvips takes the upper 8, or in the last case all,
+ * which is v. (Divided by 257 and rounded, as ImageMagick has it, v * 256 would come to less than v.)
+ */
 function isShallow(colours: readonly number[]): boolean {
-  return colours.every((value) => value % 257 === 0) || colours.every((value) => value % 256 === 0);
+  return (
+    [257, 256].some((unit) => colours.every((value) => value % unit === 0)) || colours.every((value) => value < 256)
+  );
 }
-
 /** As a PNG has it: exactly where it is a whole number of pixels in its own unit or per metre. */
 function resolution(
   [x]: readonly number[],
