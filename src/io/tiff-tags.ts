@@ -113,7 +113,11 @@ export function inspectTiff(bytes: Uint8Array): Remarks {
     const text = textOf(tags.get(tag));
     if (!text) continue;
     without.splice(without.indexOf(tag), 1);
-    texts.push({ type: 'tEXt', place: 'start', data: Uint8Array.from(Buffer.concat([Buffer.from(`${keyword}\0`), text])) });
+    texts.push({
+      type: 'tEXt',
+      place: 'start',
+      data: Uint8Array.from(Buffer.concat([Buffer.from(`${keyword}\0`), text])),
+    });
   }
   if (number(TAG.subfileType, 0) !== 0) without.push(TAG.subfileType);
   if (without.length > 0) lost.push(`tags that are not kept: ${without.map((tag) => NAMES[tag] ?? tag).join(', ')}`);
