@@ -38,7 +38,10 @@ test.each(kinds)('TIFF samples are exact: %o', async ({ littleEndian, bits, chan
   expect([warnings, complete]).toEqual([[], true]);
   if (channels % 2 === 1) return;
   expect(await readImage(file([0]))).toMatchObject({ image, complete: false });
-  await expect(readImage(file([1]))).rejects.toMatchObject({ code: 'unsupported', message: /multiplied by alpha/ });
+  await expect(readImage(file([1]))).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringMatching(/multiplied by alpha/),
+  });
 });
 
 test('of a TIFF whose 0 is white, samples are turned round', async () => {
@@ -69,7 +72,7 @@ test.each([
   ],
 ] as const)('TIFF, %s samples: refused', async (_, fields, message) => {
   const file = tiffFile({ width: 3, height, data, ...fields });
-  await expect(readImage(file)).rejects.toMatchObject({ code: 'unsupported', message });
+  await expect(readImage(file)).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(message) });
 });
 
 test.each([
