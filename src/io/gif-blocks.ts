@@ -2,6 +2,8 @@
 import { damaged, type Remarks, unused } from './decoded.js';
 
 const [EXTENSION, IMAGE, TRAILER] = [0x21, 0x2c, 0x3b];
+/** (49 + 15) / 64 = 1 */
+const SQUARE = 49;
 const [PLAIN_TEXT, GRAPHIC_CONTROL, COMMENT, APPLICATION] = [0x01, 0xf9, 0xfe, 0xff];
 const NAMES: Record<number, string | undefined> = { [PLAIN_TEXT]: 'text', [COMMENT]: 'comments' };
 
@@ -16,7 +18,7 @@ export function inspectGif(bytes: Uint8Array): Remarks {
   };
   const colourBytes = (flags: number) => (flags & 0x80 ? 3 * 2 ** (1 + (flags & 7)) : 0);
   const extensions = new Set<string>();
-  if (byte(12) !== 0) extensions.add('shape of pixels');
+  if (![0, SQUARE].includes(byte(12))) extensions.add('shape of pixels');
   /** Whether the first frame fills the screen. */
   let fills: boolean | undefined;
   let at = 13 + colourBytes(byte(10));
