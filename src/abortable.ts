@@ -31,9 +31,10 @@ const COPIED_AT_ONCE = 2 ** 24;
 /** @param options without those of `caller` */
 export async function encodeAbortably(image: Image, options: Options, caller: Caller): Promise<Uint8Array> {
   const copy = <T>(array: T) => copyOf(array, caller.signal);
-  const { width, height, channels, maxval, metadata } = image;
-  const samples = await copy(image.samples);
-  const palette = await copy(image.palette);
+  // What is no image, the thread complains of.
+  const { width, height, channels, maxval, metadata, ...arrays } = Object(image) as Image;
+  const samples = await copy(arrays.samples);
+  const palette = await copy(arrays.palette);
   const pieces = metadata?.map(async (piece) => ({ ...piece, data: await copy(piece.data) }));
   const input = { width, height, channels, maxval, samples, palette, metadata: pieces && (await Promise.all(pieces)) };
   return (await run({ operation: 'encode', input, options }, samples, caller)) as Uint8Array;

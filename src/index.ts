@@ -7,13 +7,14 @@ import { availableParallelism } from 'node:os';
 import { decodeContainer, encodeImage } from '../codec/codec.js';
 import type { CodingOptions } from '../codec/coding.js';
 import { attachedBytes } from '../codec/container/attachments.js';
-import { readContainer, type SealedContainer } from '../codec/container/container.js';
+import { checkBytes, readContainer, type SealedContainer } from '../codec/container/container.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
 import { checkImage, type Image, maxvalOf } from '../codec/image.js';
 import { describeContainer, type FileInfo } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
 import { decodeAbortably, encodeAbortably } from './abortable.js';
+import { reason } from './io/files/errors.js';
 import { readInput } from './io/files/read.js';
 import { writeFileAtomic } from './io/files/write.js';
 import {
@@ -82,11 +83,12 @@ export type { EncodeOptions, Options } from './options.js';
  */
 export async function encode(image: Image, options: EncodeOptions = {}): Promise<Uint8Array> {
   checkOptions(options, 'encode');
+  const { signal, onProgress, ...rest } = options;
+  // What takes time, such as looking at all samples, is left to a thread that the signal can end.
+  if (signal) return encodeAbortably(image, rest, { signal, onProgress });
   checkImage(image);
   const size = { ...image, maxval: maxvalOf(image) };
   checkLimits(size, options);
-  const { signal, onProgress, ...rest } = options;
-  if (signal) return encodeAbortably(image, rest, { signal, onProgress });
   const models = await modelsForEncoding(image.channels, options.model);
   const { verify } = options;
   return withThreads(size, { operation: 'encode', models }, options, (coding) =>
@@ -118,6 +120,7 @@ export async function encode(image: Image, options: EncodeOptions = {}): Promise
  */
 export async function decode(bytes: Uint8Array, options: Options = {}): Promise<Image> {
   checkOptions(options, 'decode');
+  checkBytes(bytes);
   const { signal, onProgress, ...rest } = options;
   if (signal) return decodeAbortably(bytes, rest, { signal, onProgress });
   const container = readContainer(bytes);
@@ -161,7 +164,8 @@ function sizeOf(container: SealedContainer): ImageSize {
  * Reads an image of any format that cnfzip knows: PNG, Netpbm, TIFF, WebP, BMP, GIF (its first frame), JPEG.
  *
  * @param source path of a file, its bytes, or a stream of them
- * @throws CnfzipError `file`, `bad-input`, `unsupported`; `usage` if it is none of these
+ * @param limits images beyond them are refused before their samples are decoded
+ * @throws CnfzipError `file`, `bad-input`, `unsupported`; `usage` (an option, or a source that is none of these)
  * @example
  * ```js
  * import { createReadStream } from 'node:fs';
@@ -172,8 +176,12 @@ function sizeOf(container: SealedContainer): ImageSize {
  * console.log(image.width === same.width, image.metadata);
  * ```
  */
-export async function readImage(source: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Image> {
-  return (await parseImage(await readBytes(source))).image;
+export async function readImage(
+  source: string | Uint8Array | AsyncIterable<Uint8Array>,
+  limits: Limits = {},
+): Promise<Image> {
+  checkOptions(limits, 'readImage');
+  return (await parseImage(await readBytes(source), limits)).image;
 }
 
 /**
@@ -208,11 +216,17 @@ export async function writeImage(
 async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
   if (typeof source === 'string') return readInput(source);
-  if (typeof (source as typeof source | undefined)?.[Symbol.asyncIterator] !== 'function') {
-    throw new CnfzipError('usage', 'an image is read from a path, a Uint8Array or a stream');
-  }
+  const noSource = () => new CnfzipError('usage', 'an image is read from a path, a Uint8Array or a stream of these');
+  if (typeof (source as typeof source | undefined)?.[Symbol.asyncIterator] !== 'function') throw noSource();
   const pieces: Uint8Array[] = [];
-  for await (const piece of source) pieces.push(piece);
+  try {
+    for await (const piece of source) {
+      if (!(piece instanceof Uint8Array)) throw noSource();
+      pieces.push(piece);
+    }
+  } catch (error) {
+    throw error instanceof CnfzipError ? error : new CnfzipError('file', reason(error), { cause: error });
+  }
   return Buffer.concat(pieces);
 }
 

@@ -1,4 +1,4 @@
-/** Options of `encode` and `decode`. */
+/** Options of the library's functions. */
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
 import type { Limits } from './memory.js';
@@ -57,6 +57,7 @@ const COMMON: Record<keyof Options, Check> = {
 
 /** What each function's options may be. */
 const CHECKS = {
+  readImage: LIMITS,
   info: LIMITS,
   decode: COMMON,
   encode: { ...COMMON, verify: (value) => (typeof value === 'boolean' ? undefined : 'must be true or false') },

@@ -247,6 +247,9 @@ test('two inputs of one name do not replace each other', () => {
 
 test('limits', () => {
   expectRefusal(['compress', '--max-pixels', '1K', '-o', 'x', fixture('kodim23.png')], /more than the limit of 1024/);
+  for (const command of ['verify', 'likelihood']) {
+    expectRefusal([command, '--max-pixels', '1K', 'a.png'], /a\.png: 128 x 96 pixels are more than the limit of 1024/);
+  }
   expectRefusal(['compress', '--max-memory', '9M', 'a.png'], /about \d+ MB of memory, more than the limit of 10 MB/);
   expect(cnfzip('compress', '--max-pixels', 'many', 'a.png').status).toBe(2);
   for (const command of ['info', 'verify', 'decompress']) {

@@ -1,6 +1,7 @@
 import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
@@ -184,4 +185,22 @@ test('a PNG is not written over another without leave', async () => {
   const path = fileURLToPath(new URL('../fixtures/pixel-1x1.png', import.meta.url));
   expect(existsSync(path)).toBe(true);
   await expect(writeImage(path, noise)).rejects.toMatchObject({ code: 'file' });
+});
+
+test('what is no source, no option or beyond the limits is refused with a CnfzipError', async () => {
+  const read = readImage as (source: unknown, limits?: unknown) => Promise<unknown>;
+  for (const source of [5, undefined, null, {}, [], ['x'], Readable.from(['text']), Readable.from([1])]) {
+    await expect(read(source)).rejects.toMatchObject({ name: 'CnfzipError', code: 'usage' });
+  }
+  await expect(read(createReadStream('no/such/file.png'))).rejects.toMatchObject({
+    code: 'file',
+    message: 'no such file or folder',
+  });
+  const path = fixture('gray-boat-531x60.png');
+  for (const limits of [{ maxPixels: 'many' }, { maxMemory: 0 }, { threads: 1 }, { toString: 1 }, null, 7]) {
+    await expect(read(path, limits)).rejects.toMatchObject({ code: 'usage' });
+  }
+  await expect(readImage(path, { maxPixels: 531 * 60 - 1 })).rejects.toMatchObject({ code: 'unsupported' });
+  await expect(readImage(path, { maxMemory: 1e6 })).rejects.toMatchObject({ code: 'unsupported' });
+  await expect(readImage(path, { maxPixels: 531 * 60, maxMemory: 1e9 })).resolves.toEqual(photograph);
 });

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { crc32 } from '../codec/container/crc32.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { isPngImage, randomImage } from '../src/fuzz/random-image.js';
-import { decodePng, encodePng } from '../src/io/png.js';
+import { decodePng, encodePng, readPng } from '../src/io/png.js';
 import { readPngStructure } from '../src/io/png-chunks.js';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -189,4 +189,60 @@ test('every truncation and every flipped bit of a real file is refused', () => {
     flipped[bit >> 3] ^= 1 << (bit & 7);
     expect(refusal(flipped).code, `bit ${bit}`).toMatch(/bad-input|unsupported/);
   }
+});
+
+test('bytes behind the stream of the samples, in the end chunk and behind it are told of', () => {
+  const compressed = deflateSync(Uint8Array.from(ROWS));
+  const behind = png(header(2, 2, 8, 2), chunk('IDAT', Buffer.concat([compressed, Buffer.from('more')])), END);
+  expect(readPng(behind, {})).toEqual({
+    image: SMALL,
+    lost: ['4 bytes of image data behind the last row are not kept'],
+  });
+  const next = png(header(2, 2, 8, 2), DATA, chunk('IDAT', Buffer.from('more')), END);
+  expect(readPng(next, {}).lost).toEqual(['4 bytes of image data behind the last row are not kept']);
+  const inEnd = png(header(2, 2, 8, 2), DATA, chunk('IEND', Buffer.from('more')));
+  expect(readPng(inEnd, {}).lost).toEqual(['4 bytes behind the end of the PNG are not kept']);
+  expect(readPng(png(header(2, 2, 8, 2), DATA, chunk('IDAT', new Uint8Array(0)), END), {}).lost).toEqual([]);
+});
+
+test('a palette that only suggests colours stays beside the samples; in gray images there is none', () => {
+  const suggested = chunk('PLTE', Uint8Array.of(1, 2, 3));
+  const image = decodePng(png(header(2, 2, 8, 2), suggested, DATA, END));
+  expect(image).toEqual({ ...SMALL, metadata: [{ type: 'PLTE', place: 'start', data: Uint8Array.of(1, 2, 3) }] });
+  expect(decodePng(encodePng(image))).toEqual(image);
+  const gray = chunk('IDAT', deflateSync(Uint8Array.of(0, 7)));
+  expect(refusal(png(header(1, 1, 8, 0), suggested, gray, END)).message).toMatch(/it is gray and has a palette/);
+  for (const chunks of [
+    [suggested, suggested, DATA],
+    [DATA, suggested],
+  ]) {
+    expect(refusal(png(header(2, 2, 8, 2), ...chunks, END)).message).toMatch(/not where it belongs/);
+  }
+  expect(refusal(png(header(2, 2, 8, 2), chunk('PLTE', new Uint8Array(4)), DATA, END)).message).toMatch(/of 4 bytes/);
+});
+
+test('an animation comes back; one of interlaced frames, which would not, is refused', () => {
+  const control = chunk('acTL', new Uint8Array(8));
+  const frame = chunk('fdAT', Buffer.concat([Buffer.alloc(4), deflateSync(Uint8Array.from(ROWS))]));
+  const image = decodePng(png(header(2, 2, 8, 2), control, DATA, frame, END));
+  expect(decodePng(encodePng(image))).toEqual(image);
+  const rows = [0, 1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 10, 11, 12];
+  const interlaced = chunk('IDAT', deflateSync(Uint8Array.from(rows)));
+  expect(refusal(png(header(2, 2, 8, 2, 1), control, interlaced, frame, END))).toMatchObject({
+    code: 'unsupported',
+    message: expect.stringMatching(/interlaced frames/),
+  });
+});
+
+test('a note on how the samples were compressed is not kept, as it would be false', () => {
+  const note = chunk('iDOT', new Uint8Array(28));
+  expect(readPng(png(header(2, 2, 8, 2), note, DATA, END), {})).toEqual({ image: SMALL, lost: [] });
+});
+
+test('limits act before samples are inflated', () => {
+  const file = png(header(16384, 16384, 8, 0), chunk('IDAT', deflateSync(new Uint8Array(16384 * 16385))), END);
+  const before = process.memoryUsage.rss();
+  expect(() => readPng(file, { maxPixels: 2 ** 20 })).toThrow(/268435456|16384 x 16384 pixels are more than the limit/);
+  expect(() => readPng(file, { maxMemory: 200e6 })).toThrow(/of memory, more than the limit of 200 MB/);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(100e6);
 });

@@ -171,7 +171,7 @@ function chunksOf({ alphabet, payloads }: CodedLayer): Uint8Array[] {
  *   its end
  */
 export function readContainer(bytes: Uint8Array): SealedContainer {
-  if (!(bytes instanceof Uint8Array)) throw new CnfzipError('usage', 'the bytes of a cnfz file must be a Uint8Array');
+  checkBytes(bytes);
   if (bytes.length === 0) throw new CnfzipError('bad-input', 'not a cnfz file: it is empty');
   if (MAGIC.some((byte, i) => i < bytes.length && bytes[i] !== byte)) {
     throw new CnfzipError('bad-input', 'not a cnfz file');
@@ -225,6 +225,11 @@ export function readContainer(bytes: Uint8Array): SealedContainer {
 export function checkSamples({ checksum, trailer }: SealedContainer, samples: Image['samples']): void {
   if (crc32(samples, checksum) === trailer) return;
   throw new CnfzipError('corrupt', 'damaged: the checksum of the decoded samples does not match');
+}
+
+/** @throws CnfzipError `usage` if it is no Uint8Array */
+export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
+  if (!(bytes instanceof Uint8Array)) throw new CnfzipError('usage', 'the bytes of a cnfz file must be a Uint8Array');
 }
 
 function checkVersion(version: number): void {

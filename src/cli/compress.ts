@@ -44,7 +44,7 @@ Examples:
 async function compress(job: Job, options: CompressOptions): Promise<Done> {
   const target = await job.target('.cnfz');
   const file = await job.input();
-  const { image, warnings, complete } = await readImage(file);
+  const { image, warnings, complete } = await readImage(file, options);
   if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
   const started = performance.now();
   const progress = new Progress(job.label, options);

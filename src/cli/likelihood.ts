@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
-import { readImage } from '../index.js';
+import { type Limits, readImage } from '../index.js';
 import { type CodeLength, codeLength } from '../likelihood.js';
 import { modelsForEncoding } from '../models.js';
+import { addLimits, addModel } from './options.js';
 import { forEachFile, print } from './report.js';
 
 export function addLikelihood(program: Command): void {
-  program
+  const command = program
     .command('likelihood')
     .description("hold real code length against the model's negative log-likelihood")
-    .argument('<file...>', 'images')
-    .option('--model <model>', 'fast, default or best, or the path of a .cnfm file')
+    .argument('<file...>', 'images');
+  addLimits(addModel(command))
     .addHelpText(
       'after',
       `
@@ -17,9 +18,9 @@ Examples:
   cnfzip likelihood photo.png                file, net bits and likelihood in bits per sample
   cnfzip likelihood --model fast a.png b.png`,
     )
-    .action(async (files: string[], { model }: { model?: string }) => {
+    .action(async (files: string[], { model, ...limits }: { model?: string } & Limits) => {
       await forEachFile(files, false, async (file) => {
-        const image = await readImage(file);
+        const image = await readImage(file, limits);
         const lengths = await codeLength(image, await modelsForEncoding(image.channels, model));
         await print(`${file}: ${format(lengths, image.samples.length)}`);
       });

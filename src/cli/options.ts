@@ -24,13 +24,19 @@ export interface OutputOptions extends CommonOptions {
 }
 
 export function addCommonOptions(command: Command): Command {
-  command
-    .option('-T, --threads <n>', 'threads, 1 to 256 (default: as many as the machine runs at once)', integer(1, 256))
-    .option('--model <model>', 'fast, default or best, or the path of a .cnfm file');
-  return addLimits(command)
+  command.option(
+    '-T, --threads <n>',
+    'threads, 1 to 256 (default: as many as the machine runs at once)',
+    integer(1, 256),
+  );
+  return addLimits(addModel(command))
     .addOption(new Option('-q, --quiet', 'print nothing but errors').conflicts('verbose'))
     .option('-v, --verbose', 'print more')
     .option('--no-progress', 'draw no progress bar');
+}
+
+export function addModel(command: Command): Command {
+  return command.option('--model <model>', 'fast, default or best, or the path of a .cnfm file');
 }
 
 export function addLimits(command: Command): Command {

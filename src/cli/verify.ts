@@ -71,7 +71,7 @@ async function verifyImage(
   options: VerifyOptions,
   progress: Progress,
 ): Promise<string> {
-  const { image } = await readImage(bytes);
+  const { image } = await readImage(bytes, options);
   // It decodes and compares.
   const encoded = await encode(image, { ...codingOptions(options), onProgress: progress.update });
   return `round trip exact, ${count(bytes.length)} -> ${count(encoded.length)} bytes, ${bits(encoded, image)}`;
@@ -89,7 +89,7 @@ async function verifyCnfz(
   const summary = `${count(bytes.length)} bytes, ${bits(bytes, decoded)}`;
   const sibling = await findSibling(file);
   if (!sibling) return `decodes, checksums match, ${summary}`;
-  const { image } = await readImage(await readInput(sibling));
+  const { image } = await readImage(await readInput(sibling), options);
   if (!sameImage(image, decoded)) throw new CnfzipError('corrupt', `the decoded image differs from ${sibling}`);
   if (!options.exact) return `decodes to ${sibling}, ${summary}`;
   const [hash] = info(bytes).layers.flatMap(({ modelHash }) => modelHash ?? []);

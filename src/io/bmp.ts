@@ -1,21 +1,31 @@
 /** BMP files without compression, as Windows and most programs write them (BITMAPINFOHEADER and its successors). */
 import { CnfzipError } from '../../codec/error.js';
-import { checkSize, type Image } from '../../codec/image.js';
+import { type Channels, checkSize, type Metadata } from '../../codec/image.js';
+import { checkLimits, type Limits } from '../memory.js';
+import { type Decoded, damaged as damagedFile, unused } from './decoded.js';
+import { physicalSize } from './physical-size.js';
+
+/** BITMAPINFOHEADER, with three and four masks, OS/2's, and versions 4 and 5, by their lengths. */
+const HEADER_SIZES = [40, 52, 56, 64, 108, 124];
 
 const RGB = 0;
-const BITFIELDS = [3, 6];
-const MASKS: Record<number, number[]> = { 16: [0x7c00, 0x3e0, 0x1f, 0], 32: [0xff0000, 0xff00, 0xff, 0] };
+const [BITFIELDS, ALPHA_BITFIELDS] = [3, 6];
+const MASKS: Record<number, number[]> = { 16: [0x7c00, 0x3e0, 0x1f], 32: [0xff0000, 0xff00, 0xff] };
 
 /**
- * Decodes a BMP file: palettes stay palettes, samples of 16-bit pixels are scaled from their 5 or 6 bits to 8.
+ * Decodes a BMP file: palettes stay palettes, samples of 16-bit pixels are scaled from their 5 or 6 bits to 8. Of 32-bit pixels
+ * the fourth byte is alpha only where a mask says so, as browsers read it; elsewhere many programs leave what was there before.
  *
- * @throws CnfzipError `bad-input`, `unsupported`
+ * @throws CnfzipError `bad-input`; `unsupported` (also if it is beyond the limits, before memory is taken for its samples)
  */
-export function decodeBmp(bytes: Uint8Array): Image {
+export function decodeBmp(bytes: Uint8Array, limits: Limits = {}): Decoded {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 54) throw cutShort();
   const headerSize = view.getUint32(14, true);
-  if (headerSize < 40) throw new CnfzipError('unsupported', 'a BMP of the OS/2 kind');
+  if (!HEADER_SIZES.includes(headerSize)) {
+    throw new CnfzipError('unsupported', `a BMP with a header of ${headerSize} bytes`);
+  }
+  if (bytes.length < 14 + headerSize) throw cutShort();
   const width = view.getInt32(18, true);
   const signedHeight = view.getInt32(22, true);
   const height = Math.abs(signedHeight);
@@ -24,53 +34,72 @@ export function decodeBmp(bytes: Uint8Array): Image {
   if (width < 1 || height < 1) throw damaged(`its header says ${width} x ${signedHeight} pixels`);
   checkSize(width, height);
   if (![1, 4, 8, 16, 24, 32].includes(bits)) throw damaged(`${bits} bits a pixel`);
-  const masked = BITFIELDS.includes(compression) && (bits === 16 || bits === 32);
+  const masked = [BITFIELDS, ALPHA_BITFIELDS].includes(compression) && (bits === 16 || bits === 32);
   if (compression !== RGB && !masked)
     throw new CnfzipError('unsupported', `a BMP with compression method ${compression}`);
+  const indexed = bits <= 8;
+  const maskCount = headerSize >= 56 || compression === ALPHA_BITFIELDS ? 4 : 3;
+  if (masked && bytes.length < 54 + 4 * maskCount) throw cutShort();
+  const alpha = masked && maskCount === 4 && view.getUint32(66, true) !== 0;
+  const channels: Channels = indexed ? 1 : alpha ? 4 : 3;
+  const maxval = indexed ? 2 ** bits - 1 : 255;
+  checkLimits({ width, height, channels, maxval }, limits);
+
   const start = view.getUint32(10, true);
   const stride = 4 * Math.ceil((width * bits) / 32);
-  if (start + stride * height > bytes.length) throw cutShort();
+  const end = start + stride * height;
+  if (end > bytes.length) throw cutShort();
+  const colours = indexed ? Math.min(view.getUint32(46, true) || 2 ** bits, 2 ** bits) : 0;
+  // A header of 40 bytes has its masks behind it.
+  const paletteAt = 14 + headerSize + (masked && headerSize === 40 ? 4 * maskCount : 0);
+  const paletteEnd = paletteAt + 4 * colours;
+  if (paletteEnd > start) throw damaged('its samples begin before its header and palette end');
+  const lost = [
+    ...unused(bytes.subarray(paletteEnd, start), 'before the samples'),
+    ...unused(bytes.subarray(end), 'behind the samples'),
+  ];
+  // 'sRGB' and 'Win ' (also sRGB), lower byte first, say what all files without a word mean.
+  const calibrated = headerSize >= 108 && ![0x73524742, 0x57696e20].includes(view.getUint32(70, true));
+  if (calibrated && bytes.subarray(70, 122).some((byte) => byte !== 0)) lost.push('its colour space is not kept');
+
   // Rows go from the bottom up, unless the height is negative.
   const lineOf = (y: number) => start + (signedHeight < 0 ? y : height - 1 - y) * stride;
-  if (bits <= 8) {
-    const colours = Math.min(view.getUint32(46, true) || 2 ** bits, 2 ** bits);
-    const from = 14 + headerSize;
-    if (from + 4 * colours > start) throw damaged('its palette does not end before its samples');
-    const palette = Uint8Array.from(
-      { length: 3 * colours },
-      (_, i) => bytes[from + 4 * Math.floor(i / 3) + 2 - (i % 3)],
-    );
-    const samples = new Uint8Array(width * height);
-    for (let i = 0; i < samples.length; i++) {
+  const count = width * height;
+  const samples = new Uint8Array(channels * count);
+  const metadata: Metadata[] = physicalSize(view.getInt32(38, true), view.getInt32(42, true));
+  const image = { width, height, channels, maxval, samples, ...(metadata.length > 0 && { metadata }) };
+  if (indexed) {
+    const entries = bytes.subarray(paletteAt, paletteEnd);
+    const palette = Uint8Array.from({ length: 3 * colours }, (_, i) => entries[4 * Math.floor(i / 3) + 2 - (i % 3)]);
+    if (entries.some((byte, i) => i % 4 === 3 && byte !== 0)) lost.push('the fourth bytes of its colours are not kept');
+    for (let i = 0; i < count; i++) {
       const bit = (i % width) * bits;
       const byte = bytes[lineOf(Math.floor(i / width)) + (bit >> 3)];
-      samples[i] = (byte >> (8 - bits - (bit & 7))) & (2 ** bits - 1);
+      samples[i] = (byte >> (8 - bits - (bit & 7))) & maxval;
     }
-    return { width, height, channels: 1, maxval: 2 ** bits - 1, samples, palette };
+    return { image: { ...image, palette }, lost };
   }
   if (bits === 24) {
-    const samples = new Uint8Array(3 * width * height);
-    for (let i = 0; i < width * height; i++) {
+    for (let i = 0; i < count; i++) {
       const at = lineOf(Math.floor(i / width)) + 3 * (i % width);
       for (let c = 0; c < 3; c++) samples[3 * i + c] = bytes[at + 2 - c];
     }
-    return { width, height, channels: 3, maxval: 255, samples };
+    return { image, lost };
   }
-  if (masked && bytes.length < 70) throw cutShort();
-  const masks = masked
-    ? [0, 1, 2, 3].map((c) => (c < 3 || headerSize >= 56 ? view.getUint32(54 + 4 * c, true) : 0))
-    : MASKS[bits];
-  const fields = (masks[3] ? masks : masks.slice(0, 3)).map((mask) => fieldOf(mask));
-  const channels = fields.length as 3 | 4;
-  const samples = new Uint8Array(channels * width * height);
-  for (let i = 0; i < width * height; i++) {
+  const masks = masked ? Array.from({ length: channels }, (_, c) => view.getUint32(54 + 4 * c, true)) : MASKS[bits];
+  const fields = masks.map(fieldOf);
+  const unnamed = masks.reduce((rest, mask) => rest & ~mask, bits === 16 ? 0xffff : -1);
+  let others = 0;
+  for (let i = 0; i < count; i++) {
     const at = lineOf(Math.floor(i / width)) + (bits >> 3) * (i % width);
     const pixel = bits === 16 ? view.getUint16(at, true) : view.getUint32(at, true);
+    others |= pixel & unnamed;
     for (const [c, { mask, shift, most }] of fields.entries()) {
       samples[channels * i + c] = Math.round((((pixel & mask) >>> shift) * 255) / most);
     }
   }
-  return { width, height, channels, maxval: 255, samples };
+  if (others !== 0) lost.push('the bits of its pixels that are no colour are not kept');
+  return { image, lost };
 }
 
 /** Where a mask's bits lie; they must be together and at most 8. */
@@ -84,7 +113,7 @@ function fieldOf(mask: number): { mask: number; shift: number; most: number } {
 }
 
 function damaged(what: string): CnfzipError {
-  return new CnfzipError('bad-input', `damaged BMP: ${what}`);
+  return damagedFile('BMP', what);
 }
 
 function cutShort(): CnfzipError {

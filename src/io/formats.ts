@@ -3,11 +3,12 @@
 import { CnfzipError } from '../../codec/error.js';
 import type { Image } from '../../codec/image.js';
 import type { FileInfo } from '../../codec/info.js';
+import type { Limits } from '../memory.js';
 import { decodeBmp } from './bmp.js';
+import type { Decoded } from './decoded.js';
 import { decodeNetpbm, encodeNetpbm } from './netpbm.js';
-import { decodePng, encodePng, fitsPng } from './png.js';
-import { readPngStructure } from './png-chunks.js';
-import { type Decoded, decodeRaster, encodeTiff, encodeWebp } from './raster.js';
+import { encodePng, fitsPng, readPng } from './png.js';
+import { encodeTiff, encodeWebp, readGif, readJpeg, readTiff, readWebp } from './raster.js';
 
 /** `ppm` is Netpbm: PGM, PPM or PAM, as the channels need. */
 export const OUTPUT_FORMATS: readonly OutputFormat[] = ['png', 'ppm', 'tiff', 'webp'];
@@ -47,18 +48,16 @@ interface Format {
   readonly name: string;
   /** What a file begins with: bytes as hexadecimal digits, `.` for any digit. */
   readonly start: RegExp;
-  decode?(bytes: Uint8Array): Promise<Decoded>;
+  decode?(bytes: Uint8Array, limits: Limits): Decoded | Promise<Decoded>;
 }
-
-const LOSSY = 'itself is smaller than any lossless file of its samples: keep it';
 
 const FORMATS: readonly Format[] = [
   { name: 'PNG', start: /^89504e470d0a1a0a/, decode: readPng },
-  { name: 'Netpbm', start: /^503[1-7](0[9-d]|20|23)/, decode: readNetpbm },
-  { name: 'TIFF', start: /^(49492a00|4d4d002a|49492b00|4d4d002b)/, decode: (bytes) => decodeRaster(bytes, 'TIFF') },
+  { name: 'Netpbm', start: /^503[1-7](0[9-d]|20|23)/, decode: decodeNetpbm },
+  { name: 'TIFF', start: /^(49492a00|4d4d002a|49492b00|4d4d002b)/, decode: readTiff },
   { name: 'WebP', start: /^52494646.{8}57454250/, decode: readWebp },
-  { name: 'GIF', start: /^474946383[79]61/, decode: (bytes) => decodeRaster(bytes, 'GIF') },
-  { name: 'BMP', start: /^424d/, decode: async (bytes) => ({ image: decodeBmp(bytes), warnings: [] }) },
+  { name: 'GIF', start: /^474946383[79]61/, decode: readGif },
+  { name: 'BMP', start: /^424d/, decode: decodeBmp },
   { name: 'JPEG', start: /^ffd8ff/, decode: readJpeg },
   { name: 'JPEG XL', start: /^(ff0a|0000000c4a584c20)/ },
   { name: 'AVIF or HEIF', start: /^.{8}66747970/ },
@@ -67,16 +66,21 @@ const FORMATS: readonly Format[] = [
 /**
  * Reads an image of any format that is known, whatever its name.
  *
- * @throws CnfzipError `bad-input` if it is no image, or damaged; `unsupported`
+ * @returns also what of the file is not in the image, a line each, and whether that is nothing: `complete`
+ * @throws CnfzipError `bad-input` if it is no image, or damaged; `unsupported`, also if it is beyond the limits, before its
+ *   samples are decoded
  */
-export async function readImage(bytes: Uint8Array): Promise<Decoded & { complete: boolean }> {
+export async function readImage(
+  bytes: Uint8Array,
+  limits: Limits = {},
+): Promise<{ image: Image; warnings: readonly string[]; complete: boolean }> {
   if (bytes.length === 0) throw new CnfzipError('bad-input', 'not an image: it is empty');
   const start = Buffer.from(bytes.subarray(0, 16)).toString('hex');
   if (start.startsWith('cf5a0d0a')) throw new CnfzipError('bad-input', 'a cnfz file: it is compressed already');
   const format = FORMATS.find(({ start: pattern }) => pattern.test(start));
   if (format?.decode) {
-    const decoded = await format.decode(bytes);
-    return { ...decoded, complete: decoded.warnings.length === 0 };
+    const { image, lost } = await format.decode(bytes, limits);
+    return { image, warnings: lost, complete: lost.length === 0 };
   }
   // What text transfers do to a PNG: other line ends, the top bit lost.
   if (/504e47/.test(start)) throw new CnfzipError('bad-input', 'damaged PNG: its signature is not whole');
@@ -89,7 +93,7 @@ export async function readImage(bytes: Uint8Array): Promise<Decoded & { complete
 /**
  * The bytes of an image file.
  *
- * @returns also a line for each thing that the format cannot hold, and whether there is none
+ * @returns also a line for each thing that the format cannot hold, and whether that is nothing: `complete`
  * @throws CnfzipError `unsupported` if the format cannot hold the samples
  */
 export async function writeImage(
@@ -128,26 +132,4 @@ export function formatOfExtension(name: string): OutputFormat | undefined {
   const format = OUTPUT_EXTENSIONS[extension];
   if (format || !INPUT_EXTENSIONS.includes(extension)) return format;
   throw new CnfzipError('unsupported', `${extension} files are not written; formats are: ${OUTPUT_FORMATS.join(', ')}`);
-}
-
-async function readPng(bytes: Uint8Array): Promise<Decoded> {
-  const image = decodePng(bytes);
-  const { trailing } = readPngStructure(bytes);
-  return { image, warnings: trailing > 0 ? [`${trailing} bytes behind the end of the PNG are not kept`] : [] };
-}
-
-async function readNetpbm(bytes: Uint8Array): Promise<Decoded> {
-  const { image, trailing } = decodeNetpbm(bytes);
-  return { image, warnings: trailing > 0 ? [`${trailing} bytes behind the first image are not kept`] : [] };
-}
-
-async function readWebp(bytes: Uint8Array): Promise<Decoded> {
-  const decoded = await decodeRaster(bytes, 'WebP');
-  const lossy = Buffer.from(bytes.subarray(0, 4096)).includes('VP8 ');
-  return lossy ? { ...decoded, warnings: [...decoded.warnings, `the lossy WebP ${LOSSY}`] } : decoded;
-}
-
-async function readJpeg(bytes: Uint8Array): Promise<Decoded> {
-  const decoded = await decodeRaster(bytes, 'JPEG');
-  return { ...decoded, warnings: [...decoded.warnings, `the JPEG ${LOSSY}`] };
 }

@@ -1,9 +1,32 @@
 /** Netpbm files (pbm, pgm, ppm and pam of the Netpbm manual) to exact samples and back. */
 import { CnfzipError } from '../../codec/error.js';
-import { allocSamples, type Channels, checkSize, type Image, MAX_VALUE, maxvalOf } from '../../codec/image.js';
+import { allocSamples, type Channels, checkSize, type Image, MAX_VALUE, maxvalOf, within } from '../../codec/image.js';
+import { checkLimits, type Limits } from '../memory.js';
+import { type Decoded, damaged as damagedFile } from './decoded.js';
 import { expand } from './expand.js';
 
+/** What the channels of a PAM mean; without a word of it, their number decides. */
 const TUPLE_TYPES: Record<Channels, string> = { 1: 'GRAYSCALE', 2: 'GRAYSCALE_ALPHA', 3: 'RGB', 4: 'RGB_ALPHA' };
+
+/** The same for samples 0 and 1, of which 1 is white; a PBM has it the other way round. */
+const BILEVEL_TYPES: Partial<Record<Channels, string>> = { 1: 'BLACKANDWHITE', 2: 'BLACKANDWHITE_ALPHA' };
+
+const KINDS = {
+  1: { channels: 1, coding: 'text bits' },
+  2: { channels: 1, coding: 'text' },
+  3: { channels: 3, coding: 'text' },
+  4: { channels: 1, coding: 'bits' },
+  5: { channels: 1, coding: 'bytes' },
+  6: { channels: 3, coding: 'bytes' },
+} as const;
+
+const TUPLE_TYPE = 'TUPLTYPE';
+const PAM_FIELDS = ['WIDTH', 'HEIGHT', 'DEPTH', 'MAXVAL', TUPLE_TYPE];
+
+const [LINE_FEED, HASH] = [0x0a, 0x23];
+
+/** More than any number of a header that is accepted. */
+const MOST = 1e10;
 
 interface Header {
   readonly width: number;
@@ -12,39 +35,46 @@ interface Header {
   readonly maxval: number;
   /** How samples are written: numbers in text, bytes (two above 255, higher first), or bits, of which 1 is black. */
   readonly coding: 'text' | 'bytes' | 'bits' | 'text bits';
-  /** Where the samples begin. */
-  readonly start: number;
 }
 
 /**
  * Decodes the first image of a file.
  *
- * @returns the image and the number of bytes behind it
- * @throws CnfzipError `bad-input`, `unsupported`
+ * @throws CnfzipError `bad-input`; `unsupported` (also if it is beyond the limits, before memory is taken for its samples)
  */
-export function decodeNetpbm(bytes: Uint8Array): { image: Image; trailing: number } {
-  const header = bytes[1] === 0x37 ? readPamHeader(bytes) : readHeader(bytes);
-  const { width, height, channels, maxval, coding, start } = header;
+export function decodeNetpbm(bytes: Uint8Array, limits: Limits = {}): Decoded {
+  const text = new Text(bytes, 2);
+  const header = bytes[1] === 0x37 ? readPamHeader(text) : readHeader(text, bytes[1] - 0x30);
+  const { width, height, channels, maxval, coding } = header;
   if (width < 1 || height < 1) throw damaged(`its header says ${width} x ${height} pixels`);
   checkSize(width, height);
   if (maxval < 1 || maxval > MAX_VALUE) throw damaged(`its header names ${maxval} as the largest value`);
-  const data = bytes.subarray(start);
-  const perRow = width * channels;
-  // Of text, each sample but the last takes a digit and a space; packed bits need no spaces.
-  const least = { text: 2 * perRow * height - 1, 'text bits': perRow * height, bits: Math.ceil(width / 8) * height };
-  const size = coding === 'bytes' ? perRow * height * (maxval > 255 ? 2 : 1) : least[coding];
-  if (data.length < size) throw new CnfzipError('bad-input', 'Netpbm file cut short: it ends before its samples do');
-  const samples = allocSamples(perRow * height, maxval);
-  const used = coding === 'bytes' || coding === 'bits' ? size : readText(data, samples, coding === 'text bits');
+  checkLimits({ width, height, channels, maxval }, limits);
+  const count = width * height * channels;
+  // Of text, each sample but the last takes a digit and a space; bits need no spaces.
+  const least = {
+    text: 2 * count - 1,
+    'text bits': count,
+    bits: Math.ceil(width / 8) * height,
+    bytes: count * (maxval > 255 ? 2 : 1),
+  }[coding];
+  const data = bytes.subarray(text.at, text.at + least);
+  if (data.length < least) throw new CnfzipError('bad-input', 'Netpbm file cut short: it ends before its samples do');
+  const samples = allocSamples(count, maxval);
+  if (coding === 'text' || coding === 'text bits') readText(text, samples, coding === 'text bits');
+  else text.at += least;
   if (coding === 'bits') readBits(data, samples, width);
-  if (coding === 'bytes' && maxval <= 255) samples.set(data.subarray(0, size));
+  if (coding === 'bytes' && maxval <= 255) samples.set(data);
   if (coding === 'bytes' && maxval > 255) {
-    for (let i = 0; i < samples.length; i++) samples[i] = data[2 * i] * 256 + data[2 * i + 1];
+    for (let i = 0; i < count; i++) samples[i] = data[2 * i] * 256 + data[2 * i + 1];
   }
-  if (samples.some((sample) => sample > maxval)) throw damaged(`a sample is above its largest value, ${maxval}`);
-  const trailing = data.subarray(used);
-  const blank = trailing.length < 16 && trailing.every(isSpace);
-  return { image: { width, height, channels, maxval, samples }, trailing: blank ? 0 : trailing.length };
+  if (!within(samples, maxval)) throw damaged(`a sample is above its largest value, ${maxval}`);
+  text.skipSpace();
+  const behind = bytes.length - text.at;
+  const lost: string[] = [];
+  if (behind > 0) lost.push(`${behind} bytes behind the first image are not kept`);
+  if (text.comments > 0) lost.push('its comments are not kept');
+  return { image: { width, height, channels, maxval, samples }, lost };
 }
 
 /** PGM, PPM or, for images with alpha, PAM; palettes and transparency are spelled out, metadata is left out. */
@@ -63,69 +93,114 @@ export function encodeNetpbm(image: Image): Uint8Array {
   return out;
 }
 
-function readHeader(bytes: Uint8Array): Header {
-  const kind = bytes[1] - 0x30;
-  let at = 2;
-  const next = (): number => {
-    while (isSpace(bytes[at]) || bytes[at] === 0x23) {
-      if (bytes[at] === 0x23) while (at < bytes.length && bytes[at] !== 0x0a && bytes[at] !== 0x0d) at++;
-      else at++;
+/** Words of a file, between spaces and comments, which go from # to the end of the line. */
+class Text {
+  comments = 0;
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    /** The next byte. */
+    public at: number,
+  ) {}
+
+  skipSpace(): void {
+    while (isSpace(this.bytes[this.at]) || this.bytes[this.at] === HASH) this.skipOne();
+  }
+
+  /** A number of decimal digits, with no more behind it than is looked at; `most` at most. */
+  number(most: number): number {
+    this.skipSpace();
+    const start = this.at;
+    let value = 0;
+    for (; isDigit(this.bytes[this.at]); this.at++) {
+      value = 10 * value + this.bytes[this.at] - 0x30;
+      if (value > most) throw damaged(`a number is above ${most}`);
     }
-    const start = at;
-    while (isDigit(bytes[at]) && at - start < 10) at++;
-    if (at === start) throw damaged('its header holds something else than numbers');
-    return Number(Buffer.from(bytes.subarray(start, at)).toString('latin1'));
-  };
-  const width = next();
-  const height = next();
-  const bitmap = kind === 1 || kind === 4;
-  const maxval = bitmap ? 1 : next();
-  if (!isSpace(bytes[at])) throw damaged('its header does not end');
-  const coding = ({ 1: 'text bits', 2: 'text', 3: 'text', 4: 'bits', 5: 'bytes', 6: 'bytes' } as const)[kind];
-  if (!coding) throw damaged(`there is no kind P${kind}`);
-  return { width, height, channels: kind % 3 === 0 ? 3 : 1, maxval, coding, start: at + 1 };
+    if (this.at === start || !this.atEndOfWord()) throw this.unexpected('numbers');
+    return value;
+  }
+
+  /** A digit that needs no space behind it. */
+  bit(): number {
+    this.skipSpace();
+    const value = this.bytes[this.at] - 0x30;
+    if (value !== 0 && value !== 1) throw this.unexpected('0 and 1');
+    this.at++;
+    return value;
+  }
+
+  /** What ends a header: one space, or a comment in its place. */
+  endHeader(): void {
+    if (this.at >= this.bytes.length) throw damaged('its header does not end');
+    this.skipOne();
+  }
+
+  /** The rest of a line. */
+  line(): string {
+    const end = this.bytes.indexOf(LINE_FEED, this.at);
+    if (end < 0) throw damaged('its header does not end');
+    const line = Buffer.from(this.bytes.subarray(this.at, end)).toString('latin1');
+    this.at = end + 1;
+    return line;
+  }
+
+  private atEndOfWord(): boolean {
+    return this.at >= this.bytes.length || isSpace(this.bytes[this.at]) || this.bytes[this.at] === HASH;
+  }
+
+  private unexpected(expected: string): CnfzipError {
+    if (this.at >= this.bytes.length) return damaged('its numbers end too early');
+    return damaged(`it holds something else than ${expected} at byte ${this.at}`);
+  }
+
+  private skipOne(): void {
+    if (this.bytes[this.at++] !== HASH) return;
+    this.comments++;
+    while (this.at < this.bytes.length && !isLineEnd(this.bytes[this.at])) this.at++;
+    this.at = Math.min(this.at + 1, this.bytes.length);
+  }
 }
 
-function readPamHeader(bytes: Uint8Array): Header {
-  const text = Buffer.from(bytes.subarray(0, 4096)).toString('latin1');
-  const end = /^ENDHDR[^\S\n]*\n/m.exec(text);
-  if (!end) throw damaged('its header does not end');
+function readHeader(text: Text, kind: number): Header {
+  const { channels, coding } = KINDS[kind as keyof typeof KINDS];
+  const width = text.number(MOST);
+  const height = text.number(MOST);
+  const maxval = kind === 1 || kind === 4 ? 1 : text.number(MOST);
+  text.endHeader();
+  return { width, height, channels, maxval, coding };
+}
+
+function readPamHeader(text: Text): Header {
   const fields = new Map<string, string>();
-  for (const line of text.slice(2, end.index).split('\n')) {
-    const [, name, value] = /^\s*([A-Z]+)\s+(.*?)\s*$/.exec(line) ?? [];
-    if (name) fields.set(name, value);
+  for (let line = text.line().trim(); line !== 'ENDHDR'; line = text.line().trim()) {
+    if (line.startsWith('#')) text.comments++;
+    if (line === '' || line.startsWith('#')) continue;
+    const [, name, value] = /^([A-Z]+)\s+(.+)$/.exec(line) ?? [];
+    if (!PAM_FIELDS.includes(name)) throw damaged(`its header has a line that is not known: ${line.slice(0, 40)}`);
+    // A tuple type may go on in further lines.
+    const before = fields.get(name);
+    if (before !== undefined && name !== TUPLE_TYPE) throw damaged(`its header names ${name} twice`);
+    fields.set(name, before === undefined ? value : `${before} ${value}`);
   }
   const number = (name: string) => {
     const value = fields.get(name) ?? '';
     if (!/^\d{1,10}$/.test(value)) throw damaged(`its header names no ${name}`);
     return Number(value);
   };
-  const channels = number('DEPTH');
+  const channels = number('DEPTH') as Channels;
   if (channels < 1 || channels > 4)
     throw new CnfzipError('unsupported', `a PAM of ${channels} channels: 1 to 4 are supported`);
-  return {
-    width: number('WIDTH'),
-    height: number('HEIGHT'),
-    channels: channels as Channels,
-    maxval: number('MAXVAL'),
-    coding: 'bytes',
-    start: end.index + end[0].length,
-  };
+  const type = fields.get(TUPLE_TYPE);
+  if (type !== undefined && type !== TUPLE_TYPES[channels] && type !== BILEVEL_TYPES[channels]) {
+    throw new CnfzipError('unsupported', `a PAM of ${channels} channels and the tuple type ${type.slice(0, 40)}`);
+  }
+  return { width: number('WIDTH'), height: number('HEIGHT'), channels, maxval: number('MAXVAL'), coding: 'bytes' };
 }
 
-/** Fills `samples` with numbers, or digits that need no spaces between them; returns the bytes read. */
-function readText(data: Uint8Array, samples: Uint8Array | Uint16Array, digits: boolean): number {
-  let at = 0;
-  for (let i = 0; i < samples.length; i++) {
-    while (isSpace(data[at])) at++;
-    const start = at;
-    let value = 0;
-    while (isDigit(data[at]) && at - start < (digits ? 1 : 5)) value = 10 * value + data[at++] - 0x30;
-    if (at === start) throw damaged('its samples hold something else than numbers, or end too early');
-    if (value > MAX_VALUE || (digits && value > 1)) throw damaged(`a sample is ${value}`);
-    samples[i] = digits ? 1 - value : value;
-  }
-  return at;
+/** Fills `samples` with numbers, or digits that need no spaces between them, of which 1 is black. */
+function readText(text: Text, samples: Uint8Array | Uint16Array, bits: boolean): void {
+  const most = samples instanceof Uint16Array ? MAX_VALUE : 255;
+  for (let i = 0; i < samples.length; i++) samples[i] = bits ? 1 - text.bit() : text.number(most);
 }
 
 function readBits(data: Uint8Array, samples: Uint8Array | Uint16Array, width: number): void {
@@ -144,6 +219,10 @@ function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
+function isLineEnd(byte: number): boolean {
+  return byte === LINE_FEED || byte === 0x0d;
+}
+
 function damaged(what: string): CnfzipError {
-  return new CnfzipError('bad-input', `damaged Netpbm file: ${what}`);
+  return damagedFile('Netpbm file', what);
 }

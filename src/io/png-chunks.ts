@@ -2,6 +2,7 @@
 import { crc32 } from '../../codec/container/crc32.js';
 import { CnfzipError } from '../../codec/error.js';
 import { checkSize, type Metadata } from '../../codec/image.js';
+import { damaged as damagedFile } from './decoded.js';
 
 /** What a PNG file says of itself. */
 export interface PngHeader {
@@ -23,7 +24,7 @@ export interface PngStructure extends PngHeader {
   readonly metadata: Metadata[];
   /** The compressed samples, in pieces: views of the file. */
   readonly imageData: Uint8Array[];
-  /** Bytes behind the last chunk, which are no part of the PNG. */
+  /** Bytes behind the last chunk, or in it, which are no part of the PNG. */
   readonly trailing: number;
 }
 
@@ -39,6 +40,9 @@ const DEPTHS: Record<ColourType, number[]> = {
 
 const INDEXED = 3;
 
+/** Apple's note of where in the compressed samples the second half of the rows begins: true of no other compression of them. */
+const COMPRESSION_NOTE = 'iDOT';
+
 /**
  * Reads a PNG's header and chunks.
  *
@@ -52,6 +56,7 @@ export function readPngStructure(bytes: Uint8Array): PngStructure {
   const imageData: Uint8Array[] = [];
   let header: PngHeader | undefined;
   let palette: Uint8Array | undefined;
+  let hasPalette = false;
   let previous = '';
   for (let at = SIGNATURE.length; ; ) {
     if (bytes.length - at < 12) throw cutShort();
@@ -73,19 +78,25 @@ export function readPngStructure(bytes: Uint8Array): PngStructure {
       imageData.push(data);
     } else if (type === 'IEND') {
       if (imageData.length === 0) throw damaged('it holds no image data');
-      return { ...header, palette, metadata, imageData, trailing: bytes.length - end - 4 };
-    } else if (type === 'PLTE' && header.colourType === INDEXED) {
-      if (palette || imageData.length > 0) throw damaged('its palette is not where it belongs');
-      const fits = length > 0 && length % 3 === 0 && length <= 3 * 2 ** header.depth;
+      return { ...header, palette, metadata, imageData, trailing: bytes.length - at - 12 };
+    } else if (type === 'PLTE') {
+      const { colourType, depth } = header;
+      if (hasPalette || imageData.length > 0) throw damaged('its palette is not where it belongs');
+      if (colourType === 0 || colourType === 4) throw damaged('it is gray and has a palette');
+      const fits = length > 0 && length % 3 === 0 && length <= 3 * 2 ** Math.min(depth, 8);
       if (!fits) throw damaged(`a palette of ${length} bytes`);
-      palette = data.slice();
-    } else {
-      const critical = type[0] <= 'Z';
+      hasPalette = true;
+      // Of RGB images it suggests colours for screens that show few.
+      if (colourType === INDEXED) palette = new Uint8Array(data);
+      else metadata.push({ type, place: 'start', data: new Uint8Array(data) });
+    } else if (type !== COMPRESSION_NOTE) {
       if (type === 'IHDR') throw damaged('it has two headers');
-      if (critical && type !== 'PLTE')
-        throw new CnfzipError('unsupported', `a PNG with a ${type} chunk, which is not known`);
+      if (type[0] <= 'Z') throw new CnfzipError('unsupported', `a PNG with a ${type} chunk, which is not known`);
+      if (type === 'fdAT' && header.interlaced) {
+        throw new CnfzipError('unsupported', 'an animated PNG with interlaced frames: save it without interlace');
+      }
       const place = imageData.length > 0 ? 'end' : palette ? 'after palette' : 'start';
-      metadata.push({ type, place, data: data.slice() });
+      metadata.push({ type, place, data: new Uint8Array(data) });
     }
     previous = type;
     at = end + 4;
@@ -143,8 +154,8 @@ function readHeader(data: Uint8Array): PngHeader {
   return { width, height, depth, colourType: colourType as ColourType, interlaced: interlace === 1 };
 }
 
-export function damaged(what: string, cause?: unknown): CnfzipError {
-  return new CnfzipError('bad-input', `damaged PNG: ${what}`, { cause });
+function damaged(what: string): CnfzipError {
+  return damagedFile('PNG', what);
 }
 
 function cutShort(): CnfzipError {

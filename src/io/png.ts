@@ -1,8 +1,11 @@
 /** PNG files to exact samples and back. Samples are never colour-managed: gAMA, iCCP and their like change nothing. */
 import { deflateSync, inflateSync } from 'node:zlib';
+import { CnfzipError } from '../../codec/error.js';
 import { allocSamples, type Channels, checkImage, type Image, maxvalOf } from '../../codec/image.js';
 import { filterRows, unfilterRows } from '../../codec/layers/filters.js';
-import { type ColourType, damaged, readPngStructure, writePngStructure } from './png-chunks.js';
+import { checkLimits, type Limits } from '../memory.js';
+import { type Decoded, damaged } from './decoded.js';
+import { type ColourType, readPngStructure, writePngStructure } from './png-chunks.js';
 import { scaleSamples } from './scale.js';
 
 const CHANNELS: Record<ColourType, Channels> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
@@ -25,6 +28,12 @@ const MAX_INFLATION = 1032;
 /** Bytes of a buffer for inflated data beyond its size: with them it is one of its own and the only one. */
 const SPARE = 16384;
 
+/** What Node returns with the option `info`, of which its types do not know; `bytesWritten` counts the bytes that were read. */
+interface Inflated {
+  readonly buffer: Uint8Array;
+  readonly engine: { readonly bytesWritten: number };
+}
+
 /** A part of the image whose rows follow each other: every dx-th sample of every dy-th row, from (x, y) on. */
 interface Pass {
   readonly x: number;
@@ -39,18 +48,29 @@ interface Pass {
 /**
  * Decodes a PNG file of any kind; of an animated one the default image, and its animation as metadata.
  *
- * @throws CnfzipError `bad-input` if it is no PNG, is damaged or cut short; `unsupported` if it is too large
+ * @throws CnfzipError `bad-input` if it is no PNG, is damaged or cut short; `unsupported` if it is too large, or has a chunk
+ *   that must be understood and is not
  */
 export function decodePng(bytes: Uint8Array): Image {
-  const { width, height, depth, colourType, interlaced, palette, metadata, imageData } = readPngStructure(bytes);
+  return readPng(bytes, {}).image;
+}
+
+/**
+ * As `decodePng`, and tells what of the file is not in the image.
+ *
+ * @throws CnfzipError as `decodePng`; `unsupported` if the image is beyond the limits, before anything is decoded
+ */
+export function readPng(bytes: Uint8Array, limits: Limits): Decoded {
+  const { width, height, depth, colourType, interlaced, palette, metadata, imageData, trailing } =
+    readPngStructure(bytes);
   const channels = CHANNELS[colourType];
+  const maxval = 2 ** depth - 1;
+  checkLimits({ width, height, channels, maxval }, limits);
   const bits = depth * channels;
   const passes = passesOf(width, height, bits, interlaced);
-  let filtered: Uint8Array = inflate(
-    imageData,
-    passes.reduce((sum, { rows, rowBytes }) => sum + rows * (1 + rowBytes), 0),
-  );
-  const maxval = 2 ** depth - 1;
+  const size = passes.reduce((sum, { rows, rowBytes }) => sum + rows * (1 + rowBytes), 0);
+  const { inflated, behind } = inflate(imageData, size);
+  let filtered = inflated;
   // Rows of whole bytes are the samples, without a copy of them.
   const inPlace = depth === 8 && !interlaced;
   let samples = inPlace ? filtered : allocSamples(width * height * channels, maxval);
@@ -61,15 +81,11 @@ export function decodePng(bytes: Uint8Array): Image {
     else placeSamples(rowsOfPass, pass, depth, samples, width, channels);
     filtered = filtered.subarray(rows * (1 + rowBytes));
   }
-  return {
-    width,
-    height,
-    channels,
-    maxval,
-    samples,
-    ...(palette && { palette }),
-    ...(metadata.length > 0 && { metadata }),
-  };
+  const image = { width, height, channels, maxval, samples };
+  const lost: string[] = [];
+  if (behind > 0) lost.push(`${behind} bytes of image data behind the last row are not kept`);
+  if (trailing > 0) lost.push(`${trailing} bytes behind the end of the PNG are not kept`);
+  return { image: { ...image, ...(palette && { palette }), ...(metadata.length > 0 && { metadata }) }, lost };
 }
 
 /**
@@ -115,26 +131,30 @@ function passesOf(width: number, height: number, bits: number, interlaced: boole
     .filter(({ rows }) => rows > 0);
 }
 
-/** Inflates image data, and refuses what is not as large as the header says before memory is taken for it. */
-function inflate(imageData: readonly Uint8Array[], size: number): Uint8Array {
-  const compressed = imageData.reduce((sum, piece) => sum + piece.length, 0);
-  if (compressed * MAX_INFLATION < size) throw damaged('it holds too little image data for its size');
-  let inflated: Uint8Array;
+/**
+ * Inflates image data, and refuses what is not as large as the header says before memory is taken for it.
+ *
+ * @returns also how many compressed bytes are behind its end
+ */
+function inflate(imageData: readonly Uint8Array[], size: number): { inflated: Uint8Array; behind: number } {
+  const compressed = Buffer.concat(imageData);
+  if (compressed.length * MAX_INFLATION < size) throw damaged('PNG', 'it holds too little image data for its size');
   try {
-    const chunkSize = size + SPARE;
-    inflated = inflateSync(Buffer.concat(imageData), { maxOutputLength: size, chunkSize });
+    const options = { maxOutputLength: size, chunkSize: size + SPARE, info: true };
+    const { buffer, engine } = inflateSync(compressed, options) as unknown as Inflated;
+    if (buffer.length < size) throw damaged('PNG', 'its image data ends too early');
+    const inflated = new Uint8Array(buffer.buffer, buffer.byteOffset, size);
+    return { inflated, behind: compressed.length - engine.bytesWritten };
   } catch (error) {
-    throw damaged('its image data cannot be decoded', error);
+    throw error instanceof CnfzipError ? error : damaged('PNG', 'its image data cannot be decoded', error);
   }
-  if (inflated.length < size) throw damaged('its image data ends too early');
-  return new Uint8Array(inflated.buffer, inflated.byteOffset, size);
 }
 
 function unfilter(filtered: Uint8Array, rows: number, rowBytes: number, distance: number): Uint8Array {
   try {
     return unfilterRows(filtered, rows, rowBytes, distance);
   } catch (error) {
-    throw damaged((error as Error).message, error);
+    throw damaged('PNG', (error as Error).message, error);
   }
 }
 

@@ -2,33 +2,59 @@
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { CnfzipError } from '../../codec/error.js';
-import { type Channels, type Image, MAX_PIXELS, type Metadata, maxvalOf } from '../../codec/image.js';
+import {
+  type Channels,
+  checkSize,
+  type Image,
+  MAX_PIXELS,
+  MAX_VALUE,
+  type Metadata,
+  maxvalOf,
+} from '../../codec/image.js';
 import { encodeWebpFile, fitsWebp } from '../../codec/layers/webp.js';
+import { checkLimits, type Limits } from '../memory.js';
+import { type Decoded, damaged, type Remarks } from './decoded.js';
 import { expand } from './expand.js';
+import { inspectGif } from './gif-blocks.js';
 import { scaleSamples } from './scale.js';
+import { inspectTiff } from './tiff-tags.js';
+import { inspectWebp } from './webp-chunks.js';
 
 /** libvips' names of the kinds of samples that are kept as they are, by depth and whether there is colour. */
 const SPACES = { uchar: ['b-w', 'srgb'], ushort: ['grey16', 'rgb16'] } as const;
 
-export interface Decoded {
-  readonly image: Image;
-  /** What of the file is not in the image, a line each. */
-  readonly warnings: string[];
+const LOSSY = 'itself is smaller than any lossless file of its samples: keep it';
+
+/** The readers below throw CnfzipError `bad-input`; `unsupported`, also if an image is beyond the limits, before it is decoded. */
+export function readTiff(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
+  return decodeRaster(bytes, 'TIFF', limits, () => inspectTiff(bytes));
 }
 
-/** @throws CnfzipError `bad-input`, `unsupported` */
-export async function decodeRaster(bytes: Uint8Array, kind: string): Promise<Decoded> {
-  const source = () => sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'warning', ignoreIcc: true });
-  const refuse = (error: unknown) => {
-    const [why] = (error as Error).message.split('\n');
-    return new CnfzipError('bad-input', `damaged ${kind}: ${why}`, { cause: error });
-  };
+export function readWebp(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
+  return decodeRaster(bytes, 'WebP', limits, () => inspectWebp(bytes, `the lossy WebP ${LOSSY}`));
+}
+
+export function readGif(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
+  return decodeRaster(bytes, 'GIF', limits, () => inspectGif(bytes));
+}
+
+export function readJpeg(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
+  return decodeRaster(bytes, 'JPEG', limits, () => ({ lost: [`the JPEG ${LOSSY}`] }));
+}
+
+/** @param inspect tells what of the file is not in its samples, or throws what is wrong with them */
+async function decodeRaster(bytes: Uint8Array, kind: string, limits: Limits, inspect: () => Remarks): Promise<Decoded> {
+  const { lost, metadata: told = [] } = inspect();
+  // libtiff warns of tags that it does not know; libjpeg, of data that is missing.
+  const failOn = kind === 'TIFF' ? 'error' : 'warning';
+  const source = () => sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn, ignoreIcc: true });
+  const refuse = (error: unknown) => damaged(kind, (error as Error).message.split('\n')[0], error);
   const facts = await source()
     .metadata()
     .catch((error) => {
       throw refuse(error);
     });
-  const { depth, space, channels: found, hasAlpha, pages = 1, orientation = 1 } = facts;
+  const { width, height, depth, space, channels: found, hasAlpha, pages = 1 } = facts;
   const colours = found - (hasAlpha ? 1 : 0);
   const known = (depth === 'uchar' || depth === 'ushort') && (colours === 1 || colours === 3);
   if (!known || !['srgb', 'b-w', 'rgb16', 'grey16', 'rgb'].includes(space)) {
@@ -37,6 +63,9 @@ export async function decodeRaster(bytes: Uint8Array, kind: string): Promise<Dec
       `a ${kind} of ${found} channels (${space}, ${depth}): gray and RGB of 8 or 16 bits are known`,
     );
   }
+  const maxval = depth === 'ushort' ? MAX_VALUE : 255;
+  checkSize(width, height);
+  checkLimits({ width, height, channels: found, maxval }, limits);
   const { data, info } = await source()
     .toColourspace(spaceOf(depth, found))
     .raw({ depth })
@@ -44,26 +73,23 @@ export async function decodeRaster(bytes: Uint8Array, kind: string): Promise<Dec
     .catch((error) => {
       throw refuse(error);
     });
-  if (info.channels !== (found === 2 ? 4 : found))
-    throw new CnfzipError('unsupported', `a ${kind} of an unusual kind (${space}, ${depth})`);
+  const planned = info.width === width && info.height === height && info.channels === (found === 2 ? 4 : found);
+  if (!planned) throw new CnfzipError('unsupported', `a ${kind} of an unusual kind (${space}, ${depth})`);
   // A copy, as the buffer need not begin where 16-bit numbers may.
   const raw = depth === 'ushort' ? new Uint16Array(Uint8Array.from(data).buffer) : Uint8Array.from(data);
   const samples = found === 2 ? raw.filter((_, i) => i % 4 === 0 || i % 4 === 3) : raw;
-  const metadata = metadataOf(facts);
-  const { width, height } = info;
-  const warnings: string[] = [];
-  if (pages > 1) warnings.push(`only the first of ${pages} ${kind === 'TIFF' ? 'pages' : 'frames'} is kept`);
-  if (orientation > 1 && !facts.exif) warnings.push('its orientation is not kept');
+  const metadata = [...metadataOf(facts), ...told];
+  const further = `only the first of ${pages} ${kind === 'TIFF' ? 'pages' : 'frames'} is kept`;
   return {
     image: {
       width,
       height,
       channels: found as Channels,
-      maxval: depth === 'ushort' ? 65535 : 255,
+      maxval,
       samples,
       ...(metadata.length > 0 && { metadata }),
     },
-    warnings,
+    lost: pages > 1 ? [further, ...lost] : lost,
   };
 }
 
