@@ -40,12 +40,12 @@ export interface Work {
 /** Bytes of a process that has coded a small image, but for what follows; encoding, with libwebp and what verifying leaves. */
 const PROCESS = { encode: 145e6, decode: 85e6 };
 /** Bytes of a thread. */
-const THREAD = 12e6;
+const THREAD = 18e6;
 /** Bytes that a coder of tiles has for each pixel of the largest, and for each pixel and channel of its network. */
 const CODER_PIXEL = 145;
 const CODER_CHANNEL = 8.3;
 /** Copies of the samples beside each other, compressed ones counted in part: in coding, and in reading or writing a PNG. */
-const CODING_COPIES = { encode: 3.5, decode: 2 };
+const CODING_COPIES = { encode: 4.3, decode: 2.5 };
 const FILE_COPIES = 4;
 /** Further copies while alpha is coded apart, and of samples of two bytes, which are turned to PNG's order and deflated. */
 const ALPHA_COPIES = 1.5;
