@@ -125,6 +125,19 @@ test('truncated files of every kind give nothing but a CnfzipError', async () =>
   }
 });
 
+test.each([
+  [1023, 'png', 65535],
+  [1023, 'tiff', 65535],
+  [15, 'tiff', 255],
+  [15, 'webp', 255],
+] as const)('samples of 0 .. %i in a %s are scaled, which is told', async (maxval, format, range) => {
+  const samples = maxval > 255 ? Uint16Array.of(0, maxval) : Uint8Array.of(0, maxval);
+  const written = await writeImage({ width: 2, height: 1, channels: 1, maxval, samples }, format);
+  expect(written.complete).toBe(false);
+  expect(written.warnings).toEqual([`samples of 0 .. ${maxval} are scaled to 0 .. ${range}`]);
+  expect(Math.max(...(await readImage(written.bytes)).image.samples)).toBe(range);
+});
+
 test('the natural format holds the samples as they are; extensions name formats', async () => {
   for (let seed = 0; seed < 100; seed++) {
     const image = randomImage(seed);

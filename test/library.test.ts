@@ -82,7 +82,7 @@ test('a signal stops work with its reason', async () => {
 });
 
 test('images beyond the limits are refused, threads are left out for the limit of memory', async () => {
-  const bytes = await library.encode(photograph, { maxMemory: 150e6 });
+  const bytes = await library.encode(photograph, { maxMemory: 300e6 });
   const tooLarge = {
     code: 'unsupported',
     message: expect.stringMatching(/531 x 60 pixels are more than the limit of 9/),

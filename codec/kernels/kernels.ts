@@ -205,13 +205,7 @@ export class Kernels {
   static async create(): Promise<Kernels> {
     checkHost();
     compiled ??= compile();
-    const instance = await WebAssembly.instantiate(await compiled, {
-      env: {
-        abort: () => {
-          throw new Error('kernel aborted');
-        },
-      },
-    });
+    const instance = await WebAssembly.instantiate(await compiled);
     return new Kernels(instance.exports as unknown as KernelExports);
   }
 

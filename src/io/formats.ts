@@ -1,14 +1,14 @@
 /** The image formats that cnfzip reads and writes: which one a file is in, and who knows it. */
 
 import { CnfzipError } from '../../codec/error.js';
-import type { Image } from '../../codec/image.js';
+import { type Image, maxvalOf } from '../../codec/image.js';
 import type { FileInfo } from '../../codec/info.js';
 import type { Limits } from '../memory.js';
 import { decodeBmp } from './bmp.js';
 import type { Decoded } from './decoded.js';
 import { decodeNetpbm, encodeNetpbm } from './netpbm.js';
-import { encodePng, fitsPng, readPng } from './png.js';
-import { encodeTiff, encodeWebp, readGif, readJpeg, readTiff, readWebp } from './raster.js';
+import { encodePng, fitsPng, pngRange, readPng } from './png.js';
+import { encodeTiff, encodeWebp, rasterRange, readGif, readJpeg, readTiff, readWebp } from './raster.js';
 
 /** `ppm` is Netpbm: PGM, PPM or PAM, as the channels need. */
 export const OUTPUT_FORMATS: readonly OutputFormat[] = ['png', 'ppm', 'tiff', 'webp'];
@@ -103,8 +103,17 @@ export async function writeImage(
   const warnings: string[] = [];
   const lost = (image.metadata ?? []).filter(({ type }) => type !== 'tRNS').map(({ type }) => type);
   if (format !== 'png' && lost.length > 0) warnings.push(`metadata is not written to ${format}: ${lost.join(', ')}`);
+  const maxval = maxvalOf(image);
+  const range = rangeOf({ ...image, maxval }, format);
+  if (!image.palette && range !== maxval) warnings.push(`samples of 0 .. ${maxval} are scaled to 0 .. ${range}`);
   const encoders = { png: encodePng, ppm: encodeNetpbm, tiff: encodeTiff, webp: encodeWebp };
   return { bytes: await encoders[format](image), warnings, complete: warnings.length === 0 };
+}
+
+/** The largest value of a sample in a file of a format. */
+function rangeOf(image: Pick<FileInfo, 'channels' | 'maxval'>, format: OutputFormat): number {
+  if (format === 'ppm') return image.maxval;
+  return format === 'png' ? pngRange(image) : rasterRange(image.maxval);
 }
 
 /** PNG, but for samples that no PNG holds as they are. */

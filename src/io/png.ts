@@ -112,7 +112,12 @@ export function encodePng(image: Image): Uint8Array {
 
 /** Whether a PNG holds samples of this range as they are. */
 export function fitsPng({ channels, maxval }: { channels: Channels; maxval: number }): boolean {
-  return maxval === 2 ** pngDepth(channels, maxval) - 1;
+  return maxval === pngRange({ channels, maxval });
+}
+
+/** The largest value of a PNG's samples that samples of a range are scaled to. */
+export function pngRange({ channels, maxval }: { channels: Channels; maxval: number }): number {
+  return 2 ** pngDepth(channels, maxval) - 1;
 }
 
 /** The least depth of a PNG whose samples reach `maxval`. */

@@ -99,10 +99,10 @@ async function decodeRaster(bytes: Uint8Array, kind: string, limits: Limits, ins
  */
 export async function encodeTiff(image: Image): Promise<Uint8Array> {
   const { width, height, channels, samples, maxval } = plain(image);
-  const deep = maxval > 255;
-  const scaled = scaleSamples(samples, maxval, deep ? 65535 : 255);
+  const range = rasterRange(maxval);
+  const scaled = scaleSamples(samples, maxval, range);
   return sharp(scaled, { raw: { width, height, channels }, limitInputPixels: MAX_PIXELS })
-    .toColourspace(spaceOf(deep ? 'ushort' : 'uchar', channels))
+    .toColourspace(spaceOf(range > 255 ? 'ushort' : 'uchar', channels))
     .tiff({ compression: 'deflate', predictor: 'horizontal' })
     .toBuffer();
 }
@@ -121,6 +121,11 @@ export async function encodeWebp(image: Image): Promise<Uint8Array> {
     );
   }
   return encodeWebpFile({ ...layer, maxval: 255, samples: scaleSamples(layer.samples, layer.maxval, 255) }, 'good');
+}
+
+/** The largest value of a TIFF's or WebP's samples that samples of a range are scaled to. */
+export function rasterRange(maxval: number): number {
+  return maxval > 255 ? 65535 : 255;
 }
 
 /** Gray with alpha goes through as RGBA: libvips drops the alpha of 8-bit gray. */
