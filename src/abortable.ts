@@ -3,7 +3,7 @@
  * seen: such a call has a thread of its own, which is ended together with those that it has begun.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Image } from '../codec/image.js';
+import type { Image, Metadata } from '../codec/image.js';
 import { type Failure, toError } from './failure.js';
 import type { Options } from './options.js';
 import { startThread } from './thread.js';
@@ -35,8 +35,9 @@ export async function encodeAbortably(image: Image, options: Options, caller: Ca
   const { width, height, channels, maxval, metadata, ...arrays } = Object(image) as Image;
   const samples = await copy(arrays.samples);
   const palette = await copy(arrays.palette);
-  const pieces = metadata?.map(async (piece) => ({ ...piece, data: await copy(piece.data) }));
-  const input = { width, height, channels, maxval, samples, palette, metadata: pieces && (await Promise.all(pieces)) };
+  const copyPiece = async (piece: Metadata) => (piece ? { ...piece, data: await copy(piece.data) } : piece);
+  const pieces = Array.isArray(metadata) ? await Promise.all(metadata.map(copyPiece)) : metadata;
+  const input = { width, height, channels, maxval, samples, palette, metadata: pieces };
   return (await run({ operation: 'encode', input, options }, samples, caller)) as Uint8Array;
 }
 
@@ -62,7 +63,8 @@ async function copyOf<T>(array: T, signal: AbortSignal): Promise<T> {
 }
 
 /**
- * Settles at once when the signal comes, else when the thread has ended; with it end those that it has begun.
+ * Settles at once when the signal comes or `onProgress` throws, else when the thread has ended; with it end those that it has
+ * begun.
  *
  * @param given of the call's input: its memory becomes the thread's
  */
@@ -74,20 +76,14 @@ function run(call: Call, given: ArrayBufferView, caller: Caller): Promise<Image 
     const transferList = ArrayBuffer.isView(given) ? [given.buffer as ArrayBuffer] : [];
     const thread = startThread('./call-worker.js', { workerData: call, transferList });
     let settle = () => reject(new Error('a thread ended too early'));
-    const fail = (error: unknown) => {
-      settle = () => reject(error);
-      thread.terminate();
-    };
+    let failed = false;
     // The caller need not wait for the thread's end: a read from a device may hold that up.
-    const stop = () => {
-      reject(signal.reason);
+    const fail = (error: unknown) => {
+      failed = true;
+      reject(error);
       thread.terminate();
     };
-    thread.on('message', (report: Report) => {
-      if ('result' in report) settle = () => resolve(report.result);
-      else if ('failure' in report) settle = () => reject(toError(report.failure));
-      else if (!signal.aborted) tell(report.progress);
-    });
+    const stop = () => fail(signal.reason);
     const tell = (progress: number) => {
       try {
         caller.onProgress?.(progress);
@@ -95,6 +91,11 @@ function run(call: Call, given: ArrayBufferView, caller: Caller): Promise<Image 
         fail(error);
       }
     };
+    thread.on('message', (report: Report) => {
+      if ('result' in report) settle = () => resolve(report.result);
+      else if ('failure' in report) settle = () => reject(toError(report.failure));
+      else if (!failed) tell(report.progress);
+    });
     thread.on('error', fail);
     thread.on('exit', () => {
       signal.removeEventListener('abort', stop);

@@ -92,6 +92,15 @@ test('a caller with a signal keeps his samples, and gets the bytes, progress and
     throw new Error('the listener failed');
   };
   await expect(encode(image, { signal, onProgress: listener })).rejects.toThrow('the listener failed');
+  // The result may be there already.
+  for (let i = 0; i < 5; i++) {
+    await expect(decode(bytes, { signal, onProgress: listener })).rejects.toThrow('the listener failed');
+  }
+  for (const metadata of ['tEXt', { length: 1 }, [null]] as unknown as Image['metadata'][]) {
+    const { code, message } = await encode({ ...image, metadata }).catch((error) => error);
+    expect(code).toBe('bad-input');
+    await expect(encode({ ...image, metadata }, { signal })).rejects.toMatchObject({ code, message });
+  }
   await expect(encode(image, { signal: AbortSignal.abort('at once') })).rejects.toBe('at once');
 }, 60_000);
 
