@@ -96,10 +96,12 @@ test('a caller with a signal keeps his samples, and gets the bytes, progress and
   for (let i = 0; i < 5; i++) {
     await expect(decode(bytes, { signal, onProgress: listener })).rejects.toThrow('the listener failed');
   }
-  for (const metadata of ['tEXt', { length: 1 }, [null]] as unknown as Image['metadata'][]) {
-    const { code, message } = await encode({ ...image, metadata }).catch((error) => error);
+  const piece = { ...metadata[0], data: () => 1 };
+  const wrong = ['tEXt', { length: 1 }, [null], [piece]].map((metadata) => ({ ...image, metadata }));
+  for (const none of [...wrong, null, 5, { ...image, samples: () => 1 }] as unknown[] as Image[]) {
+    const { code, message } = await encode(none).catch((error) => error);
     expect(code).toBe('bad-input');
-    await expect(encode({ ...image, metadata }, { signal })).rejects.toMatchObject({ code, message });
+    await expect(encode(none, { signal })).rejects.toMatchObject({ code, message });
   }
   await expect(encode(image, { signal: AbortSignal.abort('at once') })).rejects.toBe('at once');
 }, 60_000);
