@@ -190,7 +190,8 @@ export async function readImage(
  * @param options.format what to write; without it what the path's extension says, or PNG, or Netpbm if no PNG can hold the
  *   samples as they are
  * @param options.force replace an existing file
- * @throws CnfzipError `bad-input`, `unsupported` (the image, or a format that cannot hold its samples); `file`
+ * @throws CnfzipError `bad-input`, `unsupported` (the image, or a format that cannot hold its samples); `file`; `usage` (an
+ *   option, or no path)
  * @example
  * ```js
  * import { readFile } from 'node:fs/promises';
@@ -204,6 +205,7 @@ export async function writeImage(
   image: Image,
   options: { format?: OutputFormat; force?: boolean } = {},
 ): Promise<void> {
+  checkOptions(options, 'writeImage');
   if (typeof path !== 'string') throw new CnfzipError('usage', 'the path of an image must be a string');
   checkImage(image);
   const { bytes } = await serializeImage(
