@@ -80,7 +80,7 @@ function run(call: Call, given: Samples, caller: Caller): Promise<Image | Uint8A
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const transferList = [given.buffer as ArrayBuffer];
-    const thread = startThread('./call-worker.js', { workerData: call, transferList });
+    const thread = startThread(new URL('./call-worker.js', import.meta.url), { workerData: call, transferList });
     let settle = () => reject(new Error('a thread ended too early'));
     let failed = false;
     // The caller need not wait for the thread's end: a read from a device may hold that up.
