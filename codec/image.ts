@@ -79,7 +79,13 @@ export function sameImage(a: Image, b: Image): boolean {
 
 /** @throws {CnfzipError} `bad-input` or `unsupported` if it is not what `Image` says; the message names the member */
 export function checkImage(image: Image): void {
-  const bad = (what: string) => new CnfzipError('bad-input', what);
+  checkMembers(image);
+  const maxval = maxvalOf(image);
+  if (!within(image.samples, maxval)) throw bad(`image.samples holds values above image.maxval, ${maxval}`);
+}
+
+/** As `checkImage`, which takes time only for the values of the samples, but without these. */
+export function checkMembers(image: Image): void {
   if (typeof image !== 'object' || image === null)
     throw bad('an image must be an object of width, height, samples, ...');
   const { width, height, channels, samples } = image;
@@ -99,11 +105,12 @@ export function checkImage(image: Image): void {
   if (!(maxval > 255 ? samples instanceof Uint16Array : samples instanceof Uint8Array) || samples.length !== count) {
     throw bad(`image.samples must be a ${array} of ${count} samples`);
   }
-  if (!within(samples, maxval)) {
-    throw bad(`image.samples holds values above image.maxval, ${maxval}`);
-  }
   const problem = attachmentsProblem(image, maxval);
   if (problem) throw bad(`image: ${problem}`);
+}
+
+function bad(what: string): CnfzipError {
+  return new CnfzipError('bad-input', what);
 }
 
 /** @throws {CnfzipError} `unsupported` if an image of this size, at least 1 x 1, is too large */

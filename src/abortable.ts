@@ -3,7 +3,7 @@
  * seen: such a call has a thread of its own, which is ended together with those that it has begun.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Image } from '../codec/image.js';
+import { checkMembers, type Image, type Metadata } from '../codec/image.js';
 import { type Failure, toError } from './failure.js';
 import type { Options } from './options.js';
 import { startThread } from './thread.js';
@@ -25,19 +25,30 @@ interface Caller {
   readonly onProgress?: (fraction: number) => void;
 }
 
+type Samples = Image['samples'];
+
 /** Elements that are copied between two turns of the event loop: fresh memory costs up to 3 ms a megabyte. */
 const COPIED_AT_ONCE = 2 ** 24;
 
-/** @param options without those of `caller` */
+/**
+ * @param options without those of `caller`
+ * @throws CnfzipError as `encode`
+ */
 export async function encodeAbortably(image: Image, options: Options, caller: Caller): Promise<Uint8Array> {
-  const copy = <T>(array: T) => copyOf(array, caller.signal);
-  // What is no image, the thread complains of.
-  const { width, height, channels, maxval, metadata, ...arrays } = Object(image) as Image;
-  const samples = await copy(arrays.samples);
-  const palette = await copy(arrays.palette);
-  const pieces = metadata?.map(async (piece) => ({ ...piece, data: await copy(piece.data) }));
-  const input = { width, height, channels, maxval, samples, palette, metadata: pieces && (await Promise.all(pieces)) };
-  return (await run({ operation: 'encode', input, options }, samples, caller)) as Uint8Array;
+  checkMembers(image);
+  const copy = <T extends Samples>(array: T) => copyOf(array, caller.signal);
+  const copyPiece = async ({ type, place, data }: Metadata) => ({ type, place, data: await copy(data) });
+  const { width, height, channels, maxval, palette, metadata } = image;
+  const input: Image = {
+    width,
+    height,
+    channels,
+    maxval,
+    samples: await copy(image.samples),
+    palette: palette && (await copy(palette)),
+    metadata: metadata && (await Promise.all(metadata.map(copyPiece))),
+  };
+  return (await run({ operation: 'encode', input, options }, input.samples, caller)) as Uint8Array;
 }
 
 /** @param options without those of `caller` */
@@ -46,12 +57,8 @@ export async function decodeAbortably(bytes: Uint8Array, options: Options, calle
   return (await run({ operation: 'decode', input, options }, input, caller)) as Image;
 }
 
-/**
- * An array that may be given away: the caller keeps his own, and a view would take all of its buffer along. What is none of
- * an image's arrays is left as it is, for the thread to complain of.
- */
-async function copyOf<T>(array: T, signal: AbortSignal): Promise<T> {
-  if (!(array instanceof Uint8Array || array instanceof Uint16Array)) return array;
+/** An array that may be given away: the caller keeps his own, and a view would take all of its buffer along. */
+async function copyOf<T extends Samples>(array: T, signal: AbortSignal): Promise<T> {
   const copy = array instanceof Uint8Array ? new Uint8Array(array.length) : new Uint16Array(array.length);
   for (let at = 0; at < array.length; at += COPIED_AT_ONCE) {
     if (at > 0) await turn();
@@ -62,32 +69,27 @@ async function copyOf<T>(array: T, signal: AbortSignal): Promise<T> {
 }
 
 /**
- * Settles at once when the signal comes, else when the thread has ended; with it end those that it has begun.
+ * Settles at once when the signal comes or `onProgress` throws, else when the thread has ended; with it end those that it has
+ * begun.
  *
  * @param given of the call's input: its memory becomes the thread's
  */
-function run(call: Call, given: ArrayBufferView, caller: Caller): Promise<Image | Uint8Array> {
+function run(call: Call, given: Samples, caller: Caller): Promise<Image | Uint8Array> {
   // Many calls may share the caller's signal, on which a listener of each would be taken for a leak.
   const signal = AbortSignal.any([caller.signal]);
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const transferList = ArrayBuffer.isView(given) ? [given.buffer as ArrayBuffer] : [];
-    const thread = startThread('./call-worker.js', { workerData: call, transferList });
+    const transferList = [given.buffer as ArrayBuffer];
+    const thread = startThread(new URL('./call-worker.js', import.meta.url), { workerData: call, transferList });
     let settle = () => reject(new Error('a thread ended too early'));
-    const fail = (error: unknown) => {
-      settle = () => reject(error);
-      thread.terminate();
-    };
+    let failed = false;
     // The caller need not wait for the thread's end: a read from a device may hold that up.
-    const stop = () => {
-      reject(signal.reason);
+    const fail = (error: unknown) => {
+      failed = true;
+      reject(error);
       thread.terminate();
     };
-    thread.on('message', (report: Report) => {
-      if ('result' in report) settle = () => resolve(report.result);
-      else if ('failure' in report) settle = () => reject(toError(report.failure));
-      else if (!signal.aborted) tell(report.progress);
-    });
+    const stop = () => fail(signal.reason);
     const tell = (progress: number) => {
       try {
         caller.onProgress?.(progress);
@@ -95,6 +97,11 @@ function run(call: Call, given: ArrayBufferView, caller: Caller): Promise<Image 
         fail(error);
       }
     };
+    thread.on('message', (report: Report) => {
+      if ('result' in report) settle = () => resolve(report.result);
+      else if ('failure' in report) settle = () => reject(toError(report.failure));
+      else if (!failed) tell(report.progress);
+    });
     thread.on('error', fail);
     thread.on('exit', () => {
       signal.removeEventListener('abort', stop);

@@ -14,7 +14,7 @@ import { checkImage, type Image, maxvalOf } from '../codec/image.js';
 import { describeContainer, type FileInfo } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
 import { decodeAbortably, encodeAbortably } from './abortable.js';
-import { reason } from './io/files/errors.js';
+import { fileError } from './io/files/errors.js';
 import { readInput } from './io/files/read.js';
 import { writeFileAtomic } from './io/files/write.js';
 import {
@@ -190,7 +190,8 @@ export async function readImage(
  * @param options.format what to write; without it what the path's extension says, or PNG, or Netpbm if no PNG can hold the
  *   samples as they are
  * @param options.force replace an existing file
- * @throws CnfzipError `bad-input`, `unsupported` (the image, or a format that cannot hold its samples); `file`
+ * @throws CnfzipError `bad-input`, `unsupported` (the image, or a format that cannot hold its samples); `file`; `usage` (an
+ *   option, or no path)
  * @example
  * ```js
  * import { readFile } from 'node:fs/promises';
@@ -204,6 +205,7 @@ export async function writeImage(
   image: Image,
   options: { format?: OutputFormat; force?: boolean } = {},
 ): Promise<void> {
+  checkOptions(options, 'writeImage');
   if (typeof path !== 'string') throw new CnfzipError('usage', 'the path of an image must be a string');
   checkImage(image);
   const { bytes } = await serializeImage(
@@ -225,7 +227,7 @@ async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>
       pieces.push(piece);
     }
   } catch (error) {
-    throw error instanceof CnfzipError ? error : new CnfzipError('file', reason(error), { cause: error });
+    throw fileError(error);
   }
   return Buffer.concat(pieces);
 }
@@ -241,8 +243,7 @@ async function withThreads<T>(
   const { threads: asked = availableParallelism(), maxMemory, onProgress } = options;
   const wanted = Math.min(asked, tileCount(size.width, size.height), MAX_THREADS);
   const { threads, wholeWebp } = planWithin(maxMemory, size, work, wanted);
-  // A malformed image has no tiles to count: `run` says what is wrong with it.
-  if (!(threads > 1)) return run({ onProgress, wholeWebp });
+  if (threads === 1) return run({ onProgress, wholeWebp });
   const pools: WorkerPool[] = [];
   const coderOf = async (model: Model) => {
     const pool = new WorkerPool(model, threads);

@@ -1,6 +1,7 @@
 /** Options of the library's functions. */
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
+import { OUTPUT_FORMATS, type OutputFormat } from './io/formats.js';
 import type { Limits } from './memory.js';
 
 /** Options that `encode` and `decode` share. */
@@ -39,6 +40,8 @@ const integer = (least: number, most: number): Check => {
   return (value) => (fits(value) ? undefined : `must be an integer from ${least} to ${most}: ${String(value)}`);
 };
 
+const truth: Check = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false');
+
 const LIMITS: Record<keyof Limits, Check> = {
   maxPixels: integer(1, Number.MAX_SAFE_INTEGER),
   maxMemory: integer(1, Number.MAX_SAFE_INTEGER),
@@ -60,7 +63,12 @@ const CHECKS = {
   readImage: LIMITS,
   info: LIMITS,
   decode: COMMON,
-  encode: { ...COMMON, verify: (value) => (typeof value === 'boolean' ? undefined : 'must be true or false') },
+  encode: { ...COMMON, verify: truth },
+  writeImage: {
+    format: (value) =>
+      OUTPUT_FORMATS.includes(value as OutputFormat) ? undefined : `must be one of ${OUTPUT_FORMATS.join(', ')}`,
+    force: truth,
+  },
 } satisfies Record<string, Record<string, Check>>;
 
 /** @throws CnfzipError `usage`, naming the option */

@@ -27,7 +27,7 @@ class PoolWorker {
   private broken?: Error;
 
   constructor(model: Model) {
-    this.worker = startThread('./tile-worker.js', { workerData: model });
+    this.worker = startThread(new URL('./tile-worker.js', import.meta.url), { workerData: model });
     this.worker.on('message', (reply: TileReply) => this.settle(reply));
     this.worker.on('error', (error) => this.fail(error));
     this.worker.on('exit', () => this.fail(new Error('a worker thread ended too early')));

@@ -92,6 +92,17 @@ test('a caller with a signal keeps his samples, and gets the bytes, progress and
     throw new Error('the listener failed');
   };
   await expect(encode(image, { signal, onProgress: listener })).rejects.toThrow('the listener failed');
+  // The result may be there already.
+  for (let i = 0; i < 5; i++) {
+    await expect(decode(bytes, { signal, onProgress: listener })).rejects.toThrow('the listener failed');
+  }
+  const piece = { ...metadata[0], data: () => 1 };
+  const wrong = ['tEXt', { length: 1 }, [null], [piece]].map((metadata) => ({ ...image, metadata }));
+  for (const none of [...wrong, null, 5, { ...image, samples: () => 1 }] as unknown[] as Image[]) {
+    const { code, message } = await encode(none).catch((error) => error);
+    expect(code).toBe('bad-input');
+    await expect(encode(none, { signal })).rejects.toMatchObject({ code, message });
+  }
   await expect(encode(image, { signal: AbortSignal.abort('at once') })).rejects.toBe('at once');
 }, 60_000);
 

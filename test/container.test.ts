@@ -138,7 +138,7 @@ test('the bytes are those that are documented', () => {
   expect(Buffer.from(bytes).toString('hex')).toBe(expected);
 });
 
-test('a file of one tile costs at most 36 bytes beside its payload, one of WebP 26', () => {
+test('a file of one tile costs at most 37 bytes beside its payload, one of WebP 27', () => {
   expect(write(container(32, 32, 1500)).length - 1500).toBe(34);
   expect(write(container(512, 512, 400_000)).length - 400_000).toBe(37);
   const layers: CodedLayer[] = [{ method: 'webp', payloads: [new Uint8Array(200)] }];

@@ -199,14 +199,14 @@ describe('the shipped kind of model', () => {
       expect(payload).toEqual(codec.encode(tile, shape).payload);
       const passes = trace.flatMap((level) => Object.values(level));
       const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
-      const bits = sum(passes.flatMap((pass) => Array.from(pass.bits).filter((_, i) => i % TRACED === 0)));
+      const bits = sum(passes.flatMap((pass) => Array.from(pass).filter((_, i) => i % TRACED === 0)));
       // What is coded plainly is not in the tally: a sign and 8 bits, and the texture, for each channel.
       const plain = netBits - bits;
       expect(plain).toBeGreaterThan(9 * channels);
       expect(plain).toBeLessThan(60 * channels);
       // Gray has no channel before; with random weights others are rather in the way, but they do count.
       const differences = passes.flatMap((pass) =>
-        Array.from(pass.bits).map((value, i, all) => (i % TRACED === 0 ? all[i + 1] - value : 0)),
+        Array.from(pass).map((value, i, all) => (i % TRACED === 0 ? all[i + 1] - value : 0)),
       );
       expect(differences.some((difference) => difference !== 0)).toBe(channels === 3);
     },

@@ -181,6 +181,14 @@ test.each([
   }
 });
 
+test.each([5, null, { format: 'gif' }, { force: 'yes' }, { overwrite: true }] as unknown[])(
+  'what are no options of writeImage is refused: %j',
+  async (options) => {
+    const writing = writeImage('none.png', noise, options as object);
+    await expect(writing).rejects.toMatchObject({ name: 'CnfzipError', code: 'usage' });
+  },
+);
+
 test('a PNG is not written over another without leave', async () => {
   const path = fileURLToPath(new URL('../fixtures/pixel-1x1.png', import.meta.url));
   expect(existsSync(path)).toBe(true);

@@ -71,12 +71,14 @@ test('a definition from a JSON file, and what is none: one line, exit 1', () => 
   const definition = { ...small, mixtures: 1, hidden: 4 };
   writeFileSync(join(folder, 'small.json'), JSON.stringify(definition));
   writeFileSync(join(folder, 'wide.json'), JSON.stringify({ ...definition, width: 7 }));
+  writeFileSync(join(folder, 'deep.json'), JSON.stringify({ ...definition, depth: 3 }));
   const train = (name: string) => cnfzip('train', ...common, '--out', 's.cnfm', '--definition', name, '--steps', '1');
   expect(train('small.json')).toMatchObject({ status: 0 });
   expect(train('wide.json')).toEqual({
     status: 1,
     stderr: 'cnfzip: train: wide.json: out of range in its definition: width\n',
   });
+  expect(train('deep.json').stderr).toBe('cnfzip: train: deep.json: not known in its definition: depth\n');
   expect(train('huge').stderr).toMatch(/^cnfzip: train: there is no definition huge: [^\n]*default[^\n]*\n$/);
 });
 

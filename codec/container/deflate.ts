@@ -3,7 +3,7 @@ import { deflateSync, inflateSync } from 'fflate';
 import { CnfzipError } from '../error.js';
 
 /** Deflate makes at most this many bytes of one. */
-const MAX_INFLATION = 1032;
+export const MAX_INFLATION = 1032;
 
 export function deflate(bytes: Uint8Array): Uint8Array {
   return deflateSync(bytes, { level: 9 });

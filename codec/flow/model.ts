@@ -88,4 +88,6 @@ export function checkDefinition(value: unknown, bad: (why: string) => CnfzipErro
   };
   const wrong = Object.keys(good).filter((field) => !good[field]);
   if (wrong.length > 0) throw bad(`out of range in its definition: ${wrong.join(', ')}`);
+  const unknown = Object.keys(definition).filter((field) => !Object.hasOwn(good, field));
+  if (unknown.length > 0) throw bad(`not known in its definition: ${unknown.join(', ')}`);
 }

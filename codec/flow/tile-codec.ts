@@ -42,17 +42,14 @@ export interface EncodedTile {
   readonly netBits: number;
 }
 
-/** What the encoder did at the sites of a pass, row by row: two numbers for each coordinate. */
-export interface PassTrace {
-  /** Bits that it took, and that it would have taken if the flow knew nothing of the site's coordinates before it. */
-  readonly bits: Float32Array;
-}
-
 /** Numbers of a coordinate in a trace. */
 export const TRACED = 2;
 
-/** By level and pass. */
-export type Trace = Record<Pass, PassTrace>[];
+/**
+ * What the encoder did, by level and pass: at its sites, row by row, of each coordinate the bits that it took, and those that it would
+ * have taken if the flow knew nothing of the site's coordinates before it.
+ */
+export type Trace = Record<Pass, Float32Array>[];
 
 export class TileCodec {
   readonly #kernels: Kernels;
@@ -145,7 +142,7 @@ export class TileCodec {
           run.encodeRow(row.address, row.channels, samples, network.localRow(state, pass, i), columns, tally);
           if (trace) bits.set(kernels.floats(tally, size), i * size);
         }
-        if (trace) trace[state.index] = { ...trace[state.index], [pass]: { bits } };
+        if (trace) trace[state.index] = { ...trace[state.index], [pass]: bits };
       }
       for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + (1 << depth), 2 << depth);
       for (const level of texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);

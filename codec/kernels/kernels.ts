@@ -27,7 +27,6 @@ export interface StackOperations {
 export type KernelConstant =
   | 'BASE_SHARE'
   | 'CLAMP'
-  | 'ESCAPE_NATS'
   | 'FLOOR'
   | 'LEAST_SPREAD'
   | 'LOG_SCALE_BOUND'

@@ -1,4 +1,4 @@
-/** The codec's own kind of field. */
+/** Fields whose parts, with the others held, have exact solutions. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { add, type Dual, exp, linearly, matMul, mul, scale, tanh } from './dual.js';

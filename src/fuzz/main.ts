@@ -2,8 +2,8 @@
  * `npm run fuzz`: decodes damaged and forged `.cnfz` files, and damaged PNG files. None may crash the decoder, take more than
  * 5 seconds of the processor, more memory than the limit, or give other pixels. Every case is known by its seed.
  */
-import { Worker } from 'node:worker_threads';
 import { Command } from 'commander';
+import { startThread } from '../thread.js';
 import type { FuzzKind } from './trials.js';
 import type { FuzzReport, FuzzTask } from './worker.js';
 
@@ -37,7 +37,7 @@ async function fuzz(task: FuzzTask): Promise<number> {
   let memory = 0;
   const started = performance.now();
   for (let next = task.firstSeed; next < last; ) {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+    const worker = startThread(new URL('./worker.js', import.meta.url), {
       workerData: { ...task, firstSeed: next, cases: last - next },
     });
     let running = { seed: next, since: Number.POSITIVE_INFINITY };

@@ -1,5 +1,6 @@
 /** PNG files to exact samples and back. Samples are never colour-managed: gAMA, iCCP and their like change nothing. */
 import { deflateSync, inflateSync } from 'node:zlib';
+import { MAX_INFLATION } from '../../codec/container/deflate.js';
 import { CnfzipError } from '../../codec/error.js';
 import { allocSamples, type Channels, checkImage, type Image, maxvalOf } from '../../codec/image.js';
 import { filterRows, unfilterRows } from '../../codec/layers/filters.js';
@@ -23,8 +24,6 @@ const ADAM7 = [
 ] as const;
 const AT_ONCE = [[0, 0, 1, 1]] as const;
 
-/** Deflate makes at most this many bytes of one. */
-const MAX_INFLATION = 1032;
 /** Bytes of a buffer for inflated data beyond its size: with them it is one of its own and the only one. */
 const SPARE = 16384;
 

@@ -60,7 +60,7 @@ function sumUp(traces: readonly Trace[], channels: number): Entry[] {
   for (const trace of traces) {
     for (const [level, passes] of trace.entries()) {
       for (const pass of PASSES) {
-        const { bits } = passes[pass];
+        const bits = passes[pass];
         for (let i = 0; i * TRACED < bits.length; i++) {
           const channel = i % channels;
           const key = [level, pass, channel].join();
@@ -87,7 +87,7 @@ export function perPixel({ width, height, channels }: Image, traces: readonly Tr
       for (const pass of PASSES) {
         const { rows, columns } = sites(size, pass);
         const [dy, dx] = OFFSETS[pass];
-        const { bits } = traces[index][level][pass];
+        const bits = traces[index][level][pass];
         for (let i = 0; i < rows * columns; i++) {
           const y = tile.y + ((2 * Math.floor(i / columns) + dy) << level);
           const x = tile.x + ((2 * (i % columns) + dx) << level);

@@ -1,10 +1,10 @@
 /** Runs experiments, several at once, and writes their reports. */
 
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { CnfzipError } from '../../codec/error.js';
 import { makeFolder } from '../io/files/folders.js';
 import { writeFileAtomic } from '../io/files/write.js';
+import { startThread } from '../thread.js';
 import { loadExperiment, NAMES } from './registry.js';
 import { htmlReport, indexPage, jsonReport, type Run } from './report.js';
 import type { Reply, Task } from './task.js';
@@ -52,7 +52,7 @@ export async function runExperiments(names: readonly string[], options: LabOptio
 async function runOne(name: string, { quick, seed, data, version, onLog }: LabOptions): Promise<Run> {
   const { title, claim } = await loadExperiment(name);
   const task: Task = { name, quick, seed, data };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
+  const worker = startThread(new URL('./worker.js', import.meta.url), { workerData: task });
   try {
     return await new Promise((resolve, reject) => {
       worker.on('message', (reply: Reply) => {

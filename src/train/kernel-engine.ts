@@ -1,7 +1,8 @@
 /** The codec's own kernels as a training engine: data-parallel over worker threads, gradients added in a fixed order. */
 
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type ModelDefinition, modelParameters } from '../../models/definition.js';
+import { startThread } from '../thread.js';
 import type { Crop } from './dataset.js';
 import type { Engine, Evaluation } from './engine.js';
 
@@ -34,7 +35,7 @@ export class KernelEngine implements Engine {
     this.#gradients = Array.from({ length: threads }, shared);
     this.#workers = this.#gradients.map((gradient) => {
       const workerData: KernelWorkerData = { definition, weights: this.#weights, gradient };
-      return new Worker(new URL('./kernel-worker.js', import.meta.url), { workerData });
+      return startThread(new URL('./kernel-worker.js', import.meta.url), { workerData });
     });
     this.#broken = new Promise((_, reject) => {
       for (const worker of this.#workers) {

@@ -135,13 +135,13 @@ export async function train(options: TrainingOptions): Promise<void> {
     }
     const bytes = serializeModel(name, definition, optimizer.average);
     const { hash } = await parseModel(bytes);
-    const models = { model: hash, modelBefore };
     await writeCheckpoint(checkpointFile, {
       definition,
       optimizer,
       random: random.state,
       history: start.history,
-      ...models,
+      model: hash,
+      modelBefore,
     });
     await writeFileAtomic(out, bytes, { force: true });
     modelBefore = hash;

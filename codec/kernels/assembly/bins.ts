@@ -4,14 +4,15 @@
 //
 // The slots of edges strictly increase, whatever the weights: every step from an edge to its slot is a rounded operation that
 // does not fall as its argument grows (a product with a positive number, a sum, exp4 and a division, a truncation), so the slot
-// without the one more does not fall, and the one more makes it rise. For exp4, whose error is below 2^-22, this needs arguments
-// that are equal or 2^-21 apart. They are: edges are 2^shift samples apart, at least 1/64 of the scale; the flow's slope makes of
-// that at least e^-2.4 / 64, and the logistic's scale e^-3.5 of that, 4e-5 in all. Rounding either moves the arguments by less than
-// a sixteenth of that, or puts them on a grid of at least a sixteenth of it, where neighbours are equal or 2^-19 apart.
+// without the one more does not fall, and the one more makes it rise. For exp4, whose relative error is below 2^-22, this needs
+// arguments that are equal or 2^-21 apart. They are: edges are 2^shift samples apart, at least 1/64 of the scale; the flow's slope
+// makes of that at least e^-2.4 / 64, and the logistic's scale e^-3.5 of that, 4.2e-5 in all. Where the floating-point numbers around
+// z(1) are closer than a sixteenth of an edge's step, all roundings together take less than half of the step. Where they are farther
+// apart, images of edges that differ at all differ by one such distance, of which the difference to a logistic's mean and the product
+// with its scale leave a quarter at least: 6e-7 of the argument, still more than 2^-21.
 
-import { channels } from './field';
 import { flowBackward, flowForward, logScale, mean } from './flow';
-import { log, sigmoid4, sum4 } from './math';
+import { LN2, LOG2E, log, sigmoid4, sum4 } from './math';
 import { mixInverseScales, mixMeans, mixWeights, siteMixture } from './site';
 import { peek, pop, popBits, popUniform, push, pushBits, pushUniform } from './stack';
 
@@ -28,13 +29,11 @@ const ESCAPE_LENGTHS: u32 = 11;
 /** The density that this coding amounts to, in the window: a share of the flow's, over a floor. */
 export const BASE_SHARE: f32 = SHARED_SLOTS / 16777216;
 export const FLOOR: f32 = 1.0 / 16777216;
-const LN2: f32 = 0.6931472;
 /** Nats of the escape: its slots and the choice of a length and a sign; to which the length's digits come. */
-export const ESCAPE_NATS: f32 = 8.317766 + 2.3978953 + 0.6931472;
+const ESCAPE_NATS: f32 = 8.317766 + 2.3978953 + 0.6931472;
 
 /** Where a scale is wide, a bin is 2^shift samples, of which the lower bits are coded plainly: 32 to 64 bins a scale. */
 export let shift: i32 = 0;
-const LOG2E: f32 = 1.44269504088896341;
 const FINE_SCALE: i32 = 5;
 
 /** The window's first bin. */

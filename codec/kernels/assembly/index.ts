@@ -1,7 +1,7 @@
 // The kernels' WebAssembly module: everything that decides a bit of a file. The caller owns the memory from `heapBase` on
 // and passes addresses in bytes; maps and rows must be aligned to 16.
 
-export { BASE_SHARE, binSlot, ESCAPE_NATS, FLOOR } from './bins';
+export { BASE_SHARE, binSlot, FLOOR } from './bins';
 export { decodeRow, encodeRow, siteOpen } from './code';
 export { depthwise, depthwiseGradient, reverseTaps } from './depthwise';
 export { depthOpen, meanGain, meanLimit, highestLogScale } from './depth';

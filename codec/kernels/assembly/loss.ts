@@ -5,7 +5,7 @@ import { BASE_SHARE, binOf, binsOpen, escapeNats, FLOOR, inWindow, lowerEdge, sh
 import { highestLogScale, meanLimit } from './depth';
 import { channels, drift, fieldGradient, mixtures, rate, rawRate } from './field';
 import { centre, flowForward, flowOpen, growth, inverseScale, logScale, mean, shear } from './flow';
-import { bounded, boundedSlope, exp4, log, phi, phiSlope, sum4 } from './math';
+import { bounded, boundedSlope, exp4, LN2, log, phi, phiSlope, sum4 } from './math';
 import {
   LOG_SCALE_BOUND,
   LOWEST_LOG_SCALE,
@@ -22,8 +22,6 @@ import {
   SHEAR_BOUND,
   shearIndex,
 } from './site';
-
-const LN2: f32 = 0.6931472;
 
 /** What backward needs of a coordinate's forward computation. */
 @unmanaged

@@ -1,7 +1,8 @@
 // Elementary functions in plain float32 arithmetic: no host function ever decides a bit.
 // Polynomials are Cephes' single-precision ones; relative errors are below 2^-22 on the ranges given.
 
-const LOG2E: f32 = 1.44269504088896341;
+export const LOG2E: f32 = 1.44269504088896341;
+export const LN2: f32 = 0.6931472;
 const LN2_HI: f32 = 0.693359375;
 const LN2_LO: f32 = -2.12194440e-4;
 const SQRT_HALF: f32 = 0.707106781186547524;

@@ -43,7 +43,7 @@ export function projectionIndex(): i32 {
 
 /** What `features` tells of a site's known neighbours: of each coordinate their mean, their spread, and its logarithm. */
 @inline
-export function localMean(local: usize, k: i32): f32 {
+function localMean(local: usize, k: i32): f32 {
   return load<f32>(local + (<usize>k << 2));
 }
 

@@ -80,7 +80,7 @@ export function integerFlow(field: SplitField, { points, gridBits, steps }: Spli
 }
 
 /**
- * A coder of `points * D` cell indices, the codec's own way, for affine-split fields: the splitting method on integers, every sub-step a
+ * A coder of `points * D` cell indices for affine-split fields: the splitting method on integers, every sub-step a
  * modular scale (Zhang et al. 2021, iFlow) and an integer shift, exactly invertible whatever the field's rounding; then the cells of z
  * under N(0, I). The net cost is that of the discrete map, and `gridBits` a coordinate.
  */

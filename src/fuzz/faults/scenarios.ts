@@ -30,7 +30,7 @@ const PACKED = { 'a.cnfz': 'tiny-5x3.cnfz' };
 const QUICK = ['-q', '-T', '1'];
 const COMPRESS = ['compress', ...QUICK, '--model', 'fast', 'a.png'];
 const MODEL = { channels: 1, width: 8, blocks: [1, 0, 0], expand: 1, separate: 1, carry: 8, levels: 2 };
-const DEFINITION = JSON.stringify({ ...MODEL, mixtures: 1, hidden: 4, sweeps: 1, tied: true });
+const DEFINITION = JSON.stringify({ ...MODEL, mixtures: 1, hidden: 4 });
 const TRAIN = [
   'train',
   '--data',

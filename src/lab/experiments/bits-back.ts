@@ -1,6 +1,6 @@
 /**
  * Code length against log-likelihood. A point's ideal cost is -log2 p(x) plus the bits of its grid. Coders of a continuous flow reach it by bits-back: Local
- * Bits-Back (Ho et al. 2019) for any differentiable map; for an affine-split field the splitting method on integers, which is the codec's.
+ * Bits-Back (Ho et al. 2019) for any differentiable map; for an affine-split field the splitting method on integers.
  */
 
 import * as Plot from '@observablehq/plot';

@@ -132,7 +132,7 @@ export const experiment: Experiment = {
       ],
       notes: [
         'All three bounds are of one flow, so that what differs is the noise alone. With importance samples a bound rises to the exact value for any noise; ' +
-          'a coder pays the bound with K = 1, which is why the codec learns its noise (the truncated logistic of its bins).',
+          'a coder of points pays the bound with K = 1, which is why the noise is learned. (The codec needs none: its flow of one coordinate at a time has the exact probability of a bin.)',
       ],
     };
   },
