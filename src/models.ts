@@ -75,8 +75,8 @@ async function findModel(choice: Model | string): Promise<Model> {
  */
 export async function modelForDecoding(hash: string, choice?: Model | string): Promise<Model> {
   if (choice !== undefined) {
-    const model = typeof choice !== 'string' ? choice : isPath(choice) ? await loadModel(choice) : undefined;
-    if (model?.hash === hash) return model;
+    const model = await findModel(choice);
+    if (model.hash === hash) return model;
   }
   const found = await findShipped(hash);
   if (found) return found;

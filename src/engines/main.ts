@@ -36,15 +36,16 @@ async function compareEngines(kinds: readonly string[]): Promise<boolean> {
   const [node, ...others] = [...nodeEngines(), ...packageEngines(), ...browserEngines()];
   printRow(['engine', 'version', 'files', 'tiles', 'seconds', 'verdict']);
   const reference = await ask(node, { files, models });
-  let good = report(node, reference, reference);
+  let good = report(node, reference, reference, files.length);
   for (const engine of others) {
     if (!kinds.includes(engine.kind)) continue;
     if (!engine.version) {
       console.log(`${engine.name}: skipped: ${engine.remedy}`);
       continue;
     }
-    const answer = await ask(engine, { files: engine.emulated ? small : files, models });
-    good = report(engine, answer, reference) && good;
+    const asked = engine.emulated ? small : files;
+    const answer = await ask(engine, { files: asked, models });
+    good = report(engine, answer, reference, asked.length) && good;
   }
   return good;
 }
@@ -63,11 +64,13 @@ async function ask(engine: Engine, task: Task): Promise<Answer> {
 }
 
 /** Prints what an engine found, and what is wrong with it; returns whether nothing is. */
-function report({ name, version }: Engine, answer: Answer, reference: Answer): boolean {
+function report({ name, version }: Engine, answer: Answer, reference: Answer, asked: number): boolean {
   const { files, tiles } = 'findings' in answer ? answer.findings : { files: {}, tiles: {} };
   const wrong = 'failure' in answer ? [answer.failure] : [];
   for (const [file, verdict] of Object.entries(files)) if (verdict !== 'same') wrong.push(`${file}: ${verdict}`);
   const expected = 'findings' in reference ? reference.findings.tiles : {};
+  const missing = asked + Object.keys(expected).length - Object.keys(files).length - Object.keys(tiles).length;
+  if (missing !== 0) wrong.push(`${missing} files or tiles were not answered for`);
   for (const [tile, verdict] of Object.entries(tiles)) {
     if (!/^[0-9a-f]{8}$/.test(verdict)) wrong.push(`${tile}: ${verdict}`);
     else if (verdict !== expected[tile]) wrong.push(`${tile}: payload ${verdict}, not ${expected[tile]}`);

@@ -5,7 +5,7 @@ import { BASE_SHARE, binOf, binsOpen, escapeNats, FLOOR, inWindow, lowerEdge, sh
 import { highestLogScale, meanLimit } from './depth';
 import { channels, drift, fieldGradient, mixtures, rate, rawRate } from './field';
 import { centre, flowForward, flowOpen, growth, inverseScale, logScale, mean, shear } from './flow';
-import { bounded, boundedSlope, exp4, LN2, log, phi, phiSlope, sum4 } from './math';
+import { bounded, boundedSlope, exp4, hold, LN2, log, phi, phiSlope, sum4 } from './math';
 import {
   LOG_SCALE_BOUND,
   LOWEST_LOG_SCALE,
@@ -189,6 +189,7 @@ function coordinateBackward(row: usize, dRow: usize, x: usize, local: usize, k: 
 export function lossRow(head: usize, dHead: usize, headSize: i32, x: usize, locals: usize, columns: i32): f64 {
   let sum: f64 = 0;
   const size = <usize>headSize << 2;
+  hold(head, columns * headSize);
   for (let j: i32 = 0; j < columns; j++) {
     const at = <usize>(j * channels) << 2;
     const dRow = dHead + <usize>j * size;

@@ -16,7 +16,10 @@ import type { TensorFlow } from './tensorflow.js';
 /** Below this, exp(x) - 1 is taken from its series, whose slope does not cancel. */
 const SERIES_LIMIT = 0.1;
 
-/** Loss of each site in nats, from the head's raw outputs: sites x head size. Samples have 8 bits: no bin is wider than one. */
+/**
+ * Loss of each site in nats, from the head's raw outputs: sites x head size. Samples have 8 bits, so that no bin is wider than one.
+ * The escape is left out: a sample of 8 bits lies outside the window only where the location is 1,800 or more away.
+ */
 export function siteLosses(
   tf: TensorFlow,
   definition: ModelDefinition,
