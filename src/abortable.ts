@@ -3,7 +3,7 @@
  * seen: such a call has a thread of its own, which is ended together with those that it has begun.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Image } from '../codec/image.js';
+import { checkStructure, type Image } from '../codec/image.js';
 import { type Failure, toError } from './failure.js';
 import type { Options } from './options.js';
 import { startThread } from './thread.js';
@@ -30,12 +30,13 @@ const COPIED_AT_ONCE = 2 ** 24;
 
 /** @param options without those of `caller` */
 export async function encodeAbortably(image: Image, options: Options, caller: Caller): Promise<Uint8Array> {
+  // What is no image might not be sent to a thread.
+  checkStructure(image);
   const copy = <T>(array: T) => copyOf(array, caller.signal);
-  // What is no image, the thread complains of.
-  const { width, height, channels, maxval, metadata, ...arrays } = Object(image) as Image;
+  const { width, height, channels, maxval, metadata, ...arrays } = image;
   const samples = await copy(arrays.samples);
   const palette = await copy(arrays.palette);
-  const pieces = metadata?.map(async (piece) => ({ ...piece, data: await copy(piece.data) }));
+  const pieces = metadata?.map(async ({ type, place, data }) => ({ type, place, data: await copy(data) }));
   const input = { width, height, channels, maxval, samples, palette, metadata: pieces && (await Promise.all(pieces)) };
   return (await run({ operation: 'encode', input, options }, samples, caller)) as Uint8Array;
 }
@@ -47,8 +48,8 @@ export async function decodeAbortably(bytes: Uint8Array, options: Options, calle
 }
 
 /**
- * An array that may be given away: the caller keeps his own, and a view would take all of its buffer along. What is none of
- * an image's arrays is left as it is, for the thread to complain of.
+ * An array that may be given away: the caller keeps his own, and a view would take all of its buffer along. Nothing stays
+ * nothing.
  */
 async function copyOf<T>(array: T, signal: AbortSignal): Promise<T> {
   if (!(array instanceof Uint8Array || array instanceof Uint16Array)) return array;
