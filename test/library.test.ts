@@ -145,11 +145,29 @@ const wrongImages = [
   [],
   {},
   { width: 1, height: 1, channels: 1, samples: [1] },
+  { width: 1, height: 1, channels: 1, samples: () => 1 },
+  { width: 1, height: 1, channels: 1, samples: Uint8Array.of(1), metadata: {} },
+  { width: 1, height: 1, channels: 1, samples: Uint8Array.of(1), metadata: [null] },
 ] as unknown[];
 
 test.each(wrongImages)('what is no image is refused: %j', async (image) => {
-  await expect(encode(image as Image)).rejects.toMatchObject({ name: 'CnfzipError', code: 'bad-input' });
+  for (const signal of [undefined, new AbortController().signal]) {
+    const call = library.encode(image as Image, { signal });
+    await expect(call).rejects.toMatchObject({ name: 'CnfzipError', code: 'bad-input' });
+  }
   await expect(writeImage('none.png', image as Image)).rejects.toMatchObject({ code: 'bad-input' });
+});
+
+test('what an image has beside its members is left out, with a signal, too', async () => {
+  const metadata = [{ type: 'teXt', place: 'start', data: Uint8Array.of(1), extra: () => 1 }] as const;
+  const image = { ...noise, metadata, extra: () => 1 };
+  const { signal } = new AbortController();
+  expect(await library.encode(image, { signal })).toEqual(await library.encode({ ...noise, metadata }));
+});
+
+test('a format that is not written is refused', async () => {
+  const call = writeImage('none.png', noise, { format: 'jpg' as 'png' });
+  await expect(call).rejects.toMatchObject({ name: 'CnfzipError', code: 'unsupported' });
 });
 
 test.each([5, null, undefined, 'photo.cnfz', [], {}, new ArrayBuffer(9)] as unknown[])(
