@@ -74,9 +74,10 @@ function run(call: Call, given: ArrayBufferView, caller: Caller): Promise<Image 
     signal.throwIfAborted();
     const transferList = ArrayBuffer.isView(given) ? [given.buffer as ArrayBuffer] : [];
     const thread = startThread('./call-worker.js', { workerData: call, transferList });
-    let settle = () => reject(new Error('a thread ended too early'));
+    /** How the call ended first: a result may be on its way when progress is told to one who throws. */
+    let settle: (() => void) | undefined;
     const fail = (error: unknown) => {
-      settle = () => reject(error);
+      settle ??= () => reject(error);
       thread.terminate();
     };
     // The caller need not wait for the thread's end: a read from a device may hold that up.
@@ -85,8 +86,8 @@ function run(call: Call, given: ArrayBufferView, caller: Caller): Promise<Image 
       thread.terminate();
     };
     thread.on('message', (report: Report) => {
-      if ('result' in report) settle = () => resolve(report.result);
-      else if ('failure' in report) settle = () => reject(toError(report.failure));
+      if ('result' in report) settle ??= () => resolve(report.result);
+      else if ('failure' in report) settle ??= () => reject(toError(report.failure));
       else if (!signal.aborted) tell(report.progress);
     });
     const tell = (progress: number) => {
@@ -99,6 +100,7 @@ function run(call: Call, given: ArrayBufferView, caller: Caller): Promise<Image 
     thread.on('error', fail);
     thread.on('exit', () => {
       signal.removeEventListener('abort', stop);
+      settle ??= () => reject(new Error('a thread ended too early'));
       settle();
     });
     signal.addEventListener('abort', stop);
