@@ -1,7 +1,7 @@
 /** PNG files to exact samples and back. Samples are never colour-managed: gAMA, iCCP and their like change nothing. */
 import { deflateSync, inflateSync } from 'node:zlib';
 import { CnfzipError } from '../../codec/error.js';
-import { allocSamples, type Channels, checkImage, type Image, maxvalOf } from '../../codec/image.js';
+import { allocSamples, type Channels, checkImage, type Image, maxvalOf, metadataBytes } from '../../codec/image.js';
 import { filterRows, unfilterRows } from '../../codec/layers/filters.js';
 import { checkLimits, type Limits } from '../memory.js';
 import { type Decoded, damaged } from './decoded.js';
@@ -65,7 +65,7 @@ export function readPng(bytes: Uint8Array, limits: Limits): Decoded {
     readPngStructure(bytes);
   const channels = CHANNELS[colourType];
   const maxval = 2 ** depth - 1;
-  checkLimits({ width, height, channels, maxval }, limits);
+  checkLimits({ width, height, channels, maxval, metadataBytes: metadataBytes({ palette, metadata }) }, limits);
   const bits = depth * channels;
   const passes = passesOf(width, height, bits, interlaced);
   const size = passes.reduce((sum, { rows, rowBytes }) => sum + rows * (1 + rowBytes), 0);
