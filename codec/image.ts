@@ -49,6 +49,11 @@ export function maxvalOf({ maxval, samples }: Pick<Image, 'maxval' | 'samples'>)
   return maxval ?? (samples instanceof Uint16Array ? MAX_VALUE : 255);
 }
 
+/** Bytes of palette and metadata. */
+export function metadataBytes({ palette, metadata = [] }: Pick<Image, 'palette' | 'metadata'>): number {
+  return metadata.reduce((sum, { data }) => sum + data.length, palette?.length ?? 0);
+}
+
 /** Whether no sample is above `maxval`; where the array cannot hold any, none is looked at. */
 export function within(samples: Uint8Array | Uint16Array, maxval: number): boolean {
   return maxval === 255 || maxval === MAX_VALUE || samples.every((sample) => sample <= maxval);

@@ -6,6 +6,9 @@ import type { Image, Metadata } from './image.js';
 
 export const PLACES = ['start', 'after palette', 'end'] as const;
 
+/** Most pieces of metadata. */
+export const MAX_PIECES = 1 << 16;
+
 const MAX_COLOURS = 256;
 
 /** What is wrong with an image's palette and metadata, in a few words; nothing if they are as `Image` says. */

@@ -10,7 +10,7 @@ import { attachedBytes } from '../codec/container/attachments.js';
 import { checkBytes, readContainer, type SealedContainer } from '../codec/container/container.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
-import { checkImage, type Image, maxvalOf } from '../codec/image.js';
+import { checkImage, type Image, maxvalOf, metadataBytes } from '../codec/image.js';
 import { describeContainer, type FileInfo } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
 import { decodeAbortably, encodeAbortably } from './abortable.js';
@@ -87,7 +87,7 @@ export async function encode(image: Image, options: EncodeOptions = {}): Promise
   // What takes time, such as looking at all samples, is left to a thread that the signal can end.
   if (signal) return encodeAbortably(image, rest, { signal, onProgress });
   checkImage(image);
-  const size = { ...image, maxval: maxvalOf(image) };
+  const size = { ...image, maxval: maxvalOf(image), metadataBytes: metadataBytes(image) };
   checkLimits(size, options);
   const models = await modelsForEncoding(image.channels, options.model);
   const { verify } = options;

@@ -50,6 +50,8 @@ const FILE_COPIES = 4;
 /** Further copies while alpha is coded apart, and of samples of two bytes, which are turned to PNG's order and deflated. */
 const ALPHA_COPIES = 1.5;
 const DEEP_COPIES = 3;
+/** Copies of palette and metadata beside each other: in the files, inflated, and read again to compare them. */
+const METADATA_COPIES = { encode: 5.5, decode: 4 };
 /** Bytes that libwebp has for each pixel of a whole image: encoding and then decoding it, or decoding alone. */
 const WEBP_PIXEL = { encode: 60, decode: 16 };
 
@@ -109,5 +111,5 @@ export function memoryFor(size: ImageSize, { operation, models, webpPixels = 0 }
     threads * coders.reduce((sum, coder) => sum + coder, 0) + copies * samples + WEBP_PIXEL.decode * webpPixels;
   const file = FILE_COPIES * samples;
   const more = deep ? DEEP_COPIES * samples : 0;
-  return PROCESS[operation] + 2 * metadataBytes + more + Math.max(coding, file);
+  return PROCESS[operation] + METADATA_COPIES[operation] * metadataBytes + more + Math.max(coding, file);
 }

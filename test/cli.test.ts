@@ -130,6 +130,20 @@ test('a model in a file: its images need it', () => {
   expectRefusal(['verify', 'own.cnfz'], /needs the model/);
 });
 
+test('verify tells what of an image is not proven, and finds images whose extension is in capitals', async () => {
+  await sharp(join(folder, 'a.png')).jpeg().toFile(join(folder, 'c.JPG'));
+  expect(cnfzip('verify', 'c.JPG')).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/c\.JPG: warning: the JPEG/),
+  });
+  expect(cnfzip('verify', '-q', 'c.JPG')).toMatchObject({ status: 0, stderr: '' });
+  copyFileSync(join(folder, 'a.png'), join(folder, 'd.PNG'));
+  cnfzip('compress', '-q', 'd.PNG');
+  expect(cnfzip('verify', 'd.cnfz').text).toMatch(/decodes to d\.PNG/);
+  copyFileSync(join(folder, 'b.png'), join(folder, 'd.PNG'));
+  expectRefusal(['verify', 'd.cnfz'], /the decoded image differs from d\.PNG/);
+});
+
 test('verify: files and folders, with and without the PNG beside', () => {
   cnfzip('compress', '-q', 'a.png', 'b.png');
   rmSync(join(folder, 'b.png'));

@@ -71,6 +71,24 @@ test('colour profile, EXIF and XMP become the chunks that PNG has for them', asy
   ]);
 });
 
+test('that a palette is not written to other formats is told', async () => {
+  const image: Image = {
+    width: 2,
+    height: 1,
+    channels: 1,
+    maxval: 3,
+    samples: Uint8Array.of(0, 3),
+    palette: new Uint8Array(12),
+  };
+  expect(await writeImage(image, 'png')).toMatchObject({ complete: true, warnings: [] });
+  for (const format of ['ppm', 'tiff', 'webp'] as const) {
+    expect(await writeImage(image, format)).toMatchObject({
+      complete: false,
+      warnings: [`its palette is not written to ${format}, but the colours of its pixels`],
+    });
+  }
+});
+
 test('a JPEG is read, with the advice to keep it; so is a lossy WebP', async () => {
   const source = () => sharp(noise(3, 255).samples, { raw: { width, height, channels: 3 } });
   const jpeg = await readImage(await source().jpeg().toBuffer());

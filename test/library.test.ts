@@ -8,7 +8,17 @@ import { expect, test } from 'vitest';
 import { readContainer, writeContainer } from '../codec/container/container.js';
 import { sameImage } from '../codec/image.js';
 import { randomBytes } from '../src/fuzz/random-bytes.js';
-import { decode, encode, type Image, info, loadModel, type Options, readImage, writeImage } from '../src/index.js';
+import {
+  decode,
+  encode,
+  encodePng,
+  type Image,
+  info,
+  loadModel,
+  type Options,
+  readImage,
+  writeImage,
+} from '../src/index.js';
 
 // Threads need the compiled worker.
 const built = new URL('../dist/src/index.js', import.meta.url).href;
@@ -99,16 +109,17 @@ test('images beyond the limits are refused, threads are left out for the limit o
 
 test('metadata counts for the limit of memory before it is inflated', async () => {
   const metadata = [{ type: 'tEXt', place: 'start' as const, data: new Uint8Array(5e7) }];
-  const bytes = await encode(
-    { width: 1, height: 1, channels: 1, samples: Uint8Array.of(1), metadata },
-    { verify: false },
-  );
+  const image = { width: 1, height: 1, channels: 1, samples: Uint8Array.of(1), metadata } as const;
+  const bytes = await encode(image, { verify: false });
+  const png = encodePng(image);
   expect(bytes.length).toBeLessThan(1e6);
   const before = process.memoryUsage().arrayBuffers;
   const tooMuch = { code: 'unsupported', message: expect.stringMatching(/of memory, more than the limit of 150 MB/) };
   expect(() => info(bytes, { maxMemory: 150e6 })).toThrow(expect.objectContaining(tooMuch));
   await expect(decode(bytes, { maxMemory: 150e6 })).rejects.toMatchObject(tooMuch);
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4e7);
+  await expect(encode(image, { maxMemory: 150e6 })).rejects.toMatchObject(tooMuch);
+  await expect(readImage(png, { maxMemory: 150e6 })).rejects.toMatchObject(tooMuch);
 });
 
 test('encode decodes its result and compares, unless told not to, with one progress for both', async () => {
@@ -145,11 +156,42 @@ const wrongImages = [
   [],
   {},
   { width: 1, height: 1, channels: 1, samples: [1] },
+  { width: 1, height: 1, channels: 1, samples: () => 1 },
+  { width: 1, height: 1, channels: 1, samples: Uint8Array.of(1), metadata: {} },
+  { width: 1, height: 1, channels: 1, samples: Uint8Array.of(1), metadata: [null] },
 ] as unknown[];
 
 test.each(wrongImages)('what is no image is refused: %j', async (image) => {
-  await expect(encode(image as Image)).rejects.toMatchObject({ name: 'CnfzipError', code: 'bad-input' });
+  for (const signal of [undefined, new AbortController().signal]) {
+    const call = library.encode(image as Image, { signal });
+    await expect(call).rejects.toMatchObject({ name: 'CnfzipError', code: 'bad-input' });
+  }
   await expect(writeImage('none.png', image as Image)).rejects.toMatchObject({ code: 'bad-input' });
+});
+
+test('an error that onProgress throws arrives, also of its last call, with a signal, too', async () => {
+  const image: Image = { width: 9, height: 9, channels: 1, samples: randomBytes(81, 1) };
+  const bytes = await encode(image);
+  const onProgress = (part: number) => {
+    if (part === 1) throw new Error('mine');
+  };
+  for (let i = 0; i < 6; i++) {
+    const options = { onProgress, signal: i % 3 === 0 ? undefined : new AbortController().signal };
+    await expect(library.encode(image, options)).rejects.toThrow('mine');
+    await expect(library.decode(bytes, options)).rejects.toThrow('mine');
+  }
+});
+
+test('what an image has beside its members is left out, with a signal, too', async () => {
+  const metadata = [{ type: 'teXt', place: 'start', data: Uint8Array.of(1), extra: () => 1 }] as const;
+  const image = { ...noise, metadata, extra: () => 1 };
+  const { signal } = new AbortController();
+  expect(await library.encode(image, { signal })).toEqual(await library.encode({ ...noise, metadata }));
+});
+
+test('a format that is not written is refused', async () => {
+  const call = writeImage('none.png', noise, { format: 'jpg' as 'png' });
+  await expect(call).rejects.toMatchObject({ name: 'CnfzipError', code: 'unsupported' });
 });
 
 test.each([5, null, undefined, 'photo.cnfz', [], {}, new ArrayBuffer(9)] as unknown[])(

@@ -168,6 +168,15 @@ test('a chunk that must be understood and is not is refused', () => {
   expect(refusal(file)).toMatchObject({ code: 'unsupported', message: expect.stringContaining('ABCD') });
 });
 
+test('no more chunks are kept than a cnfz file may hold', () => {
+  const file = (pieces: number) => {
+    const piece = chunk('teXt', new Uint8Array(0));
+    return png(header(2, 2, 8, 2), Buffer.alloc(pieces * piece.length, piece), DATA, END);
+  };
+  expect(decodePng(file(65536)).metadata).toHaveLength(65536);
+  expect(() => decodePng(file(65537))).toThrow(/more than 65536 chunks of metadata/);
+});
+
 test('too many pixels are refused before memory is taken', () => {
   expect(refusal(png(header(2 ** 31 - 1, 2 ** 31 - 1, 8, 2), DATA, END))).toMatchObject({ code: 'unsupported' });
   expect(refusal(png(header(2 ** 14, 2 ** 14 + 1, 8, 2), DATA, END))).toMatchObject({ code: 'unsupported' });

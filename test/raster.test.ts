@@ -124,6 +124,27 @@ test('what the tags of a TIFF say is kept or told of', async () => {
   ]);
 });
 
+test('of a TIFF whose tags share one large value, no more is read than is asked for', async () => {
+  const samples = data.subarray(0, width * height);
+  const shared = 60_000;
+  const tags = Array.from({ length: 5000 }, (_, i) => [1000 + i, 3, [7, 7, 7]] as const);
+  const file = Buffer.concat([
+    tiffFile({ width, height, bits: 8, data: samples, entries: tags }),
+    Buffer.alloc(2 * shared),
+  ]);
+  const directory = file.readUInt32LE(4);
+  for (let i = 0; i < file.readUInt16LE(directory); i++) {
+    const at = directory + 2 + 12 * i;
+    if (file.readUInt16LE(at) < 1000) continue;
+    file.writeUInt32LE(shared, at + 4);
+    file.writeUInt32LE(8, at + 8);
+  }
+  const started = performance.now();
+  const outcome = await readImage(file).catch((error) => error);
+  expect(outcome instanceof CnfzipError || outcome.complete === false).toBe(true);
+  expect(performance.now() - started).toBeLessThan(1000);
+});
+
 const source = () => sharp(randomBytes(3 * width * height, 5), { raw: { width, height, channels: 3 } });
 
 test('chunks of a WebP that are not kept, and bytes behind it, are told of', async () => {
@@ -136,6 +157,21 @@ test('chunks of a WebP that are not kept, and bytes behind it, are told of', asy
   more.writeUInt32LE(more.length - 8, 4);
   expect((await readImage(more)).warnings).toEqual(['chunks that are not kept: "abcd"']);
   expect((await readImage(await source().webp().toBuffer())).complete).toBe(false);
+});
+
+test('frames of a WebP within frames are refused, however deep', async () => {
+  const frames = Array.from({ length: 40_000 }, (_, i) => {
+    const frame = Buffer.alloc(24);
+    frame.write('ANMF', 'latin1');
+    frame.writeUInt32LE(24 * (40_000 - i) - 8, 4);
+    return frame;
+  });
+  const webp = Buffer.concat([Buffer.from('RIFF\0\0\0\0WEBP', 'latin1'), ...frames]);
+  webp.writeUInt32LE(webp.length - 8, 4);
+  await expect(readImage(webp)).rejects.toMatchObject({
+    code: 'bad-input',
+    message: 'damaged WebP: a frame holds a frame',
+  });
 });
 
 test('comments of a GIF, bytes behind it, and a frame smaller than it are told of', async () => {

@@ -7,7 +7,7 @@
 
 import { CnfzipError } from '../error.js';
 import type { Image, Metadata } from '../image.js';
-import { attachmentsProblem, PLACES } from '../metadata.js';
+import { attachmentsProblem, MAX_PIECES, PLACES } from '../metadata.js';
 import { ByteReader, varint } from './bytes.js';
 import type { Container } from './container.js';
 import { deflate, inflate } from './deflate.js';
@@ -16,8 +16,6 @@ export type Attachments = Pick<Image, 'palette' | 'metadata'>;
 
 /** Most bytes that palette and metadata may take together. */
 const MAX_BYTES = 1 << 28;
-/** Most pieces of metadata. */
-const MAX_PIECES = 1 << 16;
 
 /**
  * @returns nothing if there is nothing to tell

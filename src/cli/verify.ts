@@ -9,7 +9,7 @@ import { writeProven } from '../io/prove.js';
 import { modelForDecoding } from '../models.js';
 import { addCommonOptions, type CommonOptions, codingOptions } from './options.js';
 import { Progress } from './progress.js';
-import { count, forEachFile, print, reportError } from './report.js';
+import { count, forEachFile, print, reportError, say } from './report.js';
 
 interface VerifyOptions extends CommonOptions {
   exact?: boolean;
@@ -66,12 +66,13 @@ async function verify(file: string, options: VerifyOptions): Promise<void> {
 }
 
 async function verifyImage(
-  _file: string,
+  file: string,
   bytes: Uint8Array,
   options: VerifyOptions,
   progress: Progress,
 ): Promise<string> {
-  const { image } = await readImage(bytes, options);
+  const { image, warnings } = await readImage(bytes, options);
+  if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${file}: warning: ${warning}`);
   // It decodes and compares.
   const encoded = await encode(image, { ...codingOptions(options), onProgress: progress.update });
   return `round trip exact, ${count(bytes.length)} -> ${count(encoded.length)} bytes, ${bits(encoded, image)}`;
@@ -101,10 +102,11 @@ async function verifyCnfz(
   return `decodes to ${sibling} and is encoded byte for byte, ${summary}`;
 }
 
-/** The image beside a `.cnfz` file, of the same name but for the extension. */
+/** The image beside a `.cnfz` file, of the same name but for the extension, which cameras write in capitals. */
 async function findSibling(file: string): Promise<string | undefined> {
   const stem = file.slice(0, file.length - extname(file).length);
-  for (const extension of INPUT_EXTENSIONS) if (await isFile(stem + extension)) return stem + extension;
+  const extensions = INPUT_EXTENSIONS.flatMap((extension) => [extension, extension.toUpperCase()]);
+  for (const extension of extensions) if (await isFile(stem + extension)) return stem + extension;
   return undefined;
 }
 

@@ -2,6 +2,7 @@
 import { crc32 } from '../../codec/container/crc32.js';
 import { CnfzipError } from '../../codec/error.js';
 import { checkSize, type Metadata } from '../../codec/image.js';
+import { MAX_PIECES } from '../../codec/metadata.js';
 import { damaged as damagedFile } from './decoded.js';
 
 /** What a PNG file says of itself. */
@@ -47,7 +48,7 @@ const COMPRESSION_NOTE = 'iDOT';
  * Reads a PNG's header and chunks.
  *
  * @throws CnfzipError `bad-input` if it is no PNG, is cut short or damaged; `unsupported` if it is too large, or has a
- *   chunk that must be understood and is not
+ *   chunk that must be understood and is not, or too many chunks
  */
 export function readPngStructure(bytes: Uint8Array): PngStructure {
   if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) throw new CnfzipError('bad-input', 'not a PNG file');
@@ -94,6 +95,9 @@ export function readPngStructure(bytes: Uint8Array): PngStructure {
       if (type[0] <= 'Z') throw new CnfzipError('unsupported', `a PNG with a ${type} chunk, which is not known`);
       if (type === 'fdAT' && header.interlaced) {
         throw new CnfzipError('unsupported', 'an animated PNG with interlaced frames: save it without interlace');
+      }
+      if (metadata.length === MAX_PIECES) {
+        throw new CnfzipError('unsupported', `a PNG with more than ${MAX_PIECES} chunks of metadata`);
       }
       const place = imageData.length > 0 ? 'end' : palette ? 'after palette' : 'start';
       metadata.push({ type, place, data: new Uint8Array(data) });

@@ -2,7 +2,7 @@
 import { deflateSync, inflateSync } from 'node:zlib';
 import { MAX_INFLATION } from '../../codec/container/deflate.js';
 import { CnfzipError } from '../../codec/error.js';
-import { allocSamples, type Channels, checkImage, type Image, maxvalOf } from '../../codec/image.js';
+import { allocSamples, type Channels, checkImage, type Image, maxvalOf, metadataBytes } from '../../codec/image.js';
 import { filterRows, unfilterRows } from '../../codec/layers/filters.js';
 import { checkLimits, type Limits } from '../memory.js';
 import { type Decoded, damaged } from './decoded.js';
@@ -64,7 +64,7 @@ export function readPng(bytes: Uint8Array, limits: Limits): Decoded {
     readPngStructure(bytes);
   const channels = CHANNELS[colourType];
   const maxval = 2 ** depth - 1;
-  checkLimits({ width, height, channels, maxval }, limits);
+  checkLimits({ width, height, channels, maxval, metadataBytes: metadataBytes({ palette, metadata }) }, limits);
   const bits = depth * channels;
   const passes = passesOf(width, height, bits, interlaced);
   const size = passes.reduce((sum, { rows, rowBytes }) => sum + rows * (1 + rowBytes), 0);

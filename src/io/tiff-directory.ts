@@ -4,8 +4,8 @@ import { damaged as damagedFile } from './decoded.js';
 export interface TiffValue {
   readonly bytes: Uint8Array;
   readonly isText: boolean;
-  /** Numbers of two bytes or more, and rational ones; none of other types. */
-  readonly numbers: number[];
+  /** Numbers of two bytes or more, and rational ones; none of other types. Read when asked for: tags may share their values. */
+  numbers(): number[];
 }
 
 export interface TiffDirectory {
@@ -71,11 +71,11 @@ export function readTiffDirectory(bytes: Uint8Array): TiffDirectory {
     check(place, length);
     end = Math.max(end, place + length);
     const value = { bytes: bytes.subarray(place, place + length), isText: type === TEXT };
-    tags.set(tag, { ...value, numbers: numbersAt(place, type, number) });
+    tags.set(tag, { ...value, numbers: () => numbersAt(place, type, number) });
   }
   for (const [offsets, lengths] of EXTENTS) {
-    const extents = tags.get(lengths)?.numbers ?? [];
-    for (const [i, at] of (tags.get(offsets)?.numbers ?? []).entries()) end = Math.max(end, at + (extents[i] ?? 0));
+    const extents = tags.get(lengths)?.numbers() ?? [];
+    for (const [i, at] of (tags.get(offsets)?.numbers() ?? []).entries()) end = Math.max(end, at + (extents[i] ?? 0));
   }
   check(0, end);
   return { tags, end: offset(after) === 0 ? end : bytes.length };

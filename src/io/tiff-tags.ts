@@ -70,7 +70,7 @@ const METRES_PER_UNIT: Record<number, number | undefined> = { 2: 0.0254, 3: 0.01
  */
 export function inspectTiff(bytes: Uint8Array): Remarks {
   const { tags, end } = readTiffDirectory(bytes);
-  const numbers = (tag: number, otherwise: number[]) => tags.get(tag)?.numbers ?? otherwise;
+  const numbers = (tag: number, otherwise: number[]) => tags.get(tag)?.numbers() ?? otherwise;
   const number = (tag: number, otherwise: number) => numbers(tag, [otherwise])[0] ?? otherwise;
   const photometric = number(TAG.photometric, MIN_IS_BLACK);
   const refuse = (what: string) => new CnfzipError('unsupported', `a TIFF ${what}`);

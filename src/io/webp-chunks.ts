@@ -13,14 +13,15 @@ export function inspectWebp(bytes: Uint8Array, lossy: string): Remarks {
   if (end > bytes.length) throw damaged('WebP', 'the file ends before its data does');
   const types = new Set<string>();
   /** Chunks from `at` on; returns where the last of them ends. */
-  const walk = (from: number, to: number): number => {
+  const walk = (from: number, to: number, inFrame = false): number => {
     let at = from;
     while (at + CHUNK_HEADER <= to) {
       const type = Buffer.from(bytes.subarray(at, at + 4)).toString('latin1');
       const length = view.getUint32(at + 4, true);
       types.add(type);
       const data = at + CHUNK_HEADER;
-      if (type === 'ANMF') walk(data + FRAME_HEADER, Math.min(data + length, to));
+      if (type === 'ANMF' && inFrame) throw damaged('WebP', 'a frame holds a frame');
+      if (type === 'ANMF') walk(data + FRAME_HEADER, Math.min(data + length, to), true);
       at = data + length + (length % 2);
     }
     return at;
