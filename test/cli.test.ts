@@ -502,3 +502,22 @@ test('without a command files are compressed; -d, -l and -t stand for commands',
   expect(cnfzip('-d', '-o', 'copy.png', 'a.cnfz').status).toBe(0);
   expect(decodePng(read('copy.png'))).toEqual(decodePng(read('a.png')));
 });
+
+/** Who may read nothing that is not for all. */
+const NOBODY = { uid: 65534, gid: 65534 };
+const isRoot = process.getuid?.() === 0;
+const canBeNobody = isRoot && spawnSync(process.execPath, [MAIN, '--version'], NOBODY).status === 0;
+
+test.runIf(canBeNobody)('a folder below that cannot be read costs a line, not the files beside it', () => {
+  mkdirSync(join(folder, 'in/closed'), { recursive: true });
+  copyFileSync(fixture('gray-tiny-3x5.png'), join(folder, 'in/a.png'));
+  chmodSync(join(folder, 'in/closed'), 0o700);
+  chmodSync(folder, 0o755);
+  mkdirSync(join(folder, 'out'));
+  chmodSync(join(folder, 'out'), 0o777);
+  const args = [MAIN, 'compress', '-r', 'in', '--output-dir', 'out'];
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, ...NOBODY });
+  expect(stderr.toString()).toMatch(/^cnfzip: in[/\\]closed: permission denied\nin[/\\]a\.png -> out[/\\]a\.cnfz: /);
+  expect(status).toBe(1);
+  expect(readdirSync(join(folder, 'out'))).toEqual(['a.cnfz']);
+});

@@ -41,11 +41,18 @@ export async function listInputs(
   return all;
 }
 
-async function inputsOf(path: string, recursive: boolean, extensions: readonly string[]): Promise<Input[]> {
+async function inputsOf(path: string, recursive: boolean, extensions: readonly string[]): Promise<(Input | Refusal)[]> {
   if (path === STANDARD_STREAM) return [{ path, name: 'stdin' }];
   if (!(await isFolder(path))) return [{ path, name: basename(path) }];
   if (!recursive) throw new CnfzipError('usage', 'is a folder (-r takes the files in it)');
-  const names = await filesBelow(path, extensions);
-  if (names.length === 0) throw new CnfzipError('file', `the folder holds no ${extensions.join(' or ')} files`);
-  return names.map((name) => ({ path: join(path, name), name }));
+  const refusals: Refusal[] = [];
+  const names = await filesBelow(path, extensions, (path, error) => refusals.push({ path, error }));
+  if (names.length + refusals.length === 0) throw new CnfzipError('file', `the folder holds no ${wanted(extensions)}`);
+  return [...refusals, ...names.map((name) => ({ path: join(path, name), name }))];
+}
+
+/** What files with these extensions are, for people. */
+function wanted(extensions: readonly string[]): string {
+  const kinds = extensions.map((extension) => (extension === '.cnfz' ? '.cnfz files' : 'images'));
+  return [...new Set(kinds)].reverse().join(' and no ');
 }

@@ -1,12 +1,13 @@
-import { extname, join } from 'node:path';
+import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { maxvalOf, sameImage } from '../../codec/image.js';
 import { CnfzipError, decode, encode, type Image, info } from '../index.js';
-import { filesBelow, isFile, isFolder } from '../io/files/folders.js';
+import { isFile } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
 import { INPUT_EXTENSIONS, naturalFormat, readImage } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
 import { modelForDecoding } from '../models.js';
+import { listInputs } from './inputs.js';
 import { addCommonOptions, type CommonOptions, codingOptions } from './options.js';
 import { Progress } from './progress.js';
 import { count, forEachFile, print, reportError, say } from './report.js';
@@ -33,24 +34,11 @@ Examples:
   cnfzip verify -q photos/    exit code 0 if all is well`,
     )
     .action(async (paths: string[], options: VerifyOptions) => {
-      for (const path of paths) {
-        let files: string[];
-        try {
-          files = await listFiles(path);
-        } catch (error) {
-          reportError(path, error, options.verbose);
-          continue;
-        }
-        await forEachFile(files, options.verbose, (file) => verify(file, options));
+      for (const found of await listInputs(paths, true, ['.cnfz', ...INPUT_EXTENSIONS])) {
+        if ('error' in found) reportError(found.path, found.error, options.verbose);
+        else await forEachFile([found.path], options.verbose, (file) => verify(file, options));
       }
     });
-}
-
-async function listFiles(path: string): Promise<string[]> {
-  if (!(await isFolder(path))) return [path];
-  const files = await filesBelow(path, ['.cnfz', ...INPUT_EXTENSIONS]);
-  if (files.length === 0) throw new CnfzipError('file', 'the folder holds no images and no .cnfz files');
-  return files.map((name) => join(path, name));
 }
 
 async function verify(file: string, options: VerifyOptions): Promise<void> {

@@ -1,6 +1,7 @@
 /** Folders: what is in them, and that new names in them outlast a loss of power. */
+import type { Dirent } from 'node:fs';
 import { mkdir, open, readdir, stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CnfzipError } from '../../../codec/error.js';
 import { errorCode, fileError, reason } from './errors.js';
 
@@ -22,19 +23,36 @@ export async function isFile(path: string): Promise<boolean> {
 
 /**
  * The regular files of a folder and those below it that have one of the extensions, in alphabetical order, by their paths in
- * it. Links to files count, fifos and devices do not.
+ * it. Links to files count; fifos, devices and links to folders do not.
  *
  * @param extensions in lower case, with their dots
- * @throws CnfzipError `file`; the message does not repeat the path
+ * @param unreadable is told of folders below that cannot be read; without it they are errors
+ * @throws CnfzipError `file`; the message does not repeat the path of the folder itself
  */
-export async function filesBelow(folder: string, extensions: readonly string[]): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(rethrow);
+export async function filesBelow(
+  folder: string,
+  extensions: readonly string[],
+  unreadable?: (path: string, error: CnfzipError) => void,
+): Promise<string[]> {
   const files: string[] = [];
-  for (const entry of entries) {
-    if (!extensions.some((extension) => entry.name.toLowerCase().endsWith(extension))) continue;
-    const path = join(entry.parentPath ?? entry.path, entry.name);
-    if (entry.isSymbolicLink() ? await isFile(path) : entry.isFile()) files.push(relative(folder, path));
-  }
+  const walk = async (below: string): Promise<void> => {
+    const at = join(folder, below);
+    let entries: Dirent[];
+    try {
+      entries = await readdir(at, { withFileTypes: true });
+    } catch (error) {
+      if (below === '') throw fileError(error);
+      if (!unreadable) throw new CnfzipError('file', `${at}: ${reason(error)}`, { cause: error });
+      return unreadable(at, fileError(error));
+    }
+    for (const entry of entries) {
+      const name = join(below, entry.name);
+      if (entry.isDirectory()) await walk(name);
+      else if (!extensions.some((extension) => name.toLowerCase().endsWith(extension))) continue;
+      else if (entry.isSymbolicLink() ? await isFile(join(folder, name)) : entry.isFile()) files.push(name);
+    }
+  };
+  await walk('');
   return files.sort();
 }
 
