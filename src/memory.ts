@@ -67,7 +67,7 @@ export function checkLimits(
   }
   const needed = memoryFor(size, work, 1);
   if (maxMemory === undefined || !(needed > maxMemory)) return;
-  const megabytes = (bytes: number) => `${Math.max(1, Math.round(bytes / 1e6))} MB`;
+  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
   const { metadataBytes = 0 } = size;
   const metadata = metadataBytes > 0 ? ` and ${megabytes(metadataBytes)} of metadata` : '';
   throw new CnfzipError(

@@ -94,15 +94,12 @@ export async function readImage(
  * The bytes of an image file.
  *
  * @returns also a line for each thing that the format cannot hold, and whether that is nothing: `complete`
- * @throws CnfzipError `unsupported` if there is no such format, or it cannot hold the samples
+ * @throws CnfzipError `unsupported` if the format cannot hold the samples
  */
 export async function writeImage(
   image: Image,
   format: OutputFormat,
 ): Promise<{ bytes: Uint8Array; warnings: string[]; complete: boolean }> {
-  if (!OUTPUT_FORMATS.includes(format)) {
-    throw new CnfzipError('unsupported', `${format} files are not written; formats are: ${OUTPUT_FORMATS.join(', ')}`);
-  }
   const warnings: string[] = [];
   const lost = (image.metadata ?? []).filter(({ type }) => type !== 'tRNS').map(({ type }) => type);
   if (format !== 'png' && lost.length > 0) warnings.push(`metadata is not written to ${format}: ${lost.join(', ')}`);
