@@ -24,7 +24,7 @@ import {
   readImage as parseImage,
   writeImage as serializeImage,
 } from './io/formats.js';
-import { checkLimits, type ImageSize, type Limits, planWithin, type Work } from './memory.js';
+import { checkLimits, type ImageSize, type Limits, planWithin, type Work, webpPixelsOf } from './memory.js';
 import { modelForDecoding, modelsForEncoding } from './models.js';
 import { checkOptions, type EncodeOptions, MAX_THREADS, type Options } from './options.js';
 import { WorkerPool } from './pool.js';
@@ -126,10 +126,9 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
   const container = readContainer(bytes);
   const size = sizeOf(container);
   checkLimits(size, options, { operation: 'decode', models: [] });
-  const webpPixels = container.layers.some(({ method }) => method === 'webp') ? size.width * size.height : 0;
   const hashes = container.layers.flatMap(({ flow }) => flow?.modelHash ?? []);
   const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, options.model)));
-  const work: Work = { operation: 'decode', models, webpPixels };
+  const work: Work = { operation: 'decode', models, webpPixels: webpPixelsOf(container) };
   return withThreads(size, work, options, (coding) => decodeContainer(container, models, coding));
 }
 

@@ -37,6 +37,19 @@ export interface Work {
   readonly webpPixels?: number;
 }
 
+/** Pixels of the one WebP that a file may have for all of its image. */
+export function webpPixelsOf({
+  width,
+  height,
+  layers,
+}: {
+  readonly width: number;
+  readonly height: number;
+  readonly layers: readonly { readonly method: string }[];
+}): number {
+  return layers.some(({ method }) => method === 'webp') ? width * height : 0;
+}
+
 /** Bytes of a process that has coded a small image, but for what follows; encoding, with libwebp and what verifying leaves. */
 const PROCESS = { encode: 145e6, decode: 85e6 };
 /** Bytes of a thread. */

@@ -76,8 +76,7 @@ export class TileCodec {
   }
 
   /**
-   * Codes tiles of one size one after the other on one stack, whose first bits are borrowed and whose end is written once:
-   * what bits-back coding is made for, where the tiles are many and small.
+   * Codes tiles of one size one after the other on one stack, whose end is written once: for tiles that are many and small.
    *
    * @param tiles each as for `encode`
    */

@@ -14,7 +14,7 @@ export interface CellMap {
   readonly channels: number;
 }
 
-/** `count` vectors of `channels` float32 values, side by side; of count 1, or all the same one where `repeated`. */
+/** `count` vectors of `channels` float32 values, side by side; `repeated`: one vector that stands for as many as are asked for. */
 export interface Vectors {
   readonly address: number;
   readonly count: number;

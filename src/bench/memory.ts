@@ -8,7 +8,7 @@ import { Command } from 'commander';
 import type { Channels } from '../../codec/image.js';
 import { integer } from '../cli/options.js';
 import { info } from '../index.js';
-import { memoryFor, type Work } from '../memory.js';
+import { memoryFor, type Work, webpPixelsOf } from '../memory.js';
 import { modelsForEncoding } from '../models.js';
 
 const CLI = fileURLToPath(new URL('../cli/main.js', import.meta.url));
@@ -35,7 +35,7 @@ async function measure(file: string, model: string, threads: number): Promise<vo
     const facts = info(readFileSync(compressed));
     const models = await modelsForEncoding(facts.channels as Channels, model);
     const hashes = facts.layers.map(({ modelHash }) => modelHash);
-    const webpPixels = facts.layers.some(({ method }) => method === 'webp') ? facts.width * facts.height : 0;
+    const webpPixels = webpPixelsOf(facts);
     const rows: [Work, number][] = [
       [{ operation: 'encode', models }, encoding],
       [{ operation: 'decode', models: models.filter(({ hash }) => hashes.includes(hash)), webpPixels }, decoding],

@@ -1,10 +1,10 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { maxvalOf, sameImage } from '../../codec/image.js';
+import { sameImage } from '../../codec/image.js';
 import { CnfzipError, decode, encode, type Image, info } from '../index.js';
 import { isFile } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
-import { INPUT_EXTENSIONS, naturalFormat, readImage } from '../io/formats.js';
+import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
 import { modelForDecoding } from '../models.js';
 import { listInputs } from './inputs.js';
@@ -74,7 +74,7 @@ async function verifyCnfz(
 ): Promise<string> {
   const decoded = await decode(bytes, { ...codingOptions(options), onProgress: progress.update });
   // What decompressing it would write holds the image, too.
-  await writeProven(decoded, naturalFormat({ ...decoded, maxval: maxvalOf(decoded) }));
+  await writeProven(decoded);
   const summary = `${count(bytes.length)} bytes, ${bits(bytes, decoded)}`;
   const sibling = await findSibling(file);
   if (!sibling) return `decodes, checksums match, ${summary}`;

@@ -3,11 +3,12 @@
  * must be nothing, or the whole of it; temporary files are gone after a further run.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { temporaryFiles } from './leftovers.js';
 import { randomIntegers } from './random-bytes.js';
 
 const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url));
@@ -43,11 +44,11 @@ async function killRuns(image: string, { times, seed }: { times: string; seed: s
         if (!existsSync(result)) absent++;
         else if (readFileSync(result).equals(expected)) whole++;
         else partial++;
-        const found = temporaryFiles(folder);
+        const found = temporaryFiles(folder).length;
         temporary += found;
         if (found === 0) continue;
         await run(trial);
-        left += temporaryFiles(folder);
+        left += temporaryFiles(folder).length;
       }
     }
   } finally {
@@ -58,10 +59,6 @@ async function killRuns(image: string, { times, seed }: { times: string; seed: s
       `${temporary} temporary files, ${left} of them left by a further run`,
   );
   if (partial + left > 0) process.exitCode = 1;
-}
-
-function temporaryFiles(folder: string): number {
-  return readdirSync(folder).filter((name) => name.endsWith('.tmp')).length;
 }
 
 /** Runs the command line, killed after so many milliseconds if it is not done by then; returns how long it ran. */

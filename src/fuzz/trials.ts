@@ -5,9 +5,8 @@ import { readContainer } from '../../codec/container/container.js';
 import { CnfzipError } from '../../codec/error.js';
 import type { Model } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
-import { checkImage, type Image, maxvalOf, sameImage } from '../../codec/image.js';
+import { checkImage, type Image, sameImage } from '../../codec/image.js';
 import { info } from '../../codec/info.js';
-import { naturalFormat } from '../io/formats.js';
 import { decodePng, encodePng } from '../io/png.js';
 import { writeProven } from '../io/prove.js';
 import { modelsForEncoding } from '../models.js';
@@ -84,7 +83,7 @@ const TRIALS: Record<FuzzKind, (trial: Case) => Promise<Outcome>> = {
         width === image.width && height === image.height && metadata.length === (image.metadata ?? []).length;
       if (!told || overheadBytes < 0) throw new Error('info tells of another image');
       await encodeImage(image, models, coding);
-      await writeProven(image, naturalFormat({ ...image, maxval: maxvalOf(image) }));
+      await writeProven(image);
     });
     return isOneOf(found, [specimen, other]) ? 'unchanged' : 'accepted';
   },

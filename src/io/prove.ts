@@ -2,7 +2,7 @@
 import { CnfzipError } from '../../codec/error.js';
 import { type Channels, type Image, maxvalOf, sameImage } from '../../codec/image.js';
 import { expand } from './expand.js';
-import { type OutputFormat, readImage, writeImage } from './formats.js';
+import { naturalFormat, type OutputFormat, readImage, writeImage } from './formats.js';
 import { fitsPng } from './png.js';
 import { scaleSamples } from './scale.js';
 
@@ -16,7 +16,10 @@ const PLACES: Record<Channels, readonly number[]> = { 1: [0, 0, 0], 2: [0, 0, 0,
  *
  * @throws CnfzipError `unsupported` if the format cannot hold the samples, `corrupt` if the file does not hold the image
  */
-export async function writeProven(image: Image, format: OutputFormat): ReturnType<typeof writeImage> {
+export async function writeProven(
+  image: Image,
+  format: OutputFormat = naturalFormat({ ...image, maxval: maxvalOf(image) }),
+): ReturnType<typeof writeImage> {
   const written = await writeImage(image, format);
   if (await holdsImage(written.bytes, image, format)) return written;
   throw new CnfzipError('corrupt', `the ${format} file of it does not hold the same image; nothing is written`);

@@ -125,7 +125,7 @@ export async function encodeWebp(image: Image): Promise<Uint8Array> {
 
 /** The largest value of a TIFF's or WebP's samples that samples of a range are scaled to. */
 export function rasterRange(maxval: number): number {
-  return maxval > 255 ? 65535 : 255;
+  return maxval > 255 ? MAX_VALUE : 255;
 }
 
 /** Gray with alpha goes through as RGBA: libvips drops the alpha of 8-bit gray. */

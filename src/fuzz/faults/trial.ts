@@ -7,7 +7,6 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -15,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { temporaryFiles } from '../leftovers.js';
 import { type Fault, type Injection, VARIABLE } from './inject.js';
 import { fillFolder, type Scenario } from './scenarios.js';
 
@@ -113,10 +113,6 @@ function problemsAfter(ready: Ready, folder: string, { code, stderr }: Outcome):
     problems.push(`exit code ${code}, and no line that says why`);
   }
   return problems;
-}
-
-function temporaryFiles(folder: string): string[] {
-  return readdirSync(folder).filter((name) => name.endsWith('.tmp'));
 }
 
 function contents(path: string): Buffer | undefined {
