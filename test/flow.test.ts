@@ -143,9 +143,9 @@ test.each([8, 12, 16])('%i bits: samples anywhere come back, in the window and b
     site.openStack(64, trial);
     const before = site.state();
     site.samples.set(samples);
-    run.encodeRow(site.row, site.layout.size, site.x, site.local, 1, 0);
+    run.encodeRow(site.network.flow, site.row, site.x, site.local, 1, 0);
     site.samples.fill(0);
-    run.decodeRow(site.row, site.layout.size, site.x, site.local, 1);
+    run.decodeRow(site.network.flow, site.row, site.x, site.local, 1);
     expect([...site.samples]).toEqual(samples);
     expect(site.state()).toEqual(before);
   }

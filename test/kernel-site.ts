@@ -42,8 +42,10 @@ export class KernelSite {
 
   /** First slots of the bins of a coordinate, given the samples before it. */
   slots(k: number, bins: readonly number[]): number[] {
-    this.kernels.run.siteOpen(this.row, this.layout.size, this.x, this.local, k);
-    return bins.map((bin) => this.kernels.run.binSlot(bin) >>> 0);
+    const { run } = this.kernels;
+    const { flow } = this.network;
+    run.sitesOpen(flow, this.row, this.x, this.local, 1, k);
+    return bins.map((bin) => run.binSlot(flow, k, 0, bin) >>> 0);
   }
 
   /** Raw head outputs of the site. */
@@ -97,12 +99,12 @@ export class KernelSite {
   /** The stack's content in bits. */
   bits(): number {
     const { run } = this.kernels;
-    return 32 * run.stackCount() + Math.log2((run.stackHigh() >>> 0) * 2 ** 32 + (run.stackLow() >>> 0));
+    return 32 * run.stackCount() + Math.log2((run.stackHigh(0) >>> 0) * 2 ** 32 + (run.stackLow(0) >>> 0));
   }
 
   /** The stack's state, to compare. */
   state(): number[] {
     const { run } = this.kernels;
-    return [run.stackCount(), run.stackHigh() >>> 0, run.stackLow() >>> 0, run.stackFailed()];
+    return [run.stackCount(), run.stackHigh(0) >>> 0, run.stackLow(0) >>> 0, run.stackFailed()];
   }
 }

@@ -78,6 +78,8 @@ export class ContextNetwork {
   /** Scratch for a pass's stem bias: level embedding and texture. */
   readonly #bias: Vectors;
   readonly #headSize: number;
+  /** Address of the flow among the kernels, which the model's weights set. */
+  readonly flow: number;
 
   constructor(
     readonly kernels: Kernels,
@@ -90,14 +92,23 @@ export class ContextNetwork {
     this.texture = this.operations.vectors(1, TEXTURE_VALUES * channels);
     this.#bias = this.operations.vectors(1, width);
     this.#headSize = headLayout(definition).size;
+    this.flow = kernels.alloc(kernels.run.flowBytes(channels, this.#headSize));
   }
 
-  /** Sets the weights; the kernels' flow uses them from now on, and adds its gradients to `gradients`. */
+  /** Sets the weights; the flow uses them from now on, and adds its gradients to `gradients`. */
   load(weights: Float32Array, gradients?: ParameterArray): void {
     const { channels, hidden, mixtures } = this.definition;
     const field = this.parameters.field.others;
     this.weights.values.set(weights);
-    this.kernels.run.fieldOpen(channels, hidden, mixtures, this.weights.at(field), gradients?.at(field) ?? 0);
+    this.kernels.run.flowOpen(
+      this.flow,
+      channels,
+      hidden,
+      mixtures,
+      this.#headSize,
+      this.weights.at(field),
+      gradients?.at(field) ?? 0,
+    );
   }
 
   /** Takes a tile's texture (see `tileTexture`); the passes use it from now on. */

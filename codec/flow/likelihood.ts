@@ -103,9 +103,9 @@ export class Likelihood {
       for (let i = 0; i < rows; i++) {
         network.head(state, pass, i, outputs);
         nats += kernels.run.lossRow(
+          network.flow,
           outputs.address,
           dOutputs?.address ?? 0,
-          outputs.channels,
           network.sampleRow(state, pass, i),
           network.localRow(state, pass, i),
           columns,

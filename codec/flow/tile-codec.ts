@@ -2,7 +2,7 @@
  * Codes tiles on an rANS stack; in a file each tile has one of its own. The encoder computes all contexts in decoding order,
  * then pushes the sites in reverse; the decoder pops them level by level, computing each pass's context from what it has.
  *
- * Payload: the words of the stack (little-endian), then its 64-bit state.
+ * Payload: the words of the stack (little-endian), then its 64-bit states.
  */
 
 import { type Pass, TEXTURE_VALUES } from '../../models/definition.js';
@@ -13,7 +13,7 @@ import type { Model } from './model.js';
 import { sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';
 
-/** The stack's first state, of which a decoder must find nothing but this left: all of the least state that there is. */
+/** What each of the stack's states is at first, and a decoder must find it to be at last: the least state that there is. */
 const FIRST_STATE = [1, 0] as const;
 
 /** Bits that are coded plainly for each channel of a tile: the sample at the pyramid's top, with its sign, and its texture. */
@@ -23,6 +23,14 @@ export function plainBits(depth: number): number {
 }
 
 const STATE_BYTES = 8;
+
+/** From how many pixels on there are four states, one for each site of a group: so many that 24 bytes more do not matter. */
+const MANY_PIXELS = 1 << 14;
+
+/** States of the stack that codes `count` tiles. */
+function statesOf(count: number, { width, height }: TileShape): number {
+  return count * width * height < MANY_PIXELS ? 1 : 4;
+}
 
 /** Room for the stack: more than any sample can cost. */
 const MAX_BYTES_PER_SAMPLE = 12;
@@ -92,9 +100,9 @@ export class TileCodec {
   /** @throws {CnfzipError} `corrupt` if the payload is not what `encodeSequence` makes of `count` tiles of this size */
   decodeSequence(payload: Uint8Array, count: number, shape: TileShape): Int32Array[] {
     return this.#kernels.scoped(() => {
-      this.#restore(payload);
+      this.#restore(payload, statesOf(count, shape));
       const tiles = Array.from({ length: count }, () => this.#pop(shape));
-      this.#checkEnd();
+      this.#checkEnd(statesOf(count, shape));
       return tiles;
     });
   }
@@ -106,10 +114,12 @@ export class TileCodec {
       const samples = tiles.reduce((sum, tile) => sum + tile.length, 0);
       const capacity = samples * MAX_BYTES_PER_SAMPLE + 1024;
       const stack = kernels.alloc(capacity);
+      const states = statesOf(tiles.length, shape);
       run.stackOpen(stack, capacity, 0, ...FIRST_STATE);
+      for (let j = 1; j < states; j++) run.stackJoin(...FIRST_STATE);
       for (const tile of [...tiles].reverse()) this.#push(tile, shape, trace);
       if (run.stackFailed()) throw new Error('the stack has left its bounds');
-      return this.#payload(stack);
+      return this.#payload(stack, states);
     });
   }
 
@@ -138,7 +148,7 @@ export class TileCodec {
         for (let i = rows - 1; i >= 0; i--) {
           network.head(state, pass, i, row);
           const samples = network.sampleRow(state, pass, i);
-          run.encodeRow(row.address, row.channels, samples, network.localRow(state, pass, i), columns, tally);
+          run.encodeRow(network.flow, row.address, samples, network.localRow(state, pass, i), columns, tally);
           if (trace) bits.set(kernels.floats(tally, size), i * size);
         }
         if (trace) trace[state.index] = { ...trace[state.index], [pass]: bits };
@@ -168,7 +178,7 @@ export class TileCodec {
         for (let i = 0; i < rows; i++) {
           network.head(state, pass, i, row);
           const samples = network.sampleRow(state, pass, i);
-          run.decodeRow(row.address, row.channels, samples, network.localRow(state, pass, i), columns);
+          run.decodeRow(network.flow, row.address, samples, network.localRow(state, pass, i), columns);
         }
         if (run.stackFailed()) throw new CnfzipError('corrupt', 'corrupt tile: it ends too early');
         network.put(state, pass, tile);
@@ -182,22 +192,27 @@ export class TileCodec {
     });
   }
 
-  #payload(stack: number): EncodedTile {
+  #payload(stack: number, states: number): EncodedTile {
     const { run } = this.#kernels;
     const count = run.stackCount();
-    const [high, low] = [run.stackHigh() >>> 0, run.stackLow() >>> 0];
-    const payload = new Uint8Array(4 * count + STATE_BYTES);
+    const payload = new Uint8Array(4 * count + states * STATE_BYTES);
     const view = new DataView(payload.buffer);
     for (const [i, word] of this.#kernels.words(stack, count).entries()) view.setUint32(4 * i, word, true);
-    view.setUint32(4 * count, low, true);
-    view.setUint32(4 * count + 4, high, true);
-    // biome-ignore lint/plugin: it measures what was coded, and decides no bit
-    return { payload, netBits: 32 * count + Math.log2(high + low / 0x100000000) };
+    let netBits = 32 * count;
+    for (let j = 0; j < states; j++) {
+      const [high, low] = this.#state(j);
+      view.setUint32(4 * count + STATE_BYTES * j, low, true);
+      view.setUint32(4 * count + STATE_BYTES * j + 4, high, true);
+      // biome-ignore lint/plugin: it measures what was coded, and decides no bit
+      netBits += Math.log2(high + low / 0x100000000);
+    }
+    return { payload, netBits };
   }
 
   /** Opens the stack on a payload's words. */
-  #restore(payload: Uint8Array): void {
-    const count = (payload.length - STATE_BYTES) / 4;
+  #restore(payload: Uint8Array, states: number): void {
+    const { run } = this.#kernels;
+    const count = (payload.length - states * STATE_BYTES) / 4;
     if (!(Number.isInteger(count) && count >= 0)) {
       throw new CnfzipError('corrupt', 'corrupt tile: its length is impossible');
     }
@@ -205,15 +220,25 @@ export class TileCodec {
     const stack = this.#kernels.alloc(4 * count);
     const words = this.#kernels.words(stack, count);
     for (let i = 0; i < count; i++) words[i] = view.getUint32(4 * i, true);
-    const [low, high] = [view.getUint32(4 * count, true), view.getUint32(4 * count + 4, true)];
-    if (high === 0) throw new CnfzipError('corrupt', 'corrupt tile: impossible stack state');
-    this.#kernels.run.stackOpen(stack, 4 * count, count, high, low);
+    for (let j = 0; j < states; j++) {
+      const at = 4 * count + STATE_BYTES * j;
+      const [low, high] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
+      if (high === 0) throw new CnfzipError('corrupt', 'corrupt tile: impossible stack state');
+      if (j === 0) run.stackOpen(stack, 4 * count, count, high, low);
+      else run.stackJoin(high, low);
+    }
   }
 
-  #checkEnd(): void {
+  #checkEnd(states: number): void {
     const { run } = this.#kernels;
-    const state = [run.stackHigh() >>> 0, run.stackLow() >>> 0];
-    const ended = !run.stackFailed() && run.stackCount() === 0 && FIRST_STATE.every((word, i) => word === state[i]);
+    let ended = !run.stackFailed() && run.stackCount() === 0;
+    for (let j = 0; j < states; j++) ended &&= FIRST_STATE.every((word, i) => word === this.#state(j)[i]);
     if (!ended) throw new CnfzipError('corrupt', 'corrupt tile: its stack does not end where it began');
+  }
+
+  /** The high and the low word of a state. */
+  #state(j: number): readonly [number, number] {
+    const { run } = this.#kernels;
+    return [run.stackHigh(j) >>> 0, run.stackLow(j) >>> 0];
   }
 }

@@ -5,7 +5,7 @@ import { checkHost } from '../host.js';
 import { KERNELS_BASE64 } from './build/binary.js';
 
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
-export const KERNEL_VERSION = 3;
+export const KERNEL_VERSION = 4;
 
 /** What can be done to a stack, by the codec's kernels. */
 export interface StackOperations {
@@ -159,18 +159,29 @@ export interface KernelExports extends StackOperations, Readonly<Record<KernelCo
   ): void;
   spreadCarry(fine: number, rows: number, columns: number, coarse: number, coarseColumns: number, carry: number): void;
   collectCarry(coarse: number, coarseColumns: number, fine: number, rows: number, columns: number, carry: number): void;
-  fieldOpen(channels: number, hidden: number, mixtures: number, parameters: number, gradients: number): void;
+  flowBytes(channels: number, headSize: number): number;
+  flowOpen(
+    flow: number,
+    channels: number,
+    hidden: number,
+    mixtures: number,
+    headSize: number,
+    parameters: number,
+    gradients: number,
+  ): void;
   depthOpen(depth: number): void;
-  encodeRow(head: number, headSize: number, x: number, locals: number, columns: number, tally: number): void;
-  decodeRow(head: number, headSize: number, x: number, locals: number, columns: number): void;
-  lossRow(head: number, dHead: number, headSize: number, x: number, locals: number, columns: number): number;
-  siteOpen(row: number, headSize: number, x: number, local: number, k: number): void;
-  binSlot(bin: number): number;
+  encodeRow(flow: number, head: number, x: number, locals: number, columns: number, tally: number): void;
+  decodeRow(flow: number, head: number, x: number, locals: number, columns: number): void;
+  lossRow(flow: number, head: number, dHead: number, x: number, locals: number, columns: number): number;
+  sitesOpen(flow: number, head: number, x: number, locals: number, count: number, k: number): void;
+  binSlot(flow: number, k: number, lane: number, bin: number): number;
   stackOpen(words: number, capacity: number, count: number, high: number, low: number): void;
   stackCount(): number;
   stackLowest(): number;
-  stackHigh(): number;
-  stackLow(): number;
+  stackJoin(high: number, low: number): void;
+  /** Words of state j. */
+  stackHigh(j: number): number;
+  stackLow(j: number): number;
   stackFailed(): number;
 }
 

@@ -1,78 +1,87 @@
-// Coding the sites of a lattice row: at each site its coordinates one after the other, each given those before it.
+// Coding the sites of a lattice row, in groups of four neighbours: the first coordinate of all its sites, then the second, each given
+// those before it.
 
-import { binsOpen, Note, noteBits, noteSample, popSample, pushNote } from './bins';
-import { channels } from './field';
-import { centre, flowOpen } from './flow';
-import { hold } from './math';
+import { binSlots, binsOpen } from './bins';
+import { centreOpen, flowGiven } from './flow';
+import { Coordinate, coordinate, Flow, groupOpen, LANES, putSamples } from './group';
+import { siteOpen } from './site';
+import { popSymbols, pushSymbols, symbolBits, takeSymbols } from './symbol';
 
-/** Normalized bin centres of a site's coordinates, and what knows nothing of them. */
-const centres: usize = memory.data(16);
-const unknown: usize = memory.data(16);
-
-const NOTE = offsetof<Note>();
-const notes: usize = memory.data(3 * offsetof<Note>());
-
+/** Opens coordinate k of the group, but for what the coordinates before it tell. */
 @inline
-function noteOf(k: i32): Note {
-  return changetype<Note>(notes + <usize>k * NOTE);
+function open(flow: Flow, k: i32): Coordinate {
+  siteOpen(flow, k);
+  const at = coordinate(flow, k);
+  binsOpen(at);
+  return at;
 }
 
-@inline
-function open(row: usize, local: usize, k: i32, centres: usize): void {
-  flowOpen(row, local, k, centres);
-  binsOpen(row, k);
+/** Stores the first `count` lanes, `step` bytes apart. */
+function storeLanes(to: usize, step: usize, count: i32, v: v128): void {
+  store<f32>(to, f32x4.extract_lane(v, 0));
+  if (count > 1) store<f32>(to + step, f32x4.extract_lane(v, 1));
+  if (count > 2) store<f32>(to + 2 * step, f32x4.extract_lane(v, 2));
+  if (count > 3) store<f32>(to + 3 * step, f32x4.extract_lane(v, 3));
 }
 
 /**
- * Pushes the samples of `columns` sites, the last first: `head` holds `headSize` floats a site, `x` one float32 a coordinate,
- * `locals` the three statistics of each. `tally` is 0 or receives two float32 a coordinate: its bits, and the bits that it would
- * take if the flow knew nothing of the coordinates before it.
+ * Pushes the samples of `columns` sites, the last first: `head` holds the raw outputs of the head, a row a site, `x` one float32 a
+ * coordinate, `locals` the three statistics of each. `tally` is 0 or receives two float32 a coordinate: its bits, and the bits that
+ * it would take if the flow knew nothing of the coordinates before it.
  */
-export function encodeRow(head: usize, headSize: i32, x: usize, locals: usize, columns: i32, tally: usize): void {
-  hold(head, columns * headSize);
-  for (let j: i32 = columns - 1; j >= 0; j--) {
-    const row = head + (<usize>(j * headSize) << 2);
-    const at = <usize>(j * channels) << 2;
-    const local = locals + 3 * at;
+export function encodeRow(flow: Flow, head: usize, x: usize, locals: usize, columns: i32, tally: usize): void {
+  const channels = flow.channels;
+  for (let j: i32 = (columns - 1) & -LANES; j >= 0; j -= LANES) {
+    const count = min<i32>(columns - j, LANES);
+    groupOpen(flow, head, x, locals, j, count);
     for (let k: i32 = 0; k < channels; k++) {
-      const sample = load<f32>(x + at + (<usize>k << 2));
-      const to = tally + 2 * (at + (<usize>k << 2));
-      const note = noteOf(k);
+      const at = open(flow, k);
+      const to = tally + (<usize>(j * channels + k) << 3);
+      const step = <usize>channels << 3;
       if (tally) {
-        open(row, local, k, unknown);
-        noteSample(note, <i32>sample);
-        store<f32>(to, noteBits(note), 4);
+        flowGiven(flow, k, 0);
+        takeSymbols(flow, at);
+        storeLanes(to + 4, step, count, symbolBits(at));
       }
-      open(row, local, k, centres);
-      noteSample(note, <i32>sample);
-      if (tally) store<f32>(to, noteBits(note));
-      store<f32>(centres + (<usize>k << 2), centre(sample));
+      flowGiven(flow, k, k);
+      takeSymbols(flow, at);
+      if (tally) storeLanes(to, step, count, symbolBits(at));
+      centreOpen(at);
     }
-    for (let k: i32 = channels - 1; k >= 0; k--) pushNote(noteOf(k));
+    for (let k: i32 = channels - 1; k >= 0; k--) pushSymbols(coordinate(flow, k), count);
   }
 }
 
 /** Pops what `encodeRow` pushed into `x`. */
-export function decodeRow(head: usize, headSize: i32, x: usize, locals: usize, columns: i32): void {
-  hold(head, columns * headSize);
-  for (let j: i32 = 0; j < columns; j++) {
-    const row = head + (<usize>(j * headSize) << 2);
-    const at = <usize>(j * channels) << 2;
-    for (let k: i32 = 0; k < channels; k++) {
-      open(row, locals + 3 * at, k, centres);
-      const sample = <f32>popSample();
-      store<f32>(x + at + (<usize>k << 2), sample);
-      store<f32>(centres + (<usize>k << 2), centre(sample));
+export function decodeRow(flow: Flow, head: usize, x: usize, locals: usize, columns: i32): void {
+  for (let j: i32 = 0; j < columns; j += LANES) {
+    const count = min<i32>(columns - j, LANES);
+    groupOpen(flow, head, x, locals, j, count);
+    for (let k: i32 = 0; k < flow.channels; k++) {
+      const at = open(flow, k);
+      flowGiven(flow, k, k);
+      popSymbols(flow, at, count);
+      putSamples(flow, x, j, count, k);
+      centreOpen(at);
     }
   }
 }
 
-/** Opens coordinate k of a site whose earlier samples `x` holds, so that `binSlot` tells its slots: for tests. */
-export function siteOpen(row: usize, headSize: i32, x: usize, local: usize, k: i32): void {
-  hold(row, headSize);
-  for (let o: i32 = 0; o < k; o++) {
-    flowOpen(row, local, o, centres);
-    store<f32>(centres + (<usize>o << 2), centre(load<f32>(x + (<usize>o << 2))));
+/** Opens coordinate k of a group of `count` sites whose earlier samples `x` holds, so that `binSlot` tells its slots: for tests. */
+export function sitesOpen(flow: Flow, head: usize, x: usize, locals: usize, count: i32, k: i32): void {
+  groupOpen(flow, head, x, locals, 0, count);
+  for (let o: i32 = 0; o <= k; o++) {
+    const at = open(flow, o);
+    flowGiven(flow, o, o);
+    centreOpen(at);
   }
-  open(row, local, k, centres);
+}
+
+/** Where `binSlot` looks at one lane. */
+const slots: usize = memory.data(16, 16);
+
+/** First slot of a bin of coordinate k in a lane. */
+export function binSlot(flow: Flow, k: i32, lane: i32, bin: i32): u32 {
+  v128.store(slots, binSlots(flow, coordinate(flow, k), f32x4.splat(<f32>bin)));
+  return <u32>load<f32>(slots + (<usize>lane << 2));
 }

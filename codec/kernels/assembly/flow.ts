@@ -2,49 +2,42 @@
 // coordinates before it, then the ODE dz/dt = a z + b over t in [0, 1], whose solution is closed. All of it together is an affine
 // map of y with positive slope, so it is kept as such; backward in time is its inverse.
 
-import { drift, fieldAt, rate } from './field';
-import { bounded, exp, phi } from './math';
-import { projectionIndex, raw, SHEAR_BOUND, shearIndex, siteLogScale, siteMean } from './site';
+import { fieldAt } from './field';
+import { Coordinate, coordinate, Flow, raw } from './group';
+import { bounded4, exp4, phi4 } from './math';
+import { SHEAR_BOUND, shearIndex } from './site';
 
-/** The coordinate at hand: location, log s and 1 / s, the shear's sum; and exp(a). */
-export let mean: f32 = 0;
-export let logScale: f32 = 0;
-export let inverseScale: f32 = 0;
-export let shear: f32 = 0;
-export let growth: f32 = 0;
-let slope: f32 = 0;
-let offset: f32 = 0;
-
-/** Prepares coordinate k of a site; `centres` has the normalized bin centres of the coordinates before it (see `centre`). */
-export function flowOpen(row: usize, local: usize, k: i32, centres: usize): void {
-  mean = siteMean(row, local, k);
-  logScale = siteLogScale(row, local, k);
-  inverseScale = exp(-logScale);
-  let sum: f32 = 0;
-  for (let o: i32 = 0; o < k; o++) {
-    sum += bounded(raw(row, shearIndex(k, o)), SHEAR_BOUND) * load<f32>(centres + (<usize>o << 2));
+/** Prepares coordinate k, whose density is open (see `site.ts`), given the centres of the first `known` coordinates: k, or none. */
+export function flowGiven(flow: Flow, k: i32, known: i32): void {
+  const at = coordinate(flow, k);
+  at.inverseScale = exp4(f32x4.neg(at.logScale));
+  let sum = f32x4.splat(0);
+  for (let o: i32 = 0; o < known; o++) {
+    const coefficient = bounded4(raw(flow, shearIndex(flow, k, o)), SHEAR_BOUND);
+    sum = f32x4.add(sum, f32x4.mul(coefficient, coordinate(flow, o).centre));
   }
-  shear = sum;
-  fieldAt(k, row + (<usize>projectionIndex() << 2), centres);
-  growth = exp(rate);
-  slope = growth * inverseScale;
-  offset = growth * sum + drift * phi(rate, growth);
+  at.shear = sum;
+  fieldAt(flow, k, known);
+  at.growth = exp4(at.rate);
+  at.slope = f32x4.mul(at.growth, at.inverseScale);
+  at.offset = f32x4.add(f32x4.mul(at.growth, sum), f32x4.mul(at.drift, phi4(at.rate, at.growth)));
 }
 
 /** z(1) of position y, in samples. */
 @inline
-export function flowForward(y: f32): f32 {
-  return slope * (y - mean) + offset;
+export function flowForward(at: Coordinate, y: v128): v128 {
+  return f32x4.add(f32x4.mul(at.slope, f32x4.sub(y, at.mean)), at.offset);
 }
 
 /** Undoes `flowForward`, but for rounding. */
 @inline
-export function flowBackward(z: f32): f32 {
-  return (z - offset) / slope + mean;
+export function flowBackward(at: Coordinate, z: v128): v128 {
+  return f32x4.add(f32x4.div(f32x4.sub(z, at.offset), at.slope), at.mean);
 }
 
-/** z(0) of the middle of sample x's bin: what later coordinates know of it. */
+/** Keeps z(0) of the samples' middles: what later coordinates know of them. */
 @inline
-export function centre(x: f32): f32 {
-  return (x + 0.5 - mean) * inverseScale + shear;
+export function centreOpen(at: Coordinate): void {
+  const middle = f32x4.sub(f32x4.add(at.x, f32x4.splat(0.5)), at.mean);
+  at.centre = f32x4.add(f32x4.mul(middle, at.inverseScale), at.shear);
 }

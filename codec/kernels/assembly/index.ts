@@ -1,11 +1,12 @@
 // The kernels' WebAssembly module: everything that decides a bit of a file. The caller owns the memory from `heapBase` on
 // and passes addresses in bytes; maps and rows must be aligned to 16.
 
-export { BASE_SHARE, binSlot, FLOOR } from './bins';
-export { decodeRow, encodeRow, siteOpen } from './code';
+export { BASE_SHARE, FLOOR } from './bins';
+export { binSlot, decodeRow, encodeRow, sitesOpen } from './code';
 export { depthwise, depthwiseGradient, reverseTaps } from './depthwise';
 export { depthOpen, meanGain, meanLimit, highestLogScale } from './depth';
-export { CLAMP, fieldOpen, RATE_BOUND } from './field';
+export { CLAMP, flowOpen, RATE_BOUND } from './field';
+export { flowBytes } from './group';
 export {
   collectCarry,
   extendLattice,
@@ -35,6 +36,7 @@ export {
   stackCount,
   stackFailed,
   stackHigh,
+  stackJoin,
   stackLow,
   stackLowest,
   stackOpen,

@@ -3,7 +3,7 @@
 // does not have, and the ring, repeat their nearest neighbour.
 
 import { meanGain } from './depth';
-import { log } from './math';
+import { log4 } from './math';
 
 const PASS_D: i32 = 0;
 const PASS_H: i32 = 1;
@@ -122,13 +122,20 @@ function windows(dst: usize, map: usize, columns: i32, channels: i32, i: i32, j:
   return dst;
 }
 
-/** Writes channel c's spread, which is at least LEAST_SPREAD, and its logarithm behind the means; returns its inverse. */
+/** From the mean distances of channels: stores their spreads, at least LEAST_SPREAD, and these' logarithms; returns the inverses. */
 @inline
-function spread(local: usize, channels: usize, c: usize, distance: f32): f32 {
-  const value = LEAST_SPREAD + distance;
-  store<f32>(local + ((channels + c) << 2), value);
-  store<f32>(local + ((2 * channels + c) << 2), log(value));
-  return 1 / value;
+function spreads(local: usize, channels: usize, distances: v128): v128 {
+  const values = f32x4.add(f32x4.splat(LEAST_SPREAD), distances);
+  const logarithms = log4(values);
+  store<f32>(local + (channels << 2), f32x4.extract_lane(values, 0));
+  store<f32>(local + (channels << 3), f32x4.extract_lane(logarithms, 0));
+  if (channels == 3) {
+    store<f32>(local, f32x4.extract_lane(values, 1), 16);
+    store<f32>(local, f32x4.extract_lane(values, 2), 20);
+    store<f32>(local, f32x4.extract_lane(logarithms, 1), 28);
+    store<f32>(local, f32x4.extract_lane(logarithms, 2), 32);
+  }
+  return f32x4.div(f32x4.splat(1), values);
 }
 
 /**
@@ -150,20 +157,21 @@ function scaleWindows(from: usize, end: usize, channels: i32, local: usize): voi
   const share: f32 = 0.25 * <f32>stride / <f32>(end - from);
   if (channels == 1) {
     const sum = f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 1) + f32x4.extract_lane(s0, 2) + f32x4.extract_lane(s0, 3);
-    const inverse = f32x4.splat(spread(local, 1, 0, sum * share));
+    const inverse = spreads(local, 1, f32x4.splat(sum * share));
     for (let at = from; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), inverse));
     return;
   }
   const d0 = f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 3) + f32x4.extract_lane(s1, 2) + f32x4.extract_lane(s2, 1);
   const d1 = f32x4.extract_lane(s0, 1) + f32x4.extract_lane(s1, 0) + f32x4.extract_lane(s1, 3) + f32x4.extract_lane(s2, 2);
   const d2 = f32x4.extract_lane(s0, 2) + f32x4.extract_lane(s1, 1) + f32x4.extract_lane(s2, 0) + f32x4.extract_lane(s2, 3);
-  const i0 = spread(local, 3, 0, d0 * share);
-  const i1 = spread(local, 3, 1, d1 * share);
-  const i2 = spread(local, 3, 2, d2 * share);
+  const inverse = spreads(local, 3, f32x4.mul(f32x4(d0, d1, d2, d2), f32x4.splat(share)));
+  const i0 = i32x4.shuffle(inverse, inverse, 0, 1, 2, 0);
+  const i1 = i32x4.shuffle(inverse, inverse, 1, 2, 0, 1);
+  const i2 = i32x4.shuffle(inverse, inverse, 2, 0, 1, 2);
   for (let at = from; at < end; at += 48) {
-    v128.store(at, f32x4.mul(v128.load(at), f32x4(i0, i1, i2, i0)));
-    v128.store(at, f32x4.mul(v128.load(at, 16), f32x4(i1, i2, i0, i1)), 16);
-    v128.store(at, f32x4.mul(v128.load(at, 32), f32x4(i2, i0, i1, i2)), 32);
+    v128.store(at, f32x4.mul(v128.load(at), i0));
+    v128.store(at, f32x4.mul(v128.load(at, 16), i1), 16);
+    v128.store(at, f32x4.mul(v128.load(at, 32), i2), 32);
   }
 }
 

@@ -5,29 +5,17 @@ export const LOG2E: f32 = 1.44269504088896341;
 export const LN2: f32 = 0.6931472;
 const LN2_HI: f32 = 0.693359375;
 const LN2_LO: f32 = -2.12194440e-4;
+/** 1.5 * 2^23. */
+const ROUNDER: f32 = 12582912;
 const SQRT_HALF: f32 = 0.707106781186547524;
 
-/** exp(x); x is clamped to [-87, 88] so that the result is a normal number. */
-@inline
-export function exp(x: f32): f32 {
-  x = max<f32>(min<f32>(x, 88), -87);
-  const n = nearest<f32>(x * LOG2E);
-  const r = x - n * LN2_HI - n * LN2_LO;
-  let p: f32 = 1.9875691500e-4;
-  p = p * r + 1.3981999507e-3;
-  p = p * r + 8.3334519073e-3;
-  p = p * r + 4.1665795894e-2;
-  p = p * r + 1.6666665459e-1;
-  p = p * r + 5.0000001201e-1;
-  p = p * (r * r) + r + 1;
-  return p * reinterpret<f32>((<i32>n + 127) << 23);
-}
-
-/** Four exponentials at once, lane by lane the same numbers as `exp`. */
+/** exp(x) in each lane; x is clamped to [-87, 88] so that the result is a normal number. */
 @inline
 export function exp4(x: v128): v128 {
   x = f32x4.max(f32x4.min(x, f32x4.splat(88)), f32x4.splat(-87));
-  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(LOG2E)));
+  // Added to so large a number, x log2(e) is rounded to an integer, which the sum's lowest bits hold.
+  const sum = f32x4.add(f32x4.mul(x, f32x4.splat(LOG2E)), f32x4.splat(ROUNDER));
+  const n = f32x4.sub(sum, f32x4.splat(ROUNDER));
   let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HI)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(LN2_LO)));
   let p = f32x4.splat(1.9875691500e-4);
@@ -37,33 +25,30 @@ export function exp4(x: v128): v128 {
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
   p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), f32x4.splat(1));
-  const scale = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  return f32x4.mul(p, scale);
+  return f32x4.mul(p, i32x4.shl(i32x4.add(sum, i32x4.splat(127)), 23));
 }
 
-/** Natural logarithm of a normal x > 0. */
+/** Natural logarithm of a normal x > 0 in each lane. */
 @inline
-export function log(x: f32): f32 {
-  const bits = reinterpret<u32>(x);
-  let e = <f32>(<i32>(bits >> 23) - 126);
-  let m = reinterpret<f32>((bits & 0x007fffff) | 0x3f000000);
-  if (m < SQRT_HALF) {
-    e -= 1;
-    m = m + m;
-  }
-  m -= 1;
-  const z = m * m;
-  let p: f32 = 7.0376836292e-2;
-  p = p * m - 1.1514610310e-1;
-  p = p * m + 1.1676998740e-1;
-  p = p * m - 1.2420140846e-1;
-  p = p * m + 1.4249322787e-1;
-  p = p * m - 1.6668057665e-1;
-  p = p * m + 2.0000714765e-1;
-  p = p * m - 2.4999993993e-1;
-  p = p * m + 3.3333331174e-1;
-  p = p * m * z + LN2_LO * e - 0.5 * z;
-  return m + p + LN2_HI * e;
+export function log4(x: v128): v128 {
+  let m = v128.or(v128.and(x, i32x4.splat(0x007fffff)), i32x4.splat(0x3f000000));
+  const small = f32x4.lt(m, f32x4.splat(SQRT_HALF));
+  const exponent = i32x4.add(i32x4.shr_u(x, 23), i32x4.splat(-126));
+  const e = f32x4.convert_i32x4_s(i32x4.add(exponent, small));
+  m = f32x4.sub(f32x4.add(m, v128.and(m, small)), f32x4.splat(1));
+  const z = f32x4.mul(m, m);
+  let p = f32x4.splat(7.0376836292e-2);
+  p = f32x4.sub(f32x4.mul(p, m), f32x4.splat(1.1514610310e-1));
+  p = f32x4.add(f32x4.mul(p, m), f32x4.splat(1.1676998740e-1));
+  p = f32x4.sub(f32x4.mul(p, m), f32x4.splat(1.2420140846e-1));
+  p = f32x4.add(f32x4.mul(p, m), f32x4.splat(1.4249322787e-1));
+  p = f32x4.sub(f32x4.mul(p, m), f32x4.splat(1.6668057665e-1));
+  p = f32x4.add(f32x4.mul(p, m), f32x4.splat(2.0000714765e-1));
+  p = f32x4.sub(f32x4.mul(p, m), f32x4.splat(2.4999993993e-1));
+  p = f32x4.add(f32x4.mul(p, m), f32x4.splat(3.3333331174e-1));
+  p = f32x4.add(f32x4.mul(f32x4.mul(p, m), z), f32x4.mul(f32x4.splat(LN2_LO), e));
+  p = f32x4.sub(p, f32x4.mul(f32x4.splat(0.5), z));
+  return f32x4.add(f32x4.add(m, p), f32x4.mul(f32x4.splat(LN2_HI), e));
 }
 
 /** Four logistic functions; they never fall from one x to a larger one 2^-21 or more away, since exp4's error is below 2^-22. */
@@ -72,41 +57,61 @@ export function sigmoid4(x: v128): v128 {
   return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp4(f32x4.neg(x))));
 }
 
-/** x / (1 + |x| / bound): the identity near 0, within (-bound, bound) everywhere. */
+/** x / (1 + |x| / bound): the identity near 0, within +-bound everywhere. */
 @inline
-export function bounded(x: f32, bound: f32): f32 {
-  return x / (1 + abs(x) / bound);
+export function bounded4(x: v128, bound: f32): v128 {
+  const limit = f32x4.splat(bound);
+  return f32x4.div(f32x4.mul(x, limit), f32x4.add(limit, f32x4.abs(x)));
 }
 
-/** Derivative of `bounded` with respect to x. */
+/** Derivative of `bounded4` with respect to x. */
 @inline
-export function boundedSlope(x: f32, bound: f32): f32 {
-  const q: f32 = 1 + abs(x) / bound;
-  return 1 / (q * q);
+export function boundedSlope4(x: v128, bound: f32): v128 {
+  const limit = f32x4.splat(bound);
+  const q = f32x4.div(limit, f32x4.add(limit, f32x4.abs(x)));
+  return f32x4.mul(q, q);
 }
 
 /** (exp(x) - 1) / x, given e = exp(x). */
 @inline
-export function phi(x: f32, e: f32): f32 {
-  return abs(x) < 0.0009765625 ? 1 + 0.5 * x : (e - 1) / x;
+export function phi4(x: v128, e: v128): v128 {
+  const one = f32x4.splat(1);
+  const near = f32x4.add(one, f32x4.mul(f32x4.splat(0.5), x));
+  const far = f32x4.div(f32x4.sub(e, one), x);
+  return v128.bitselect(near, far, f32x4.lt(f32x4.abs(x), f32x4.splat(0.0009765625)));
 }
 
 /** Derivative of (exp(x) - 1) / x, given e = exp(x). */
 @inline
-export function phiSlope(x: f32, e: f32): f32 {
-  if (abs(x) < 0.1) return 0.5 + x * (<f32>(1.0 / 3.0) + x * (0.125 + x * <f32>(1.0 / 30.0)));
-  return (e * (x - 1) + 1) / (x * x);
+export function phiSlope4(x: v128, e: v128): v128 {
+  const one = f32x4.splat(1);
+  let near = f32x4.add(f32x4.splat(0.125), f32x4.mul(x, f32x4.splat(1.0 / 30.0)));
+  near = f32x4.add(f32x4.splat(1.0 / 3.0), f32x4.mul(x, near));
+  near = f32x4.add(f32x4.splat(0.5), f32x4.mul(x, near));
+  const far = f32x4.div(f32x4.add(f32x4.mul(e, f32x4.sub(x, one)), one), f32x4.mul(x, x));
+  return v128.bitselect(near, far, f32x4.lt(f32x4.abs(x), f32x4.splat(0.1)));
+}
+
+/** x within [low, high]. */
+@inline
+export function within4(x: v128, low: f32, high: f32): v128 {
+  return f32x4.max(f32x4.min(x, f32x4.splat(high)), f32x4.splat(low));
 }
 
 /**
- * Holds `count` float32 values, a multiple of four, within +-2^20, far above all that a model of use has; what is no number becomes
- * -2^20. All that the flow makes of them is then finite: NaN, whose bits WebAssembly leaves open, decides nothing.
+ * Each lane within +-2^20, far above all that a model of use has; what is no number becomes -2^20. All that the flow makes of them
+ * is then finite: NaN, whose bits WebAssembly leaves open, decides nothing.
  */
+@inline
+export function held(v: v128): v128 {
+  const largest = f32x4.splat(1048576);
+  return f32x4.pmin(largest, f32x4.pmax(f32x4.neg(largest), v));
+}
+
+/** Holds `count` float32 values, a multiple of four. */
 export function hold(at: usize, count: i32): void {
   const end = at + (<usize>count << 2);
-  const largest = f32x4.splat(1048576);
-  const least = f32x4.neg(largest);
-  for (; at < end; at += 16) v128.store(at, f32x4.pmin(largest, f32x4.pmax(least, v128.load(at))));
+  for (; at < end; at += 16) v128.store(at, held(v128.load(at)));
 }
 
 /** Sum of the four lanes, always in the same order. */

@@ -4,8 +4,8 @@
 // log-scales (d x K each), and the field's projection (d x hidden).
 
 import { highestLogScale, meanLimit } from './depth';
-import { channels, mixtures } from './field';
-import { bounded, exp4 } from './math';
+import { Coordinate, coordinate, Flow, raw } from './group';
+import { bounded4, exp4, within4 } from './math';
 
 export const LOG_SCALE_CENTRE: f32 = -0.5;
 export const LOG_SCALE_BOUND: f32 = 3;
@@ -16,89 +16,78 @@ export const MIX_MEAN_BOUND: f32 = 12;
 export const MIX_LOG_SCALE_BOUND: f32 = 3.5;
 
 @inline
-export function raw(row: usize, index: i32): f32 {
-  return load<f32>(row + (<usize>index << 2));
-}
-
-@inline
-export function logScaleIndex(k: i32): i32 {
-  return channels + k;
+export function logScaleIndex(flow: Flow, k: i32): i32 {
+  return flow.channels + k;
 }
 
 /** Index of the shear's coefficient of coordinate o in coordinate k > o, in the row. */
 @inline
-export function shearIndex(k: i32, o: i32): i32 {
-  return 2 * channels + ((k * (k - 1)) >> 1) + o;
+export function shearIndex(flow: Flow, k: i32, o: i32): i32 {
+  return 2 * flow.channels + ((k * (k - 1)) >> 1) + o;
 }
 
 @inline
-export function mixtureIndex(k: i32): i32 {
-  return 2 * channels + ((channels * (channels - 1)) >> 1) + k * mixtures;
+export function mixtureIndex(flow: Flow, k: i32): i32 {
+  return 2 * flow.channels + ((flow.channels * (flow.channels - 1)) >> 1) + k * flow.mixtures;
 }
 
 @inline
-export function projectionIndex(): i32 {
-  return mixtureIndex(3 * channels);
+export function projectionIndex(flow: Flow): i32 {
+  return mixtureIndex(flow, 3 * flow.channels);
 }
 
-/** What `features` tells of a site's known neighbours: of each coordinate their mean, their spread, and its logarithm. */
+/** What `features` tells of the sites' known neighbours: of each coordinate their mean, their spread, and its logarithm. */
 @inline
-function localMean(local: usize, k: i32): f32 {
-  return load<f32>(local + (<usize>k << 2));
-}
-
-@inline
-export function localSpread(local: usize, k: i32): f32 {
-  return load<f32>(local + (<usize>(channels + k) << 2));
+function localMean(flow: Flow, k: i32): v128 {
+  return v128.load(flow.locals + (<usize>k << 4));
 }
 
 @inline
-function localLogSpread(local: usize, k: i32): f32 {
-  return load<f32>(local + (<usize>(2 * channels + k) << 2));
-}
-
-/** The location m of coordinate k, in sample units: relative to the neighbours' mean, in units of their spread. */
-@inline
-export function siteMean(row: usize, local: usize, k: i32): f32 {
-  const mean = localMean(local, k) + localSpread(local, k) * raw(row, k);
-  return max<f32>(min<f32>(mean, meanLimit), -meanLimit);
-}
-
-/** log s of coordinate k: relative to the neighbours' spread. */
-@inline
-export function siteLogScale(row: usize, local: usize, k: i32): f32 {
-  const scale = localLogSpread(local, k) + LOG_SCALE_CENTRE + bounded(raw(row, logScaleIndex(k)), LOG_SCALE_BOUND);
-  return max<f32>(min<f32>(scale, highestLogScale), LOWEST_LOG_SCALE);
-}
-
-/** Weights (sum 1), means and inverse scales of coordinate k's logistics; lanes from K on have weight 0. */
-export let mixWeights: v128 = f32x4.splat(0);
-export let mixMeans: v128 = f32x4.splat(0);
-export let mixInverseScales: v128 = f32x4.splat(0);
-
-@inline
-function bounded4(x: v128, bound: f32): v128 {
-  return f32x4.div(x, f32x4.add(f32x4.splat(1), f32x4.div(f32x4.abs(x), f32x4.splat(bound))));
+export function localSpread(flow: Flow, k: i32): v128 {
+  return v128.load(flow.locals + (<usize>(flow.channels + k) << 4));
 }
 
 @inline
-function lanes(at: usize): v128 {
-  const value = v128.load(at);
-  if (mixtures == 4) return value;
-  return v128.bitselect(value, f32x4.splat(-80), i32x4.gt_s(i32x4.splat(mixtures), i32x4(0, 1, 2, 3)));
+function localLogSpread(flow: Flow, k: i32): v128 {
+  return v128.load(flow.locals + (<usize>(2 * flow.channels + k) << 4));
 }
 
-export function siteMixture(row: usize, k: i32): void {
-  const at = row + (<usize>mixtureIndex(k) << 2);
-  const block = <usize>(channels * mixtures) << 2;
-  const logits = lanes(at);
-  let highest = max<f32>(f32x4.extract_lane(logits, 0), f32x4.extract_lane(logits, 1));
-  highest = max<f32>(highest, max<f32>(f32x4.extract_lane(logits, 2), f32x4.extract_lane(logits, 3)));
-  let weights = exp4(f32x4.sub(logits, f32x4.splat(highest)));
-  weights = v128.and(weights, i32x4.gt_s(i32x4.splat(mixtures), i32x4(0, 1, 2, 3)));
-  const pairs = f32x4.add(weights, i32x4.shuffle(weights, weights, 2, 3, 0, 1));
-  const total = f32x4.add(pairs, i32x4.shuffle(pairs, pairs, 1, 0, 3, 2));
-  mixWeights = f32x4.div(weights, total);
-  mixMeans = bounded4(lanes(at + block), MIX_MEAN_BOUND);
-  mixInverseScales = exp4(f32x4.neg(bounded4(lanes(at + 2 * block), MIX_LOG_SCALE_BOUND)));
+/** Sets what coordinate k's density has of its own: what no other coordinate changes. */
+export function siteOpen(flow: Flow, k: i32): void {
+  const at = coordinate(flow, k);
+  // The location m, in sample units: relative to the neighbours' mean, in units of their spread.
+  const mean = f32x4.add(localMean(flow, k), f32x4.mul(localSpread(flow, k), raw(flow, k)));
+  at.mean = within4(mean, -meanLimit, meanLimit);
+  // log s: relative to the neighbours' spread.
+  const relative = bounded4(raw(flow, logScaleIndex(flow, k)), LOG_SCALE_BOUND);
+  const scale = f32x4.add(f32x4.add(localLogSpread(flow, k), f32x4.splat(LOG_SCALE_CENTRE)), relative);
+  at.logScale = within4(scale, LOWEST_LOG_SCALE, highestLogScale);
+  mixtureOpen(flow, k);
+}
+
+/** Address of what logistic n of a coordinate has: its weight; its mean and its inverse scale lie 64 and 128 bytes behind. */
+@inline
+export function logistic(at: Coordinate, n: i32): usize {
+  return changetype<usize>(at) + offsetof<Coordinate>('weights') + (<usize>n << 4);
+}
+
+/** Weights (sum 1), means and inverse scales of coordinate k's logistics. */
+function mixtureOpen(flow: Flow, k: i32): void {
+  const at = coordinate(flow, k);
+  const count = flow.mixtures;
+  const logits = mixtureIndex(flow, k);
+  const block = flow.channels * count;
+  let highest = raw(flow, logits);
+  for (let n: i32 = 1; n < count; n++) highest = f32x4.max(highest, raw(flow, logits + n));
+  let total = f32x4.splat(0);
+  for (let n: i32 = 0; n < count; n++) {
+    const weight = exp4(f32x4.sub(raw(flow, logits + n), highest));
+    total = f32x4.add(total, weight);
+    v128.store(logistic(at, n), weight);
+    v128.store(logistic(at, n), bounded4(raw(flow, logits + block + n), MIX_MEAN_BOUND), 64);
+    const logScale = bounded4(raw(flow, logits + 2 * block + n), MIX_LOG_SCALE_BOUND);
+    v128.store(logistic(at, n), exp4(f32x4.neg(logScale)), 128);
+  }
+  const share = f32x4.div(f32x4.splat(1), total);
+  for (let n: i32 = 0; n < count; n++) v128.store(logistic(at, n), f32x4.mul(v128.load(logistic(at, n)), share));
 }

@@ -1,5 +1,6 @@
 // The rANS stack (Duda 2013; Giesen 2014): a 64-bit state in [2^32, 2^64) over 32-bit words in memory, last in first out.
-// Push and pop of the same symbol undo each other exactly, in either order. The words lie between `bottom` and `limit`.
+// Push and pop of the same symbol undo each other exactly, in either order. The words lie between `bottom` and `limit`. There may be
+// four states over the one stream of words (Giesen 2014), for symbols of four sites side by side.
 
 const LOW: u64 = 0x100000000;
 
@@ -10,21 +11,43 @@ const LOW: u64 = 0x100000000;
 const UNIFORM_MARGIN: u32 = 10;
 const UNIFORM_MAX_BITS: u32 = 30;
 
-let state: u64 = LOW;
+/** How many states there are: one, two or four. */
+export let states: u32 = 1;
+/** The states, 64 bits each. */
+const all: usize = memory.data(32, 8);
 let bottom: usize = 0;
 let top: usize = 0;
 let limit: usize = 0;
 let lowest: usize = 0;
 let failed: bool = false;
 
-/** Starts on the words from `words` up to `capacity` bytes behind, of which the first `count` words are filled. */
+@inline
+function get(j: u32): u64 {
+  return load<u64>(all + (<usize>j << 3));
+}
+
+@inline
+function set(j: u32, state: u64): void {
+  store<u64>(all + (<usize>j << 3), state);
+}
+
+/**
+ * Starts on the words from `words` up to `capacity` bytes behind, of which the first `count` words are filled, with one state.
+ */
 export function stackOpen(words: usize, capacity: usize, count: u32, high: u32, low: u32): void {
   bottom = words;
   limit = words + capacity;
   top = words + (<usize>count << 2);
   lowest = top;
-  state = (<u64>high << 32) | <u64>low;
   failed = false;
+  states = 0;
+  stackJoin(high, low);
+}
+
+/** Adds a state to a stack just opened: there are one, two or four of them before anything is coded. */
+export function stackJoin(high: u32, low: u32): void {
+  set(states, (<u64>high << 32) | <u64>low);
+  states++;
 }
 
 /** Words now on the stack. */
@@ -37,12 +60,12 @@ export function stackLowest(): u32 {
   return <u32>((lowest - bottom) >> 2);
 }
 
-export function stackHigh(): u32 {
-  return <u32>(state >> 32);
+export function stackHigh(j: u32): u32 {
+  return <u32>(get(j) >> 32);
 }
 
-export function stackLow(): u32 {
-  return <u32>state;
+export function stackLow(j: u32): u32 {
+  return <u32>get(j);
 }
 
 /** True if a push found no room or a pop found no word: everything since is void. */
@@ -50,35 +73,37 @@ export function stackFailed(): bool {
   return failed;
 }
 
-/** Moves the state's low word to memory. */
+/** Moves a state's low word to memory; returns what is left. */
 @inline
-function spill(): void {
+function spill(state: u64): u64 {
   if (top < limit) {
     store<u32>(top, <u32>state);
     top += 4;
   } else {
     failed = true;
   }
-  state >>= 32;
+  return state >> 32;
 }
 
-/** Pushes the symbol that owns the slots [start, start + frequency) of 2^bits; 1 <= frequency < 2^bits, bits <= 32. */
+/** Pushes the symbol that owns the slots [start, start + frequency) of 2^bits on state j; 1 <= frequency < 2^bits, bits <= 32. */
 @inline
-export function push(start: u32, frequency: u32, bits: u32): void {
-  if (state >> (64 - bits) >= <u64>frequency) spill();
+export function pushTo(j: u32, start: u32, frequency: u32, bits: u32): void {
+  let state = get(j);
+  if (state >> (64 - bits) >= <u64>frequency) state = spill(state);
   const quotient = state / <u64>frequency;
-  state = (quotient << bits) + (state - quotient * <u64>frequency) + <u64>start;
+  set(j, (quotient << bits) + (state - quotient * <u64>frequency) + <u64>start);
 }
 
-/** The slot of 2^bits that the next symbol lies in. */
+/** The slot of 2^bits that the next symbol of state j lies in. */
 @inline
-export function peek(bits: u32): u32 {
-  return <u32>(state & ((<u64>1 << bits) - 1));
+export function peekFrom(j: u32, bits: u32): u32 {
+  return <u32>(get(j) & ((<u64>1 << bits) - 1));
 }
 
-/** Pops the symbol that owns the slots [start, start + frequency), after `peek` has found it. */
+/** Pops the symbol that owns the slots [start, start + frequency) from state j, after `peekFrom` has found it. */
 @inline
-export function pop(start: u32, frequency: u32, bits: u32): void {
+export function popFrom(j: u32, start: u32, frequency: u32, bits: u32): void {
+  let state = get(j);
   state = <u64>frequency * (state >> bits) + (state & ((<u64>1 << bits) - 1)) - <u64>start;
   if (state < LOW) {
     if (top > bottom) {
@@ -90,20 +115,22 @@ export function pop(start: u32, frequency: u32, bits: u32): void {
       state |= LOW;
     }
   }
+  set(j, state);
 }
 
 /** Pushes `bits` plain bits (1 to 16). */
 @inline
-export function pushBits(value: u32, bits: u32): void {
-  if (state >> (64 - bits)) spill();
-  state = (state << bits) | <u64>value;
+export function pushBits(j: u32, value: u32, bits: u32): void {
+  let state = get(j);
+  if (state >> (64 - bits)) state = spill(state);
+  set(j, (state << bits) | <u64>value);
 }
 
 /** Pops `bits` plain bits (1 to 16). */
 @inline
-export function popBits(bits: u32): u32 {
-  const value = <u32>(state & ((<u64>1 << bits) - 1));
-  pop(value, 1, bits);
+export function popBits(j: u32, bits: u32): u32 {
+  const value = peekFrom(j, bits);
+  popFrom(j, value, 1, bits);
   return value;
 }
 
@@ -118,20 +145,41 @@ function uniformStart(value: u32, range: u32, bits: u32): u32 {
   return <u32>(((<u64>value << bits) + <u64>(range - 1)) / <u64>range);
 }
 
-/** Pushes a value in [0, range); 1 <= range <= 2^24. */
-export function pushUniform(value: u32, range: u32): void {
+/** Pushes a value in [0, range) on state j; 1 <= range <= 2^24. */
+export function pushUniformTo(j: u32, value: u32, range: u32): void {
   if (range < 2) return;
   const bits = uniformBits(range);
   const start = uniformStart(value, range, bits);
-  push(start, uniformStart(value + 1, range, bits) - start, bits);
+  pushTo(j, start, uniformStart(value + 1, range, bits) - start, bits);
 }
 
-/** Pops a value in [0, range); 1 <= range <= 2^24. */
-export function popUniform(range: u32): u32 {
+/** Pops a value in [0, range) from state j; 1 <= range <= 2^24. */
+export function popUniformFrom(j: u32, range: u32): u32 {
   if (range < 2) return 0;
   const bits = uniformBits(range);
-  const value = <u32>((<u64>peek(bits) * <u64>range) >> bits);
+  const value = <u32>((<u64>peekFrom(j, bits) * <u64>range) >> bits);
   const start = uniformStart(value, range, bits);
-  pop(start, uniformStart(value + 1, range, bits) - start, bits);
+  popFrom(j, start, uniformStart(value + 1, range, bits) - start, bits);
   return value;
+}
+
+/** The same on the first state, for what is not a sample of a group. */
+export function push(start: u32, frequency: u32, bits: u32): void {
+  pushTo(0, start, frequency, bits);
+}
+
+export function peek(bits: u32): u32 {
+  return peekFrom(0, bits);
+}
+
+export function pop(start: u32, frequency: u32, bits: u32): void {
+  popFrom(0, start, frequency, bits);
+}
+
+export function pushUniform(value: u32, range: u32): void {
+  pushUniformTo(0, value, range);
+}
+
+export function popUniform(range: u32): u32 {
+  return popUniformFrom(0, range);
 }

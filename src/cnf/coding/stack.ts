@@ -49,7 +49,7 @@ export class Stack {
    */
   get bits(): number {
     const { run } = this.#checked();
-    return 32 * run.stackCount() + Math.log2((run.stackHigh() >>> 0) * 2 ** 32 + (run.stackLow() >>> 0));
+    return 32 * run.stackCount() + Math.log2((run.stackHigh(0) >>> 0) * 2 ** 32 + (run.stackLow(0) >>> 0));
   }
 
   /** Most bits of the initial ones that were ever off the stack. */
@@ -67,7 +67,7 @@ export class Stack {
     const words = this.#kernels.words(this.#address, run.stackCount());
     const all = new Uint32Array(words.length + 2);
     all.set(words);
-    all.set([run.stackHigh() >>> 0, run.stackLow() >>> 0], words.length);
+    all.set([run.stackHigh(0) >>> 0, run.stackLow(0) >>> 0], words.length);
     return all;
   }
 
