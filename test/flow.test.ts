@@ -13,7 +13,7 @@ function definition(channels: 1 | 3): ModelDefinition {
   return { ...context, channels, mixtures: channels === 3 ? 3 : 4, hidden: HIDDEN };
 }
 
-/** Fills the site's head and field with random numbers up to `strength`, and its samples with such of its depth. */
+/** Fills the sites' heads and the field with random numbers up to `strength`, and the samples with such of their depth. */
 function randomize(site: KernelSite, random: (below: number) => number, strength: number, depth: number): void {
   const centred = () => random(20001) / 10000 - 1;
   for (const name of FIELD) {
@@ -22,16 +22,25 @@ function randomize(site: KernelSite, random: (below: number) => number, strength
   }
   for (let i = 0; i < site.head.length; i++) site.head[i] = strength * centred();
   const { channels } = site.network.definition;
-  for (let k = 0; k < channels; k++) {
-    site.setLocal(k, random(2 ** depth), Math.exp((depth - 6) * (random(1000) / 1000)));
-    site.samples[k] = random(2 ** (depth + 1)) - 2 ** depth;
+  for (let j = 0; j < site.columns; j++) {
+    for (let k = 0; k < channels; k++) {
+      site.setLocal(k, random(2 ** depth), Math.exp((depth - 6) * (random(1000) / 1000)), j);
+      site.samples[j * channels + k] = random(2 ** (depth + 1)) - 2 ** depth;
+    }
+  }
+}
+
+/** Numbers that weights and activations of a broken model may have. */
+const WILD = [0, -0, 1e-30, 1, -1, 1e10, -1e10, 3e38, -3e38, Infinity, -Infinity, NaN];
+
+/** Makes a quarter of the heads' outputs, and with `field` of the field's parameters, what those of a broken model may be. */
+function spoil(site: KernelSite, random: (below: number) => number, field: boolean): void {
+  for (const values of [site.head, ...(field ? FIELD.map((name) => site.parameter(name)) : [])]) {
+    for (let i = 0; i < values.length; i++) if (random(4) === 0) values[i] = WILD[random(WILD.length)];
   }
 }
 
 const everyBin = Array.from({ length: BINS + 1 }, (_, bin) => bin);
-
-/** Numbers that weights and activations of a broken model may have. */
-const WILD = [0, -0, 1e-30, 1, -1, 1e10, -1e10, 3e38, -3e38, Infinity, -Infinity, NaN];
 
 test.each([
   [1, 8],
@@ -42,22 +51,15 @@ test.each([
 ] as const)(
   '%i coordinates, %i bits: slots of edges strictly increase, whatever the weights',
   async (channels, depth) => {
-    const site = await KernelSite.create(definition(channels), depth);
+    const site = await KernelSite.create(definition(channels), depth, 4);
     const random = randomIntegers(channels + depth);
     for (let trial = 0; trial < 60; trial++) {
       randomize(site, random, [0.3, 3, 30, 1e4, 1e12][trial % 5], depth);
-      for (let i = 0; trial >= 30 && i < site.head.length; i++) {
-        if (random(4) === 0) site.head[i] = WILD[random(WILD.length)];
-      }
-      for (const name of FIELD) {
-        const values = site.parameter(name);
-        for (let i = 0; trial >= 45 && i < values.length; i++) {
-          if (random(4) === 0) values[i] = WILD[random(WILD.length)];
-        }
-      }
+      if (trial >= 30) spoil(site, random, trial >= 45);
       site.reload();
-      for (let k = 0; k < channels; k++) {
-        const slots = site.slots(k, everyBin);
+      // Of four sites, each in its lane.
+      for (let n = 0; n < 4 * channels; n++) {
+        const slots = site.slots(n >> 2, everyBin, n & 3);
         expect(slots[0]).toBe(0);
         expect(slots[BINS]).toBe(ESCAPE);
         expect(slots.findIndex((slot, bin) => bin > 0 && slot <= slots[bin - 1])).toBe(-1);
@@ -150,3 +152,44 @@ test.each([8, 12, 16])('%i bits: samples anywhere come back, in the window and b
     expect(site.state()).toEqual(before);
   }
 });
+
+test.each([
+  [1, 8],
+  [3, 8],
+  [1, 16],
+  [3, 16],
+] as const)(
+  '%i coordinates, %i bits: rows of any length come back, by one state and by four',
+  async (channels, depth) => {
+    const random = randomIntegers(channels + depth);
+    for (const columns of [1, 2, 3, 4, 5, 6, 7, 8, 9]) {
+      const site = await KernelSite.create(definition(channels), depth, columns);
+      const { run } = site.kernels;
+      const { flow } = site.network;
+      for (let trial = 0; trial < 60; trial++) {
+        // Samples are anywhere, mostly behind the escape; every second trial has half of them near the means.
+        randomize(site, random, [0.5, 3, 1e3, 1e12][trial % 4], depth);
+        const near = trial % 2 === 0;
+        for (let n = 0; near && n < columns * channels; n++) {
+          if (random(2)) continue;
+          const mean = random(2 ** (depth - 1));
+          site.setLocal(n % channels, mean, 4, Math.floor(n / channels));
+          site.samples[n] = mean + random(30) - 15;
+        }
+        if (trial >= 30) spoil(site, random, trial >= 45);
+        site.reload();
+        const samples = [...site.samples];
+        for (const states of [1, 4]) {
+          site.openStack(512, trial, states);
+          const before = site.state(states);
+          site.samples.set(samples);
+          run.encodeRow(flow, site.row, site.x, site.local, columns, 0);
+          site.samples.fill(0);
+          run.decodeRow(flow, site.row, site.x, site.local, columns);
+          expect([...site.samples]).toEqual(samples);
+          expect(site.state(states)).toEqual(before);
+        }
+      }
+    }
+  },
+);
