@@ -13,8 +13,11 @@ import type { Model } from './model.js';
 import { sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';
 
+/** The high and the low word of a state of the stack. */
+type State = readonly [high: number, low: number];
+
 /** What each of the stack's states is at first, and a decoder must find it to be at last: the least state that there is. */
-const FIRST_STATE = [1, 0] as const;
+const FIRST_STATE: State = [1, 0];
 
 /** Bits that are coded plainly for each channel of a tile: the sample at the pyramid's top, with its sign, and its texture. */
 export function plainBits(depth: number): number {
@@ -100,9 +103,10 @@ export class TileCodec {
   /** @throws {CnfzipError} `corrupt` if the payload is not what `encodeSequence` makes of `count` tiles of this size */
   decodeSequence(payload: Uint8Array, count: number, shape: TileShape): Int32Array[] {
     return this.#kernels.scoped(() => {
-      this.#restore(payload, statesOf(count, shape));
+      const states = statesOf(count, shape);
+      this.#restore(payload, states);
       const tiles = Array.from({ length: count }, () => this.#pop(shape));
-      this.#checkEnd(statesOf(count, shape));
+      this.#checkEnd(states);
       return tiles;
     });
   }
@@ -115,8 +119,7 @@ export class TileCodec {
       const capacity = samples * MAX_BYTES_PER_SAMPLE + 1024;
       const stack = kernels.alloc(capacity);
       const states = statesOf(tiles.length, shape);
-      run.stackOpen(stack, capacity, 0, ...FIRST_STATE);
-      for (let j = 1; j < states; j++) run.stackJoin(...FIRST_STATE);
+      this.#open(stack, capacity, 0, Array<State>(states).fill(FIRST_STATE));
       for (const tile of [...tiles].reverse()) this.#push(tile, shape, trace);
       if (run.stackFailed()) throw new Error('the stack has left its bounds');
       return this.#payload(stack, states);
@@ -209,9 +212,15 @@ export class TileCodec {
     return { payload, netBits };
   }
 
+  /** Opens the stack on `capacity` bytes, of which `count` words are filled. */
+  #open(words: number, capacity: number, count: number, [first, ...others]: readonly State[]): void {
+    const { run } = this.#kernels;
+    run.stackOpen(words, capacity, count, ...first);
+    for (const state of others) run.stackJoin(...state);
+  }
+
   /** Opens the stack on a payload's words. */
   #restore(payload: Uint8Array, states: number): void {
-    const { run } = this.#kernels;
     const count = (payload.length - states * STATE_BYTES) / 4;
     if (!(Number.isInteger(count) && count >= 0)) {
       throw new CnfzipError('corrupt', 'corrupt tile: its length is impossible');
@@ -220,13 +229,12 @@ export class TileCodec {
     const stack = this.#kernels.alloc(4 * count);
     const words = this.#kernels.words(stack, count);
     for (let i = 0; i < count; i++) words[i] = view.getUint32(4 * i, true);
-    for (let j = 0; j < states; j++) {
+    const found = Array.from({ length: states }, (_, j): State => {
       const at = 4 * count + STATE_BYTES * j;
-      const [low, high] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
-      if (high === 0) throw new CnfzipError('corrupt', 'corrupt tile: impossible stack state');
-      if (j === 0) run.stackOpen(stack, 4 * count, count, high, low);
-      else run.stackJoin(high, low);
-    }
+      return [view.getUint32(at + 4, true), view.getUint32(at, true)];
+    });
+    if (found.some(([high]) => high === 0)) throw new CnfzipError('corrupt', 'corrupt tile: impossible stack state');
+    this.#open(stack, 4 * count, count, found);
   }
 
   #checkEnd(states: number): void {
@@ -236,8 +244,7 @@ export class TileCodec {
     if (!ended) throw new CnfzipError('corrupt', 'corrupt tile: its stack does not end where it began');
   }
 
-  /** The high and the low word of a state. */
-  #state(j: number): readonly [number, number] {
+  #state(j: number): State {
     const { run } = this.#kernels;
     return [run.stackHigh(j) >>> 0, run.stackLow(j) >>> 0];
   }

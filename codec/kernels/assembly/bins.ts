@@ -9,12 +9,13 @@
 // makes of that at least e^-2.4 / 64, and the logistic's scale e^-3.5 of that, 4.2e-5 in all. Where the floating-point numbers around
 // z(1) are closer than a sixteenth of an edge's step, all roundings together take less than half of the step. Where they are farther
 // apart, images of edges that differ at all differ by one such distance, of which the difference to a logistic's mean and the product
-// with its scale leave a quarter at least: 6e-7 of the argument, still more than 2^-21.
+// with its scale leave a quarter at least: 6e-7 of the argument, still more than 2^-21. That roundings may pass the bounds of a and
+// of the logistic's scale by an ulp changes none of this.
 
 import { flowBackward, flowForward } from './flow';
-import { Coordinate, Flow } from './group';
+import { Coordinate, coordinate, Flow, logistic } from './group';
 import { LOG2E, log4, sigmoid4, within4 } from './math';
-import { logistic } from './site';
+import { siteOpen } from './site';
 
 /** Bins of a window around the mean; a sample outside goes through an escape. */
 export const BINS: i32 = 4096;
@@ -33,13 +34,21 @@ const FINE_SCALE: f32 = 5;
  * Sets the window of a coordinate. Where a scale is wide, a bin is a power of two of samples, of which the lower bits are coded
  * plainly: 32 to 64 bins a scale.
  */
-export function binsOpen(at: Coordinate): void {
+function binsOpen(at: Coordinate): void {
   const octave = f32x4.floor(f32x4.mul(at.logScale, f32x4.splat(LOG2E)));
   const shift = f32x4.max(f32x4.sub(octave, f32x4.splat(FINE_SCALE)), f32x4.splat(0));
   at.shift = i32x4.trunc_sat_f32x4_s(shift);
   at.samples = i32x4.shl(i32x4.add(i32x4.splat(127), at.shift), 23);
   at.perSample = i32x4.shl(i32x4.sub(i32x4.splat(127), at.shift), 23);
   at.first = f32x4.sub(f32x4.floor(f32x4.mul(at.mean, at.perSample)), f32x4.splat(<f32>(BINS / 2)));
+}
+
+/** Opens coordinate k of the group, but for what the coordinates before it tell (`flowGiven`). */
+export function coordinateOpen(flow: Flow, k: i32): Coordinate {
+  siteOpen(flow, k);
+  const at = coordinate(flow, k);
+  binsOpen(at);
+  return at;
 }
 
 /** The bins of samples, or of positions, counted from the window's first. All numbers are small enough to be exact. */
@@ -64,11 +73,11 @@ export function lowerEdge(at: Coordinate, bin: v128): v128 {
 @inline
 export function binSlots(flow: Flow, at: Coordinate, bin: v128): v128 {
   const z = flowForward(at, lowerEdge(at, bin));
-  const end = logistic(at, flow.mixtures);
   let sum = f32x4.splat(0);
-  for (let n = logistic(at, 0); n < end; n += 16) {
-    const share = sigmoid4(f32x4.mul(f32x4.sub(z, v128.load(n, 64)), v128.load(n, 128)));
-    sum = f32x4.add(sum, f32x4.mul(v128.load(n), share));
+  for (let n: i32 = 0; n < flow.mixtures; n++) {
+    const own = logistic(at, n);
+    const share = sigmoid4(f32x4.mul(f32x4.sub(z, own.mean), own.inverseScale));
+    sum = f32x4.add(sum, f32x4.mul(own.weight, share));
   }
   const shared = f32x4.trunc(f32x4.mul(f32x4.min(sum, f32x4.splat(1)), f32x4.splat(SHARED_SLOTS)));
   const slot = v128.and(f32x4.add(shared, bin), f32x4.gt(bin, f32x4.splat(0)));
@@ -126,15 +135,16 @@ export function findBins(flow: Flow, at: Coordinate, slot: v128, wanted: v128): 
 @inline
 function binGuess(flow: Flow, at: Coordinate, slot: v128): v128 {
   const one = f32x4.splat(1);
-  const end = logistic(at, flow.mixtures);
   let middle = f32x4.splat(0);
-  for (let n = logistic(at, 0); n < end; n += 16) {
-    middle = f32x4.add(middle, f32x4.mul(v128.load(n), v128.load(n, 64)));
+  for (let n: i32 = 0; n < flow.mixtures; n++) {
+    const own = logistic(at, n);
+    middle = f32x4.add(middle, f32x4.mul(own.weight, own.mean));
   }
   let spread = f32x4.splat(0);
-  for (let n = logistic(at, 0); n < end; n += 16) {
-    const own = f32x4.add(f32x4.div(one, v128.load(n, 128)), f32x4.abs(f32x4.sub(v128.load(n, 64), middle)));
-    spread = f32x4.add(spread, f32x4.mul(v128.load(n), own));
+  for (let n: i32 = 0; n < flow.mixtures; n++) {
+    const own = logistic(at, n);
+    const reach = f32x4.add(f32x4.div(one, own.inverseScale), f32x4.abs(f32x4.sub(own.mean, middle)));
+    spread = f32x4.add(spread, f32x4.mul(own.weight, reach));
   }
   const share = f32x4.mul(f32x4.add(slot, f32x4.splat(0.5)), f32x4.splat(1.0 / 16777216));
   const rest = f32x4.max(f32x4.sub(one, share), f32x4.splat(1e-8));

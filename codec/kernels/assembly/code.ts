@@ -1,20 +1,10 @@
 // Coding the sites of a lattice row, in groups of four neighbours: the first coordinate of all its sites, then the second, each given
 // those before it.
 
-import { binSlots, binsOpen } from './bins';
+import { binSlots, coordinateOpen } from './bins';
 import { centreOpen, flowGiven } from './flow';
-import { Coordinate, coordinate, Flow, groupOpen, LANES, putSamples } from './group';
-import { siteOpen } from './site';
+import { coordinate, Flow, groupOpen, LANES, putSamples } from './group';
 import { popSymbols, pushSymbols, symbolBits, takeSymbols } from './symbol';
-
-/** Opens coordinate k of the group, but for what the coordinates before it tell. */
-@inline
-function open(flow: Flow, k: i32): Coordinate {
-  siteOpen(flow, k);
-  const at = coordinate(flow, k);
-  binsOpen(at);
-  return at;
-}
 
 /** Stores the first `count` lanes, `step` bytes apart. */
 function storeLanes(to: usize, step: usize, count: i32, v: v128): void {
@@ -35,7 +25,7 @@ export function encodeRow(flow: Flow, head: usize, x: usize, locals: usize, colu
     const count = min<i32>(columns - j, LANES);
     groupOpen(flow, head, x, locals, j, count);
     for (let k: i32 = 0; k < channels; k++) {
-      const at = open(flow, k);
+      const at = coordinateOpen(flow, k);
       const to = tally + (<usize>(j * channels + k) << 3);
       const step = <usize>channels << 3;
       if (tally) {
@@ -58,7 +48,7 @@ export function decodeRow(flow: Flow, head: usize, x: usize, locals: usize, colu
     const count = min<i32>(columns - j, LANES);
     groupOpen(flow, head, x, locals, j, count);
     for (let k: i32 = 0; k < flow.channels; k++) {
-      const at = open(flow, k);
+      const at = coordinateOpen(flow, k);
       flowGiven(flow, k, k);
       popSymbols(flow, at, count);
       putSamples(flow, x, j, count, k);
@@ -71,7 +61,7 @@ export function decodeRow(flow: Flow, head: usize, x: usize, locals: usize, colu
 export function sitesOpen(flow: Flow, head: usize, x: usize, locals: usize, count: i32, k: i32): void {
   groupOpen(flow, head, x, locals, 0, count);
   for (let o: i32 = 0; o <= k; o++) {
-    const at = open(flow, o);
+    const at = coordinateOpen(flow, o);
     flowGiven(flow, o, o);
     centreOpen(at);
   }

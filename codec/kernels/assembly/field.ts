@@ -2,7 +2,7 @@
 // the context and from the coordinates before it, by an MLP with one hidden layer. The divergence is a.
 
 import { coordinate, Flow, groupsOpen, raw, setGradient } from './group';
-import { bounded4, boundedSlope4, hold, sum4, within4 } from './math';
+import { bounded4, boundedSlope4, hold, sum4 } from './math';
 import { projectionIndex } from './site';
 
 /** Bound of |a|: a coordinate's log-determinant stays within it. */
@@ -36,12 +36,6 @@ export function flowOpen(
   hold(parameters, <i32>((end - parameters + 15) >> 4) << 2);
 }
 
-/** What the field sees of a coordinate's centre. */
-@inline
-function clamped(flow: Flow, o: i32): v128 {
-  return within4(coordinate(flow, o).centre, -CLAMP, CLAMP);
-}
-
 /** Weights of coordinate o in coordinate k > o. */
 @inline
 function othersAt(flow: Flow, k: i32, o: i32): usize {
@@ -54,7 +48,7 @@ function hiddenInput(flow: Flow, k: i32, h: i32, known: i32): v128 {
   const unit = k * flow.hidden + h;
   let u = f32x4.add(raw(flow, projectionIndex(flow) + unit), v128.load32_splat(flow.hiddenBias + (<usize>unit << 2)));
   for (let o: i32 = 0; o < known; o++) {
-    u = f32x4.add(u, f32x4.mul(clamped(flow, o), v128.load32_splat(othersAt(flow, k, o) + (<usize>h << 2))));
+    u = f32x4.add(u, f32x4.mul(coordinate(flow, o).clamped, v128.load32_splat(othersAt(flow, k, o) + (<usize>h << 2))));
   }
   return u;
 }
@@ -109,7 +103,7 @@ export function fieldGradient(flow: Flow, k: i32, dRate: v128, dDrift: v128): vo
     for (let o: i32 = 0; o < k; o++) {
       const other = coordinate(flow, o);
       const w = othersAt(flow, k, o) + (<usize>h << 2);
-      accumulate(flow, w, f32x4.mul(du, clamped(flow, o)));
+      accumulate(flow, w, f32x4.mul(du, other.clamped));
       const inside = f32x4.lt(f32x4.abs(other.centre), f32x4.splat(CLAMP));
       other.dCentre = f32x4.add(other.dCentre, v128.and(f32x4.mul(du, v128.load32_splat(w)), inside));
     }

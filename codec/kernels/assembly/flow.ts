@@ -2,9 +2,9 @@
 // coordinates before it, then the ODE dz/dt = a z + b over t in [0, 1], whose solution is closed. All of it together is an affine
 // map of y with positive slope, so it is kept as such; backward in time is its inverse.
 
-import { fieldAt } from './field';
+import { CLAMP, fieldAt } from './field';
 import { Coordinate, coordinate, Flow, raw } from './group';
-import { bounded4, exp4, phi4 } from './math';
+import { bounded4, exp4, phi4, within4 } from './math';
 import { SHEAR_BOUND, shearIndex } from './site';
 
 /** Prepares coordinate k, whose density is open (see `site.ts`), given the centres of the first `known` coordinates: k, or none. */
@@ -35,9 +35,10 @@ export function flowBackward(at: Coordinate, z: v128): v128 {
   return f32x4.add(f32x4.div(f32x4.sub(z, at.offset), at.slope), at.mean);
 }
 
-/** Keeps z(0) of the samples' middles: what later coordinates know of them. */
+/** Keeps z(0) of the samples' middles, and the field's view of it: what later coordinates know of them. */
 @inline
 export function centreOpen(at: Coordinate): void {
   const middle = f32x4.sub(f32x4.add(at.x, f32x4.splat(0.5)), at.mean);
   at.centre = f32x4.add(f32x4.mul(middle, at.inverseScale), at.shear);
+  at.clamped = within4(at.centre, -CLAMP, CLAMP);
 }

@@ -11,21 +11,9 @@ export const LANES: i32 = 4;
 export class Coordinate {
   /** The samples. */
   x: v128;
-  /** `site.ts`: location and log s; the mixture's weights, means and inverse scales, four vectors each. */
+  /** `site.ts`: location and log s. */
   mean: v128;
   logScale: v128;
-  weights: v128;
-  weights1: v128;
-  weights2: v128;
-  weights3: v128;
-  means: v128;
-  means1: v128;
-  means2: v128;
-  means3: v128;
-  inverseScales: v128;
-  inverseScales1: v128;
-  inverseScales2: v128;
-  inverseScales3: v128;
   /** `field.ts`: a before its bound, a and b. */
   rawRate: v128;
   rate: v128;
@@ -37,6 +25,7 @@ export class Coordinate {
   slope: v128;
   offset: v128;
   centre: v128;
+  clamped: v128;
   /** `bins.ts`: the window's first bin, a bin's samples and their inverse. */
   first: v128;
   samples: v128;
@@ -52,6 +41,17 @@ export class Coordinate {
   dUpper: v128;
   dCentre: v128;
 }
+
+/** One of a coordinate's logistics (`site.ts`): its share in the base density, its mean and its inverse scale. */
+@unmanaged
+export class Logistic {
+  weight: v128;
+  mean: v128;
+  inverseScale: v128;
+}
+
+/** Logistics that a coordinate has room for, behind itself. */
+export const MOST_LOGISTICS: i32 = 4;
 
 /** A flow: its sizes, the addresses of its parameters (`field.ts`), and the group at hand. */
 @unmanaged
@@ -75,8 +75,9 @@ export class Flow {
   dHead: usize;
 }
 
-const FLOW: usize = 64;
-const COORDINATE = offsetof<Coordinate>();
+const FLOW: usize = (offsetof<Flow>() + 15) & ~15;
+const LOGISTIC: usize = offsetof<Logistic>();
+const COORDINATE: usize = offsetof<Coordinate>() + <usize>MOST_LOGISTICS * LOGISTIC;
 
 /** Bytes of a flow. */
 export function flowBytes(channels: i32, headSize: i32): i32 {
@@ -97,6 +98,11 @@ export function groupsOpen(flow: Flow, channels: i32, hidden: i32, mixtures: i32
 @inline
 export function coordinate(flow: Flow, k: i32): Coordinate {
   return changetype<Coordinate>(changetype<usize>(flow) + FLOW + <usize>k * COORDINATE);
+}
+
+@inline
+export function logistic(at: Coordinate, n: i32): Logistic {
+  return changetype<Logistic>(changetype<usize>(at) + offsetof<Coordinate>() + <usize>n * LOGISTIC);
 }
 
 /** Number `index` of the head's outputs. */

@@ -1,24 +1,33 @@
 // The exact length of what `code.ts` codes, in continuous arithmetic, and its gradient: -log P(x_k | c, x_<k) in nats, P the mass
 // that the base distribution has between the images of a bin's edges.
 
-import { BASE_SHARE, binOf, binsOpen, FLOOR, inWindow, lowerEdge } from './bins';
+import { BASE_SHARE, binOf, coordinateOpen, FLOOR, inWindow, lowerEdge } from './bins';
 import { highestLogScale, meanLimit } from './depth';
 import { fieldGradient } from './field';
 import { centreOpen, flowForward, flowGiven } from './flow';
-import { Coordinate, coordinate, Flow, groupOpen, LANES, lanesOf, putGradient, raw, setGradient } from './group';
+import {
+  coordinate,
+  Flow,
+  groupOpen,
+  LANES,
+  lanesOf,
+  logistic,
+  MOST_LOGISTICS,
+  putGradient,
+  raw,
+  setGradient,
+} from './group';
 import { bounded4, boundedSlope4, exp4, log4, phi4, phiSlope4, sum4 } from './math';
 import {
   LOG_SCALE_BOUND,
   LOWEST_LOG_SCALE,
   localSpread,
-  logistic,
   logScaleIndex,
   MIX_LOG_SCALE_BOUND,
   MIX_MEAN_BOUND,
   mixtureIndex,
   SHEAR_BOUND,
   shearIndex,
-  siteOpen,
 } from './site';
 import { escapeNats, lowerNats } from './symbol';
 
@@ -29,22 +38,34 @@ function tail4(t: v128): v128 {
   return f32x4.div(e, f32x4.add(f32x4.splat(1), e));
 }
 
-/** What a logistic has between two edges, from their tails: a difference taken on the side where both are small. */
-@inline
-function massBetween(a: v128, b: v128, ta: v128, tb: v128): v128 {
-  const zero = f32x4.splat(0);
-  const across = f32x4.sub(f32x4.sub(f32x4.splat(1), tb), ta);
-  const left = f32x4.sub(tb, ta);
-  const right = f32x4.sub(ta, tb);
-  return v128.bitselect(right, v128.bitselect(left, across, f32x4.lt(b, zero)), f32x4.gt(a, zero));
+/** What backward needs of a logistic: both edges in its units, their tails, and the mass between them. */
+@unmanaged
+class Edges {
+  lower: v128;
+  upper: v128;
+  lowerTail: v128;
+  upperTail: v128;
+  mass: v128;
 }
 
-/** Address of what backward needs of logistic n: its mass, and both edges with their tails. */
+const EDGES = offsetof<Edges>();
+const edges: usize = memory.data(MOST_LOGISTICS * offsetof<Edges>(), 16);
+
+/** The edges of the bins at hand under logistic n. */
 @inline
-function kept(n: i32): usize {
-  return edges + <usize>n * 80;
+function edgesOf(n: i32): Edges {
+  return changetype<Edges>(edges + <usize>n * EDGES);
 }
-const edges: usize = memory.data(4 * 80, 16);
+
+/** What a logistic has between two edges, from their tails: a difference taken on the side where both are small. */
+@inline
+function massBetween(at: Edges): v128 {
+  const zero = f32x4.splat(0);
+  const across = f32x4.sub(f32x4.sub(f32x4.splat(1), at.upperTail), at.lowerTail);
+  const left = f32x4.sub(at.upperTail, at.lowerTail);
+  const right = f32x4.neg(left);
+  return v128.bitselect(right, v128.bitselect(left, across, f32x4.lt(at.upper, zero)), f32x4.gt(at.lower, zero));
+}
 
 /** -log P of coordinate k's bins in the `inside` lanes; with `gradient`, also its gradient in the edges' images and in the mixture. */
 function binLoss(flow: Flow, k: i32, bin: v128, inside: v128, gradient: bool): v128 {
@@ -54,18 +75,13 @@ function binLoss(flow: Flow, k: i32, bin: v128, inside: v128, gradient: bool): v
   let sum = f32x4.splat(0);
   for (let n: i32 = 0; n < flow.mixtures; n++) {
     const own = logistic(at, n);
-    const a = f32x4.mul(f32x4.sub(lower, v128.load(own, 64)), v128.load(own, 128));
-    const b = f32x4.mul(f32x4.sub(upper, v128.load(own, 64)), v128.load(own, 128));
-    const ta = tail4(a);
-    const tb = tail4(b);
-    const mass = massBetween(a, b, ta, tb);
-    sum = f32x4.add(sum, f32x4.mul(v128.load(own), mass));
-    const to = kept(n);
-    v128.store(to, mass);
-    v128.store(to, a, 16);
-    v128.store(to, b, 32);
-    v128.store(to, ta, 48);
-    v128.store(to, tb, 64);
+    const at = edgesOf(n);
+    at.lower = f32x4.mul(f32x4.sub(lower, own.mean), own.inverseScale);
+    at.upper = f32x4.mul(f32x4.sub(upper, own.mean), own.inverseScale);
+    at.lowerTail = tail4(at.lower);
+    at.upperTail = tail4(at.upper);
+    at.mass = massBetween(at);
+    sum = f32x4.add(sum, f32x4.mul(own.weight, at.mass));
   }
   const probability = f32x4.add(f32x4.mul(f32x4.splat(BASE_SHARE), sum), f32x4.splat(FLOOR));
   if (gradient) mixtureBackward(flow, k, v128.and(f32x4.div(f32x4.splat(-BASE_SHARE), probability), inside), sum);
@@ -82,23 +98,20 @@ function mixtureBackward(flow: Flow, k: i32, slopes: v128, sum: v128): void {
   let dUpper = f32x4.splat(0);
   for (let n: i32 = 0; n < flow.mixtures; n++) {
     const own = logistic(at, n);
-    const inverse = v128.load(own, 128);
-    const weighted = f32x4.mul(v128.load(own), slopes);
-    const from = kept(n);
-    const ta = v128.load(from, 48);
-    const tb = v128.load(from, 64);
-    const sa = f32x4.mul(weighted, f32x4.mul(ta, f32x4.sub(one, ta)));
-    const sb = f32x4.mul(weighted, f32x4.mul(tb, f32x4.sub(one, tb)));
-    const byLower = f32x4.mul(sa, inverse);
-    const byUpper = f32x4.mul(sb, inverse);
+    const edge = edgesOf(n);
+    const weighted = f32x4.mul(own.weight, slopes);
+    const sa = f32x4.mul(weighted, f32x4.mul(edge.lowerTail, f32x4.sub(one, edge.lowerTail)));
+    const sb = f32x4.mul(weighted, f32x4.mul(edge.upperTail, f32x4.sub(one, edge.upperTail)));
+    const byLower = f32x4.mul(sa, own.inverseScale);
+    const byUpper = f32x4.mul(sb, own.inverseScale);
     dLower = f32x4.sub(dLower, byLower);
     dUpper = f32x4.add(dUpper, byUpper);
-    setGradient(flow, logits + n, f32x4.mul(weighted, f32x4.sub(v128.load(from), sum)));
+    setGradient(flow, logits + n, f32x4.mul(weighted, f32x4.sub(edge.mass, sum)));
     const means = logits + block + n;
     const meanSlope = boundedSlope4(raw(flow, means), MIX_MEAN_BOUND);
     setGradient(flow, means, f32x4.mul(f32x4.sub(byLower, byUpper), meanSlope));
     const scales = means + block;
-    const byScale = f32x4.sub(f32x4.mul(sa, v128.load(from, 16)), f32x4.mul(sb, v128.load(from, 32)));
+    const byScale = f32x4.sub(f32x4.mul(sa, edge.lower), f32x4.mul(sb, edge.upper));
     setGradient(flow, scales, f32x4.mul(byScale, boundedSlope4(raw(flow, scales), MIX_LOG_SCALE_BOUND)));
   }
   at.dLower = dLower;
@@ -110,9 +123,7 @@ function groupLoss(flow: Flow, count: i32, gradient: bool): v128 {
   const lanes = lanesOf(count);
   let loss = f32x4.splat(0);
   for (let k: i32 = 0; k < flow.channels; k++) {
-    const at = coordinate(flow, k);
-    siteOpen(flow, k);
-    binsOpen(at);
+    const at = coordinateOpen(flow, k);
     flowGiven(flow, k, k);
     centreOpen(at);
     at.dCentre = f32x4.splat(0);

@@ -9,6 +9,12 @@ const LN2_LO: f32 = -2.12194440e-4;
 const ROUNDER: f32 = 12582912;
 const SQRT_HALF: f32 = 0.707106781186547524;
 
+/** A step of Horner's method for a polynomial in x: p x + c. */
+@inline
+function horner(p: v128, x: v128, c: f32): v128 {
+  return f32x4.add(f32x4.mul(p, x), f32x4.splat(c));
+}
+
 /** exp(x) in each lane; x is clamped to [-87, 88] so that the result is a normal number. */
 @inline
 export function exp4(x: v128): v128 {
@@ -19,11 +25,11 @@ export function exp4(x: v128): v128 {
   let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HI)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(LN2_LO)));
   let p = f32x4.splat(1.9875691500e-4);
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.3981999507e-3));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
+  p = horner(p, r, 1.3981999507e-3);
+  p = horner(p, r, 8.3334519073e-3);
+  p = horner(p, r, 4.1665795894e-2);
+  p = horner(p, r, 1.6666665459e-1);
+  p = horner(p, r, 5.0000001201e-1);
   p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), f32x4.splat(1));
   return f32x4.mul(p, i32x4.shl(i32x4.add(sum, i32x4.splat(127)), 23));
 }
@@ -38,14 +44,14 @@ export function log4(x: v128): v128 {
   m = f32x4.sub(f32x4.add(m, v128.and(m, small)), f32x4.splat(1));
   const z = f32x4.mul(m, m);
   let p = f32x4.splat(7.0376836292e-2);
-  p = f32x4.sub(f32x4.mul(p, m), f32x4.splat(1.1514610310e-1));
-  p = f32x4.add(f32x4.mul(p, m), f32x4.splat(1.1676998740e-1));
-  p = f32x4.sub(f32x4.mul(p, m), f32x4.splat(1.2420140846e-1));
-  p = f32x4.add(f32x4.mul(p, m), f32x4.splat(1.4249322787e-1));
-  p = f32x4.sub(f32x4.mul(p, m), f32x4.splat(1.6668057665e-1));
-  p = f32x4.add(f32x4.mul(p, m), f32x4.splat(2.0000714765e-1));
-  p = f32x4.sub(f32x4.mul(p, m), f32x4.splat(2.4999993993e-1));
-  p = f32x4.add(f32x4.mul(p, m), f32x4.splat(3.3333331174e-1));
+  p = horner(p, m, -1.1514610310e-1);
+  p = horner(p, m, 1.1676998740e-1);
+  p = horner(p, m, -1.2420140846e-1);
+  p = horner(p, m, 1.4249322787e-1);
+  p = horner(p, m, -1.6668057665e-1);
+  p = horner(p, m, 2.0000714765e-1);
+  p = horner(p, m, -2.4999993993e-1);
+  p = horner(p, m, 3.3333331174e-1);
   p = f32x4.add(f32x4.mul(f32x4.mul(p, m), z), f32x4.mul(f32x4.splat(LN2_LO), e));
   p = f32x4.sub(p, f32x4.mul(f32x4.splat(0.5), z));
   return f32x4.add(f32x4.add(m, p), f32x4.mul(f32x4.splat(LN2_HI), e));
@@ -85,9 +91,9 @@ export function phi4(x: v128, e: v128): v128 {
 @inline
 export function phiSlope4(x: v128, e: v128): v128 {
   const one = f32x4.splat(1);
-  let near = f32x4.add(f32x4.splat(0.125), f32x4.mul(x, f32x4.splat(1.0 / 30.0)));
-  near = f32x4.add(f32x4.splat(1.0 / 3.0), f32x4.mul(x, near));
-  near = f32x4.add(f32x4.splat(0.5), f32x4.mul(x, near));
+  let near = horner(f32x4.splat(1.0 / 30.0), x, 0.125);
+  near = horner(near, x, 1.0 / 3.0);
+  near = horner(near, x, 0.5);
   const far = f32x4.div(f32x4.add(f32x4.mul(e, f32x4.sub(x, one)), one), f32x4.mul(x, x));
   return v128.bitselect(near, far, f32x4.lt(f32x4.abs(x), f32x4.splat(0.1)));
 }

@@ -4,7 +4,7 @@
 // log-scales (d x K each), and the field's projection (d x hidden).
 
 import { highestLogScale, meanLimit } from './depth';
-import { Coordinate, coordinate, Flow, raw } from './group';
+import { coordinate, Flow, logistic, raw } from './group';
 import { bounded4, exp4, within4 } from './math';
 
 export const LOG_SCALE_CENTRE: f32 = -0.5;
@@ -65,12 +65,6 @@ export function siteOpen(flow: Flow, k: i32): void {
   mixtureOpen(flow, k);
 }
 
-/** Address of what logistic n of a coordinate has: its weight; its mean and its inverse scale lie 64 and 128 bytes behind. */
-@inline
-export function logistic(at: Coordinate, n: i32): usize {
-  return changetype<usize>(at) + offsetof<Coordinate>('weights') + (<usize>n << 4);
-}
-
 /** Weights (sum 1), means and inverse scales of coordinate k's logistics. */
 function mixtureOpen(flow: Flow, k: i32): void {
   const at = coordinate(flow, k);
@@ -81,13 +75,15 @@ function mixtureOpen(flow: Flow, k: i32): void {
   for (let n: i32 = 1; n < count; n++) highest = f32x4.max(highest, raw(flow, logits + n));
   let total = f32x4.splat(0);
   for (let n: i32 = 0; n < count; n++) {
-    const weight = exp4(f32x4.sub(raw(flow, logits + n), highest));
-    total = f32x4.add(total, weight);
-    v128.store(logistic(at, n), weight);
-    v128.store(logistic(at, n), bounded4(raw(flow, logits + block + n), MIX_MEAN_BOUND), 64);
-    const logScale = bounded4(raw(flow, logits + 2 * block + n), MIX_LOG_SCALE_BOUND);
-    v128.store(logistic(at, n), exp4(f32x4.neg(logScale)), 128);
+    const own = logistic(at, n);
+    own.weight = exp4(f32x4.sub(raw(flow, logits + n), highest));
+    total = f32x4.add(total, own.weight);
+    own.mean = bounded4(raw(flow, logits + block + n), MIX_MEAN_BOUND);
+    own.inverseScale = exp4(f32x4.neg(bounded4(raw(flow, logits + 2 * block + n), MIX_LOG_SCALE_BOUND)));
   }
   const share = f32x4.div(f32x4.splat(1), total);
-  for (let n: i32 = 0; n < count; n++) v128.store(logistic(at, n), f32x4.mul(v128.load(logistic(at, n)), share));
+  for (let n: i32 = 0; n < count; n++) {
+    const own = logistic(at, n);
+    own.weight = f32x4.mul(own.weight, share);
+  }
 }

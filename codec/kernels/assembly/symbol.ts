@@ -77,6 +77,12 @@ export function symbolBits(at: Coordinate): v128 {
   return f32x4.div(nats, f32x4.splat(LN2));
 }
 
+/** The state that a lane's symbols are on. */
+@inline
+function stateOf(lane: i32): u32 {
+  return <u32>lane & (states - 1);
+}
+
 /** A coordinate's numbers of one lane, as `Coordinate` lays them out. */
 @inline
 function laneOf(at: Coordinate, lane: i32): usize {
@@ -87,7 +93,7 @@ function laneOf(at: Coordinate, lane: i32): usize {
 export function pushSymbols(at: Coordinate, count: i32): void {
   for (let lane = count - 1; lane >= 0; lane--) {
     const own = laneOf(at, lane);
-    const state = <u32>lane & (states - 1);
+    const state = stateOf(lane);
     const shift = load<u32>(own, offsetof<Coordinate>('shift'));
     const start = load<u32>(own, offsetof<Coordinate>('start'));
     if (shift) pushBits(state, load<u32>(own, offsetof<Coordinate>('low')), shift);
@@ -105,7 +111,7 @@ export function popSymbols(flow: Flow, at: Coordinate, count: i32): void {
   for (let first: i32 = 0; first < count; first += width) {
     const end = min<i32>(first + width, count);
     for (let lane = first; lane < end; lane++) {
-      store<f32>(slots + (<usize>lane << 2), <f32>peekFrom(<u32>lane & (states - 1), BIN_BITS));
+      store<f32>(slots + (<usize>lane << 2), <f32>peekFrom(stateOf(lane), BIN_BITS));
     }
     const slot = v128.load(slots);
     const lanes = i32x4(0, 1, 2, 3);
@@ -119,7 +125,7 @@ export function popSymbols(flow: Flow, at: Coordinate, count: i32): void {
 @inline
 function popSymbol(at: Coordinate, lane: i32): void {
   const own = laneOf(at, lane);
-  const state = <u32>lane & (states - 1);
+  const state = stateOf(lane);
   let bin = load<i32>(own, offsetof<Coordinate>('bin'));
   if (peekFrom(state, BIN_BITS) >= ESCAPE) {
     bin = popEscaped(state);
