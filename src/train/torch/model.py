@@ -1,123 +1,199 @@
-"""The context network and the exact length of the conditional flow, as the kernels of the codec compute them (codec/README.md)."""
-import math, torch
+"""The context network and the exact length of the conditional flow, as the codec's kernels compute them (codec/README.md)."""
+
+import math
+from types import SimpleNamespace
+
+import torch
 import torch.nn.functional as F
 
 PASSES = 'DHV'
-WINDOWS = {'D': [('A', -1, -1, 4)], 'H': [('A', -1, -1, 3), ('D', -2, -1, 4)], 'V': [('A', 0, -1, 2), ('D', -1, -2, 3), ('H', -1, -2, 4)]}
-NEAREST = {'D': [('A', 0, 0), ('A', 0, 1), ('A', 1, 0), ('A', 1, 1)], 'H': [('A', 0, 0), ('A', 0, 1), ('D', -1, 0), ('D', 0, 0)],
-           'V': [('A', 0, 0), ('A', 1, 0), ('D', 0, -1), ('D', 0, 0)]}
+# Row and column parity of each lattice.
 OFFSETS = {'A': (0, 0), 'D': (1, 1), 'H': (0, 1), 'V': (1, 0)}
-LEAST_SPREAD, MEAN_GAIN, MEAN_LIMIT, HIGHEST = 0.25, 1 / 256, 2048., 4.1
-LOG_SCALE_CENTRE, LOG_SCALE_BOUND, LOWEST, SHEAR_BOUND, MIX_MEAN_BOUND, MIX_LS_BOUND = -0.5, 3., -2.7, 4., 12., 3.5
-RATE_BOUND, CLAMP = 2.4, 8.
-BASE_SHARE, FLOOR = (16777216 - 8192) / 16777216, 1 / 16777216
+# Windows that a pass sees: lattice, top left corner relative to the cell, rows of four.
+WINDOWS = {
+    'D': [('A', -1, -1, 4)],
+    'H': [('A', -1, -1, 3), ('D', -2, -1, 4)],
+    'V': [('A', 0, -1, 2), ('D', -1, -2, 3), ('H', -1, -2, 4)],
+}
+# The four known samples nearest to a pass's sites: lattice, row, column.
+NEAREST = {
+    'D': [('A', 0, 0), ('A', 0, 1), ('A', 1, 0), ('A', 1, 1)],
+    'H': [('A', 0, 0), ('A', 0, 1), ('D', -1, 0), ('D', 0, 0)],
+    'V': [('A', 0, 0), ('A', 1, 0), ('D', 0, -1), ('D', 0, 0)],
+}
+RING = 2
+# Below this, (exp(a) - 1) / a is taken from its series.
+SERIES_LIMIT = 0.02
 
-def bounded(x, b): return x / (1 + x.abs() / b)
 
-def features(maps, p, rows, cols):
-    cut = lambda l, i, j: maps[l][:, 2 + i:2 + i + rows, 2 + j:2 + j + cols]
-    mean = sum(cut(*n) for n in NEAREST[p]) * 0.25
-    w = torch.stack([cut(l, top + r, left + c) for l, top, left, n in WINDOWS[p] for r in range(n) for c in range(4)], 3) - mean.unsqueeze(3)
-    spread = LEAST_SPREAD + w.abs().mean(3)
-    return torch.cat([(w / spread.unsqueeze(3)).flatten(3), mean * MEAN_GAIN, spread.log()], 3), mean, spread
+def bounded(x, bound):
+    """x / (1 + |x| / bound)."""
+    return x / (1 + x.abs() / bound)
 
-def depthwise(x, w, b):
-    rows, cols = x.shape[1], x.shape[2]
-    y = F.pad(x, (0, 0, 1, 1, 1, 1))
-    out = b
+
+def features(maps, pass_name, rows, columns, constants):
+    """Stem inputs of a pass without carried features, and the sites' mean and spread of neighbours: B x rows x columns x _."""
+
+    def cut(lattice, i, j):
+        return maps[lattice][:, RING + i : RING + i + rows, RING + j : RING + j + columns]
+
+    mean = sum(cut(*place) for place in NEAREST[pass_name]) * 0.25
+    windows = [
+        cut(lattice, top + r, left + c)
+        for lattice, top, left, count in WINDOWS[pass_name]
+        for r in range(count)
+        for c in range(4)
+    ]
+    differences = torch.stack(windows, 3) - mean.unsqueeze(3)
+    spread = constants.LEAST_SPREAD + differences.abs().mean(3)
+    relative = (differences / spread.unsqueeze(3)).flatten(3)
+    return torch.cat([relative, mean * constants.meanGain, spread.log()], 3), mean, spread
+
+
+def depthwise(x, weight, bias):
+    """Filters every channel of B x rows x columns x channels by its own 3 x 3 taps."""
+    rows, columns = x.shape[1], x.shape[2]
+    padded = F.pad(x, (0, 0, 1, 1, 1, 1))
+    out = bias
     for i in range(3):
         for j in range(3):
-            out = out + y[:, i:i + rows, j:j + cols] * w[i, j]
+            out = out + padded[:, i : i + rows, j : j + columns] * weight[i, j]
     return out
 
-def texture(x):
-    B, H, W, d = x.shape
-    out = []
-    rx = (2 * x[:, :, 1:-1] - x[:, :, :-2] - x[:, :, 2:]).abs()
-    ry = (2 * x[:, 1:-1] - x[:, :-2] - x[:, 2:]).abs()
-    # Position 1 is the first: odd ones begin at index 0.
-    parts = [rx[:, :, 1::2], rx[:, :, 0::2], ry[:, 1::2], ry[:, 0::2]]
-    v = torch.stack([torch.floor(8 * p.sum((1, 2)) / (2 * p.shape[1] * p.shape[2])) for p in parts], 2)
-    octave = torch.floor(torch.log2(v.clamp(min=1) + 0.25))
-    fine = torch.floor(v / torch.exp2(octave - 2)) - 4
-    level = torch.where(v < 4, v, torch.clamp(4 * (octave - 1) + fine, max=47))
+
+def texture(x, levels):
+    """What tiles tell of their texture, as the network sees it (codec/flow/texture.ts)."""
+    along_rows = (2 * x[:, :, 1:-1] - x[:, :, :-2] - x[:, :, 2:]).abs()
+    along_columns = (2 * x[:, 1:-1] - x[:, :-2] - x[:, 2:]).abs()
+    # The first that has two neighbours is at position 1, an odd one.
+    parts = [along_rows[:, :, 1::2], along_rows[:, :, 0::2], along_columns[:, 1::2], along_columns[:, 0::2]]
+    value = torch.stack([torch.floor(8 * p.sum((1, 2)) / (2 * p.shape[1] * p.shape[2])) for p in parts], 2)
+    octave = torch.floor(torch.log2(value.clamp(min=1) + 0.25))
+    quarter = torch.floor(value / torch.exp2(octave - 2)) - 4
+    level = torch.where(value < 4, value, torch.clamp(4 * (octave - 1) + quarter, max=levels - 1))
     return (level / 8 - 2).flatten(1)
 
-def site_nats(rows, x, lm, spread, f, d, K, hid):
-    shear0 = 2 * d; ml = shear0 + d * (d - 1) // 2; mm = ml + d * K; ms = mm + d * K; pr = ms + d * K
-    centres, total = [], 0
-    for k in range(d):
-        mean = (lm[:, k] + rows[:, k] * spread[:, k]).clamp(-MEAN_LIMIT, MEAN_LIMIT)
-        inv = torch.exp(-(spread[:, k].log() + LOG_SCALE_CENTRE + bounded(rows[:, d + k], LOG_SCALE_BOUND)).clamp(LOWEST, HIGHEST))
+
+def site_nats(rows, x, local_mean, spread, field, definition, head, constants):
+    """Nats of each site, sites x channels of samples given the head's raw outputs; samples of 8 bits, so without the escape."""
+    channels, logistics, hidden = definition['channels'], definition['mixtures'], definition['hidden']
+
+    def part(start, k, size):
+        return rows[:, head[start] + k * size : head[start] + (k + 1) * size]
+
+    centres, nats = [], 0
+    for k in range(channels):
+        limit = constants.meanLimit
+        mean = (local_mean[:, k] + rows[:, k] * spread[:, k]).clamp(-limit, limit)
+        relative = constants.LOG_SCALE_CENTRE + bounded(rows[:, head['logScale'] + k], constants.LOG_SCALE_BOUND)
+        log_scale = (spread[:, k].log() + relative).clamp(constants.LOWEST_LOG_SCALE, constants.highestLogScale)
+        inverse_scale = torch.exp(-log_scale)
+        # The field: an MLP of the context and of the coordinates before.
         shear = torch.zeros_like(mean)
-        u = rows[:, pr + k * hid:pr + (k + 1) * hid] + f['bias'][k]
+        units = part('projection', k, hidden) + field['bias'][k]
         for o in range(k):
-            i = k * (k - 1) // 2 + o
-            shear = shear + bounded(rows[:, shear0 + i], SHEAR_BOUND) * centres[o]
-            u = u + centres[o].clamp(-CLAMP, CLAMP).unsqueeze(1) * f['others'][i]
-        u = bounded(u, 1.)
-        a = bounded((u * f['a'][k]).sum(1) + f['aBias'][k], RATE_BOUND)
-        b = (u * f['b'][k]).sum(1) + f['bBias'][k]
-        growth = torch.exp(a)
-        small = a.abs() < 0.02
-        safe = torch.where(small, torch.ones_like(a), a)
-        phi = torch.where(small, 1 + a * (0.5 + a / 6), (torch.exp(safe) - 1) / safe)
-        dist = x[:, k] - mean
-        lower = growth * inv * dist + growth * shear + b * phi
-        upper = lower + growth * inv
-        w = torch.softmax(rows[:, ml + k * K:ml + (k + 1) * K], 1)
-        mu = bounded(rows[:, mm + k * K:mm + (k + 1) * K], MIX_MEAN_BOUND)
-        s = torch.exp(-bounded(rows[:, ms + k * K:ms + (k + 1) * K], MIX_LS_BOUND))
-        A, Bb = (lower.unsqueeze(1) - mu) * s, (upper.unsqueeze(1) - mu) * s
-        sign = torch.where(A > 0, -1., 1.)
-        mass = sign * (torch.sigmoid(sign * Bb) - torch.sigmoid(sign * A))
-        total = total - torch.log(BASE_SHARE * (w * mass).sum(1) + FLOOR)
-        centres.append((dist + 0.5) * inv + shear)
-    return total
+            pair = k * (k - 1) // 2 + o
+            shear = shear + bounded(rows[:, head['shear'] + pair], constants.SHEAR_BOUND) * centres[o]
+            units = units + centres[o].clamp(-constants.CLAMP, constants.CLAMP).unsqueeze(1) * field['others'][pair]
+        units = bounded(units, 1.0)
+        rate = bounded((units * field['a'][k]).sum(1) + field['aBias'][k], constants.RATE_BOUND)
+        drift = (units * field['b'][k]).sum(1) + field['bBias'][k]
+        growth = torch.exp(rate)
+        near = rate.abs() < SERIES_LIMIT
+        safe = torch.where(near, torch.ones_like(rate), rate)
+        phi = torch.where(near, 1 + rate * (0.5 + rate / 6), (torch.exp(safe) - 1) / safe)
+        # The bin's edges at time 1, and what the logistics have between them.
+        distance = x[:, k] - mean
+        lower = growth * inverse_scale * distance + growth * shear + drift * phi
+        upper = lower + growth * inverse_scale
+        weight = torch.softmax(part('mixLogit', k, logistics), 1)
+        middle = bounded(part('mixMean', k, logistics), constants.MIX_MEAN_BOUND)
+        narrow = torch.exp(-bounded(part('mixLogScale', k, logistics), constants.MIX_LOG_SCALE_BOUND))
+        a, b = (lower.unsqueeze(1) - middle) * narrow, (upper.unsqueeze(1) - middle) * narrow
+        # The difference is taken on the side where both sigmoids are small.
+        side = torch.where(a > 0, -1.0, 1.0)
+        mass = side * (torch.sigmoid(side * b) - torch.sigmoid(side * a))
+        nats = nats - torch.log(constants.BASE_SHARE * (weight * mass).sum(1) + constants.FLOOR)
+        centres.append((distance + 0.5) * inverse_scale + shear)
+    return nats
+
 
 class Model:
+    """Parameters by their names, from a layout that `pack.mjs` wrote and a flat float32 array."""
+
     def __init__(self, layout, flat, device):
-        self.d = layout['definition']; self.layout = layout['parameters']
+        self.layout = layout
+        self.definition = layout['definition']
+        self.constants = SimpleNamespace(**layout['constants'])
         flat = torch.as_tensor(flat)
-        self.p = {q['name']: flat[q['offset']:q['offset'] + q['size']].reshape(q['shape']).clone().to(device).requires_grad_() for q in self.layout}
-        # The trainer puts compiled ones in their place.
-        self.features, self.depthwise, self.nats = features, depthwise, site_nats
-    def flat(self, p=None):
-        return torch.cat([(p or self.p)[q['name']].detach().reshape(-1) for q in self.layout]).float().cpu().numpy()
+        self.parameters = {
+            p['name']: flat[p['offset'] : p['offset'] + p['size']].reshape(p['shape']).clone().to(device).requires_grad_()
+            for p in layout['parameters']
+        }
+        for value in self.parameters.values():
+            value.grad = torch.zeros_like(value)
+        self.features, self.depthwise, self.site_nats = features, depthwise, site_nats
+
+    def compile(self):
+        """Lets PyTorch compile what is not a matrix product."""
+        self.features = torch.compile(features)
+        self.depthwise = torch.compile(depthwise, dynamic=True)
+        self.site_nats = torch.compile(site_nats)
+
+    def flat(self, values):
+        """Values by the parameters' names as one flat float32 array."""
+        return torch.cat([values[p['name']].detach().reshape(-1) for p in self.layout['parameters']]).cpu().numpy()
+
+    def affine(self, x, name):
+        return x @ self.parameters[f'{name}.weight'] + self.parameters[f'{name}.bias']
+
     def loss(self, x):
-        """Mean nats a sample of crops x: B x side x side x channels, a power of two, after the colour transform."""
-        D, p = self.d, self.p
-        d, W, carry = D['channels'], D['width'], D['carry']
-        side = x.shape[1]; B = x.shape[0]
-        tex = texture(x)
-        n = int(math.log2(side))
-        state = None; rows_, xs, ms, ss = [], [], [], []
-        for l in range(n - 1, -1, -1):
-            im = x[:, ::2 ** l, ::2 ** l]; R = im.shape[1] // 2
-            s = min(l, D['separate'])
-            carried = x.new_zeros(B, R, R, carry)
+        """Mean nats a sample of crops, B x side x side x channels after the colour transform, the side a power of two."""
+        definition, parameters = self.definition, self.parameters
+        carry = definition['carry']
+        batch, side, _, channels = x.shape
+        told = texture(x, self.layout['textureLevels'])
+        state = None
+        rows, samples, means, spreads = [], [], [], []
+        for level in reversed(range(int(math.log2(side)))):
+            image = x[:, :: 2**level, :: 2**level]
+            cells = image.shape[1] // 2
+            own = min(level, definition['separate'])
+            carried = x.new_zeros(batch, cells, cells, carry)
             if state is not None:
-                q = state @ p[f'{s}.carry.weight'] + p[f'{s}.carry.bias']
-                carried = q.reshape(B, R // 2, R // 2, 2, 2, carry).permute(0, 1, 3, 2, 4, 5).reshape(B, R, R, carry)
-            lat = {k: im[:, dy::2, dx::2] for k, (dy, dx) in OFFSETS.items()}
-            maps = {k: F.pad(v.permute(0, 3, 1, 2), (2, 2, 2, 2), mode='replicate').permute(0, 2, 3, 1).contiguous() for k, v in lat.items()}
+                up = self.affine(state, f'{own}.carry').reshape(batch, cells // 2, cells // 2, 2, 2, carry)
+                carried = up.permute(0, 1, 3, 2, 4, 5).reshape(batch, cells, cells, carry)
+            lattices = {name: image[:, dy::2, dx::2] for name, (dy, dx) in OFFSETS.items()}
+            maps = {name: with_ring(lattice) for name, lattice in lattices.items()}
             state = None
-            for P in PASSES:
-                nm = f'{s}.{P}.'
-                inp, mean, spread = self.features(maps, P, R, R)
-                if P == 'D': inp = torch.cat([inp, carried], 3)
-                bias = p[nm + 'stem.bias'][min(l, D['levels'] - 1)] + tex @ p[nm + 'texture']
-                cur = inp @ p[nm + 'stem.weight'] + bias[:, None, None]
-                if state is not None: cur = cur + (state @ p[nm + 'state.weight'] + p[nm + 'state.bias'])
-                for b in range(D['blocks'][PASSES.index(P)]):
-                    m = nm + f'block{b}.'
-                    h = self.depthwise(cur, p[m + 'depthwise.weight'], p[m + 'depthwise.bias'])
-                    h = torch.relu(h @ p[m + 'expand.weight'] + p[m + 'expand.bias'])
-                    cur = cur + (h @ p[m + 'project.weight'] + p[m + 'project.bias'])
-                state = cur
-                rows_.append((cur @ p[nm + 'head.weight'] + p[nm + 'head.bias']).flatten(0, 2))
-                xs.append(lat[P].reshape(-1, d)); ms.append(mean.reshape(-1, d)); ss.append(spread.reshape(-1, d))
-        f = {k: p['field.' + k] for k in ('others', 'a', 'b', 'bias', 'aBias', 'bBias')}
-        f['aBias'], f['bBias'] = f['aBias'].reshape(-1), f['bBias'].reshape(-1)
-        nats = self.nats(torch.cat(rows_), torch.cat(xs), torch.cat(ms), torch.cat(ss), f, d, D['mixtures'], D['hidden'])
+            for number, pass_name in enumerate(PASSES):
+                name = f'{own}.{pass_name}'
+                inputs, mean, spread = self.features(maps, pass_name, cells, cells, self.constants)
+                if pass_name == 'D':
+                    inputs = torch.cat([inputs, carried], 3)
+                embedding = parameters[f'{name}.stem.bias'][min(level, definition['levels'] - 1)]
+                bias = embedding + told @ parameters[f'{name}.texture']
+                current = inputs @ parameters[f'{name}.stem.weight'] + bias[:, None, None]
+                if state is not None:
+                    current = current + self.affine(state, f'{name}.state')
+                for block in range(definition['blocks'][number]):
+                    current = current + self.block(current, f'{name}.block{block}')
+                state = current
+                rows.append(self.affine(state, f'{name}.head').flatten(0, 2))
+                for values, of in ((samples, lattices[pass_name]), (means, mean), (spreads, spread)):
+                    values.append(of.reshape(-1, channels))
+        field = {name: parameters[f'field.{name}'] for name in ('others', 'a', 'b', 'bias', 'aBias', 'bBias')}
+        known = [torch.cat(values) for values in (rows, samples, means, spreads)]
+        nats = self.site_nats(*known, field, definition, self.layout['head'], self.constants)
         return nats.sum() / x.numel()
+
+    def block(self, x, name):
+        weight, bias = self.parameters[f'{name}.depthwise.weight'], self.parameters[f'{name}.depthwise.bias']
+        hidden = torch.relu(self.affine(self.depthwise(x, weight, bias), f'{name}.expand'))
+        return self.affine(hidden, f'{name}.project')
+
+
+def with_ring(lattice):
+    """A lattice with a ring of cells around it that repeats the nearest."""
+    ring = (RING, RING, RING, RING)
+    return F.pad(lattice.permute(0, 3, 1, 2), ring, mode='replicate').permute(0, 2, 3, 1).contiguous()

@@ -1,28 +1,72 @@
-// From a model file to what train.py reads, and from what it wrote to a model file:
-//   node src/train/torch/pack.mjs unpack models/fast.cnfm FOLDER     writes fast.json (definition and parameters) and fast.f32
-//   node src/train/torch/pack.mjs pack FOLDER/fast.json FOLDER/out/fast.f32 fast.cnfm
-// Needs the build in dist.
+// Between model files and the arrays that the Python programs read and write; see README.md. Needs the build in dist.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { Likelihood } from '../../../dist/codec/flow/likelihood.js';
 import { parseModel, serializeModel } from '../../../dist/codec/flow/model.js';
-import { modelParameters } from '../../../dist/models/definition.js';
+import { TEXTURE_LEVELS } from '../../../dist/codec/flow/texture.js';
+import { Kernels } from '../../../dist/codec/kernels/kernels.js';
+import { headLayout, modelParameters } from '../../../dist/models/definition.js';
+import { cropShape, listImages, validationCrops } from '../../../dist/src/train/dataset.js';
+
+const CROPS = 4;
+
+const actions = {
+  /** A model's layout, and its weights. */
+  async unpack(file, folder) {
+    const { definition, weights } = await parseModel(readFileSync(file));
+    const target = join(folder, basename(file, '.cnfm'));
+    const layout = {
+      definition,
+      parameters: modelParameters(definition).all,
+      head: headLayout(definition),
+      constants: await constants(),
+      textureLevels: TEXTURE_LEVELS,
+    };
+    writeFileSync(`${target}.json`, JSON.stringify(layout));
+    writeFileSync(`${target}.f32`, bytes(weights));
+  },
+
+  /** A model file of a layout and weights. */
+  async pack(layout, values, out) {
+    const { definition } = JSON.parse(readFileSync(layout, 'utf8'));
+    const weights = new Float32Array(new Uint8Array(readFileSync(values)).buffer);
+    const model = serializeModel(basename(out, '.cnfm'), definition, weights);
+    await parseModel(model);
+    writeFileSync(out, model);
+  },
+
+  /** What the kernels say of a few crops: samples, loss and gradient. */
+  async reference(file, images, folder) {
+    const { definition, weights } = await parseModel(readFileSync(file));
+    const all = await validationCrops(await listImages([images]), definition.channels, console.error);
+    const crops = all.filter(({ side }) => side === all[0].side).slice(0, CROPS);
+    const likelihood = await Likelihood.create(definition);
+    likelihood.load(weights);
+    const nats = crops.reduce((sum, crop) => sum + likelihood.evaluate(crop.samples, cropShape(crop), true), 0);
+    const target = join(folder, basename(file, '.cnfm'));
+    writeFileSync(`${target}.reference.json`, JSON.stringify({ side: crops[0].side, nats }));
+    writeFileSync(`${target}.samples.i32`, Buffer.concat(crops.map(({ samples }) => bytes(samples))));
+    writeFileSync(`${target}.gradient.f32`, bytes(likelihood.gradient()));
+  },
+};
+
+/** The kernels' constants at 8 bits, by their names. */
+async function constants() {
+  const { run } = await Kernels.create();
+  run.depthOpen(8);
+  const globals = Object.entries(run).filter(([, value]) => value instanceof WebAssembly.Global);
+  return Object.fromEntries(globals.map(([name, { value }]) => [name, value]));
+}
+
+function bytes({ buffer, byteOffset, byteLength }) {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
 
 const [action, ...paths] = process.argv.slice(2);
-if (action === 'unpack' && paths.length === 2) {
-  const [file, folder] = paths;
-  const { definition, weights } = await parseModel(readFileSync(file));
-  const target = join(folder, basename(file, '.cnfm'));
-  writeFileSync(`${target}.json`, JSON.stringify({ definition, parameters: modelParameters(definition).all }));
-  writeFileSync(`${target}.f32`, new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength));
-} else if (action === 'pack' && paths.length === 3) {
-  const [layout, values, out] = paths;
-  const { definition } = JSON.parse(readFileSync(layout, 'utf8'));
-  const weights = new Float32Array(new Uint8Array(readFileSync(values)).buffer);
-  const bytes = serializeModel(basename(out, '.cnfm'), definition, weights);
-  await parseModel(bytes);
-  writeFileSync(out, bytes);
+if (Object.hasOwn(actions, action ?? '') && paths.length === actions[action].length) {
+  await actions[action](...paths);
 } else {
-  process.stderr.write('pack.mjs: unpack MODEL FOLDER, or pack LAYOUT WEIGHTS MODEL\n');
+  process.stderr.write('pack.mjs: unpack MODEL FOLDER, pack LAYOUT WEIGHTS MODEL, or reference MODEL IMAGES FOLDER\n');
   process.exitCode = 1;
 }
