@@ -13,7 +13,7 @@ import {
   writeContainer,
 } from './container/container.js';
 import { CnfzipError } from './error.js';
-import type { Model } from './flow/model.js';
+import type { Flow, Model } from './flow/model.js';
 import { checkHost } from './host.js';
 import { checkImage, type Image, maxvalOf, sameImage, within } from './image.js';
 import { KERNEL_VERSION } from './kernels/kernels.js';
@@ -42,27 +42,28 @@ import { encodeLayer, mayBeatWithWebp } from './layers/encode-layer.js';
 export async function encodeImage(
   image: Image,
   models: readonly Model[],
-  { verify = true, ...options }: EncodingOptions = {},
+  { verify = true, adapt = true, ...options }: EncodingOptions = {},
 ): Promise<Uint8Array> {
   checkHost();
   checkImage(image);
+  const flows = models.map((model): Flow => ({ model, adapts: adapt }));
   const [encoding, decoding] = codingParts(options, verify ? [0.5, 0.5] : [1]);
-  const bytes = writeContainer(await encodeContainer(image, models, encoding), image.samples);
+  const bytes = writeContainer(await encodeContainer(image, flows, encoding), image.samples);
   if (verify) await verifyFile(bytes, image, models, decoding);
   return bytes;
 }
 
-async function encodeContainer(image: Image, models: readonly Model[], options: CodingOptions): Promise<Container> {
+async function encodeContainer(image: Image, flows: readonly Flow[], options: CodingOptions): Promise<Container> {
   const { width, height, channels, samples, palette } = image;
   const maxval = maxvalOf(image);
   const layer: Layer = { width, height, channels, maxval, samples };
   // Neighbouring indexes of a palette say nothing of each other: no flow.
-  const modelFor = ({ channels }: Layer) =>
-    palette ? undefined : models.find(({ definition }) => definition.channels === channels);
+  const flowFor = ({ channels }: Layer) =>
+    palette ? undefined : flows.find(({ model }) => model.definition.channels === channels);
   const split = channels % 2 === 0 ? splitAlpha(layer) : [layer];
   const coding = new Coding(options, split.length * width * height);
   let layers: CodedLayer[] = [];
-  for (const part of split) layers.push(await encodeLayer(part, modelFor(part), coding));
+  for (const part of split) layers.push(await encodeLayer(part, flowFor(part), coding));
   if (split.length > 1) layers = await joinIfSmaller(layer, layers, options);
   const attachments = writeAttachments(image);
   return { width, height, channels, maxval, indexed: palette !== undefined, attachments, layers };
@@ -123,11 +124,11 @@ export async function decodeUnchecked(
   const attached = readAttachments(container);
   const channelsOf = layerChannels(channels, container.layers.length > 1);
   const coding = new Coding(options, channelsOf.length * width * height);
-  const chosen = container.layers.map(({ flow }) => flow && modelOf(flow, models));
+  const flows = container.layers.map(({ flow }) => flow && flowOf(flow, models));
   const layers: Layer[] = [];
   for (const [i, coded] of container.layers.entries()) {
     const shape = { width, height, channels: channelsOf[i], maxval };
-    layers.push(await decodeLayer(coded, shape, chosen[i], coding));
+    layers.push(await decodeLayer(coded, shape, flows[i], coding));
   }
   const { samples } = layers.length > 1 ? joinAlpha(layers[0], layers[1]) : layers[0];
   if (!within(samples, maxval)) throw new CnfzipError('corrupt', 'damaged: a sample is above the largest value');
@@ -135,7 +136,7 @@ export async function decodeUnchecked(
 }
 
 /** @throws CnfzipError `unsupported` if this version of the kernels cannot decide the same bits; `unknown-model` */
-function modelOf({ kernelVersion, modelHash }: FlowId, models: readonly Model[]): Model {
+function flowOf({ kernelVersion, modelHash, adapts }: FlowId, models: readonly Model[]): Flow {
   if (kernelVersion !== KERNEL_VERSION) {
     throw new CnfzipError(
       'unsupported',
@@ -144,7 +145,7 @@ function modelOf({ kernelVersion, modelHash }: FlowId, models: readonly Model[])
   }
   const model = models.find(({ hash }) => hash === modelHash);
   if (!model) throw new CnfzipError('unknown-model', `needs the model ${modelHash}, which is not at hand`);
-  return model;
+  return { model, adapts };
 }
 
 /** The layers of colour and alpha, or WebP's or deflate's one layer of all channels, whichever is smaller. */

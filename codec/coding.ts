@@ -1,10 +1,10 @@
 /** What coding needs beside the samples: models, who computes, who is told of progress. */
-import type { Model } from './flow/model.js';
+import type { Flow } from './flow/model.js';
 import type { EncodedTile, TileShape } from './flow/tile-codec.js';
 import { TileCodec } from './flow/tile-codec.js';
 import type { Tile } from './tiles.js';
 
-/** Codes tiles by a model's flow, in this thread or in others. */
+/** Codes tiles by a flow, in this thread or in others. */
 export interface TileCoder {
   /** Tiles that are worth having under way at once, at least 1. */
   readonly concurrency: number;
@@ -12,6 +12,9 @@ export interface TileCoder {
   encode(samples: Int32Array, shape: TileShape): Promise<EncodedTile>;
   decode(payload: Uint8Array, shape: TileShape): Promise<Int32Array>;
 }
+
+/** Gives what codes tiles by a flow. */
+export type CoderOf = (flow: Flow) => Promise<TileCoder>;
 
 export interface CodingOptions {
   /** Called after each tile with the part of the image that is done, above 0 and up to 1. */
@@ -26,27 +29,29 @@ export interface CodingOptions {
    * Without it: true.
    */
   wholeWebp?: boolean;
-  /** Who codes the tiles of a model. Without it they are coded one after the other in this thread. */
-  coderOf?: (model: Model) => Promise<TileCoder>;
+  /** Who codes the tiles of a flow. Without it they are coded one after the other in this thread. */
+  coderOf?: CoderOf;
 }
 
 export interface EncodingOptions extends CodingOptions {
   /** Decode the result and compare, which takes as long again. Without it: true. */
   verify?: boolean;
+  /** Whether the flow goes on learning while it codes: files are smaller and take longer, both ways. Without it: true. */
+  adapt?: boolean;
 }
 
 /** One image's coding under way. */
 export class Coding {
   #done = 0;
-  /** The coder of a model's tiles, made once. */
-  readonly coder: (model: Model) => Promise<TileCoder>;
+  /** The coder of a flow's tiles, made once. */
+  readonly coder: CoderOf;
 
   /** @param total pixels of all layers */
   constructor(
     readonly options: CodingOptions,
     readonly total: number,
   ) {
-    this.coder = oncePerModel(options.coderOf ?? localCoder);
+    this.coder = oncePerFlow(options.coderOf ?? localCoder);
   }
 
   /** Runs `work` over all tiles, at most `concurrency` at once; after a failure no further tile is begun. */
@@ -96,24 +101,25 @@ export class Coding {
  */
 export function codingParts(options: CodingOptions, shares: readonly number[]): CodingOptions[] {
   const { onProgress } = options;
-  const coderOf = oncePerModel(options.coderOf ?? localCoder);
+  const coderOf = oncePerFlow(options.coderOf ?? localCoder);
   return shares.map((share, i) => {
     const before = shares.slice(0, i).reduce((sum, earlier) => sum + earlier, 0);
     return { ...options, coderOf, onProgress: onProgress && ((part) => onProgress(before + share * part)) };
   });
 }
 
-function oncePerModel(coderOf: (model: Model) => Promise<TileCoder>): (model: Model) => Promise<TileCoder> {
+function oncePerFlow(coderOf: CoderOf): CoderOf {
   const coders = new Map<string, Promise<TileCoder>>();
-  return (model) => {
-    const coder = coders.get(model.hash) ?? coderOf(model);
-    coders.set(model.hash, coder);
+  return (flow) => {
+    const key = `${flow.model.hash} ${flow.adapts}`;
+    const coder = coders.get(key) ?? coderOf(flow);
+    coders.set(key, coder);
     return coder;
   };
 }
 
-async function localCoder(model: Model): Promise<TileCoder> {
-  const codec = await TileCodec.create(model);
+async function localCoder(flow: Flow): Promise<TileCoder> {
+  const codec = await TileCodec.create(flow);
   return {
     concurrency: 1,
     encode: async (samples, shape) => codec.encode(samples, shape),

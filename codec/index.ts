@@ -6,9 +6,9 @@
 
 export type { ModelDefinition } from '../models/definition.js';
 export { decodeImage, encodeImage } from './codec.js';
-export type { CodingOptions, EncodingOptions, TileCoder } from './coding.js';
+export type { CoderOf, CodingOptions, EncodingOptions, TileCoder } from './coding.js';
 export { CnfzipError, type CnfzipErrorCode } from './error.js';
-export { type Model, parseModel } from './flow/model.js';
+export { type AdaptationRates, type Flow, type Model, parseModel } from './flow/model.js';
 export type { EncodedTile, TileShape } from './flow/tile-codec.js';
 export type { Channels, Image, Metadata } from './image.js';
 export { type FileInfo, info, type LayerInfo } from './info.js';

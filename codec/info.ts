@@ -43,6 +43,8 @@ export interface LayerInfo {
   kernelVersion?: number;
   /** Of the flow's model: 16 hexadecimal digits. */
   modelHash?: string;
+  /** Whether that flow goes on learning while it codes a tile. */
+  adapts?: boolean;
   /** Of the payload, or of those of all tiles. */
   bytes: number;
   /** In the order of the file, with the size of each tile's payload; empty unless `method` is `tiles`. */

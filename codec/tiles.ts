@@ -6,7 +6,7 @@ import { allocSamples } from './image.js';
 import type { Layer } from './layer.js';
 
 /** Longest side of a tile, in pixels. */
-export const MAX_TILE_SIDE = 512;
+export const MAX_TILE_SIDE = 1024;
 
 /** A tile's place in its image, in pixels. */
 export interface Tile {

@@ -9,7 +9,7 @@ import type { CodingOptions } from '../codec/coding.js';
 import { attachedBytes } from '../codec/container/attachments.js';
 import { checkBytes, readContainer, type SealedContainer } from '../codec/container/container.js';
 import { CnfzipError } from '../codec/error.js';
-import type { Model } from '../codec/flow/model.js';
+import type { Flow } from '../codec/flow/model.js';
 import { checkImage, type Image, maxvalOf, metadataBytes } from '../codec/image.js';
 import { describeContainer, type FileInfo } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
@@ -31,7 +31,7 @@ import { WorkerPool } from './pool.js';
 import './webp.js';
 
 export { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
-export type { Model } from '../codec/flow/model.js';
+export type { AdaptationRates, Model } from '../codec/flow/model.js';
 export type { Channels, Image, Metadata } from '../codec/image.js';
 export type { FileInfo, LayerInfo } from '../codec/info.js';
 export type { Tile } from '../codec/tiles.js';
@@ -90,9 +90,9 @@ export async function encode(image: Image, options: EncodeOptions = {}): Promise
   const size = { ...image, maxval: maxvalOf(image), metadataBytes: metadataBytes(image) };
   checkLimits(size, options);
   const models = await modelsForEncoding(image.channels, options.model);
-  const { verify } = options;
+  const { verify, adapt } = options;
   return withThreads(size, { operation: 'encode', models }, options, (coding) =>
-    encodeImage(image, models, { ...coding, verify }),
+    encodeImage(image, models, { ...coding, verify, adapt }),
   );
 }
 
@@ -244,8 +244,8 @@ async function withThreads<T>(
   const { threads, wholeWebp } = planWithin(maxMemory, size, work, wanted);
   if (threads === 1) return run({ onProgress, wholeWebp });
   const pools: WorkerPool[] = [];
-  const coderOf = async (model: Model) => {
-    const pool = new WorkerPool(model, threads);
+  const coderOf = async (flow: Flow) => {
+    const pool = new WorkerPool(flow, threads);
     pools.push(pool);
     return pool;
   };

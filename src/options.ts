@@ -29,6 +29,8 @@ export interface Options extends Limits {
 export interface EncodeOptions extends Options {
   /** Decode the result and compare, which takes as long again; true without it. */
   verify?: boolean;
+  /** Whether the flow goes on learning while it codes: files are smaller and take longer, both ways; true without it. */
+  adapt?: boolean;
 }
 
 export const MAX_THREADS = 256;
@@ -63,7 +65,7 @@ const CHECKS = {
   readImage: LIMITS,
   info: LIMITS,
   decode: COMMON,
-  encode: { ...COMMON, verify: truth },
+  encode: { ...COMMON, verify: truth, adapt: truth },
   writeImage: {
     format: (value) =>
       OUTPUT_FORMATS.includes(value as OutputFormat) ? undefined : `must be one of ${OUTPUT_FORMATS.join(', ')}`,

@@ -1,7 +1,7 @@
 /** Codes tiles in worker threads. The bits do not depend on their number: tiles know nothing of each other. */
 import type { Worker } from 'node:worker_threads';
 import type { TileCoder } from '../codec/coding.js';
-import type { Model } from '../codec/flow/model.js';
+import type { Flow } from '../codec/flow/model.js';
 import type { EncodedTile, TileShape } from '../codec/flow/tile-codec.js';
 import { type Failure, toError } from './failure.js';
 import { startThread } from './thread.js';
@@ -26,8 +26,8 @@ class PoolWorker {
   private readonly worker: Worker;
   private broken?: Error;
 
-  constructor(model: Model) {
-    this.worker = startThread(new URL('./tile-worker.js', import.meta.url), { workerData: model });
+  constructor(flow: Flow) {
+    this.worker = startThread(new URL('./tile-worker.js', import.meta.url), { workerData: flow });
     this.worker.on('message', (reply: TileReply) => this.settle(reply));
     this.worker.on('error', (error) => this.fail(error));
     this.worker.on('exit', () => this.fail(new Error('a worker thread ended too early')));
@@ -66,9 +66,9 @@ export class WorkerPool implements TileCoder {
   private tasks = 0;
 
   /** @param threads at least 1 */
-  constructor(model: Model, threads: number) {
+  constructor(flow: Flow, threads: number) {
     this.concurrency = threads;
-    this.workers = Array.from({ length: threads }, () => new PoolWorker(model));
+    this.workers = Array.from({ length: threads }, () => new PoolWorker(flow));
   }
 
   async encode(samples: Int32Array, shape: TileShape): Promise<EncodedTile> {

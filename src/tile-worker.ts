@@ -1,11 +1,11 @@
 /** A thread of the pool: codes the tiles that it is sent, one after the other. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Model } from '../codec/flow/model.js';
+import type { Flow } from '../codec/flow/model.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
 import { toFailure } from './failure.js';
 import type { TileReply, TileTask } from './pool.js';
 
-const codec = TileCodec.create(workerData as Model);
+const codec = TileCodec.create(workerData as Flow);
 // A failure is reported with the task that meets it.
 codec.catch(() => {});
 

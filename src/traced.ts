@@ -2,14 +2,14 @@
 
 import type { TileCoder } from '../codec/coding.js';
 import { CnfzipError } from '../codec/error.js';
-import type { Model } from '../codec/flow/model.js';
+import type { Flow, Model } from '../codec/flow/model.js';
 import { TileCodec, type TileShape, type Trace } from '../codec/flow/tile-codec.js';
 import type { Image } from '../codec/image.js';
 import { encodeImage, info } from './codec.js';
 
 /** A tile that the flow has coded. */
 export interface TracedTile {
-  readonly model: Model;
+  readonly flow: Flow;
   /** As for `TileCodec.encode`. */
   readonly samples: Int32Array;
   readonly shape: TileShape;
@@ -27,28 +27,30 @@ export interface TracedFile {
 
 /**
  * @param models as for `encodeImage`
+ * @param adapt as for `encodeImage`
  * @param onTile is told of each tile in turn, in the order of the layers and of `tileLayout`
  * @throws {CnfzipError} `unsupported` if the image is not coded by the flow alone, `corrupt` if it does not come back exactly
  */
 export async function encodeTraced(
   image: Image,
   models: readonly Model[],
+  adapt: boolean,
   onTile: (tile: TracedTile) => Promise<void> | void,
 ): Promise<TracedFile> {
-  const coderOf = async (model: Model): Promise<TileCoder> => {
-    const codec = await TileCodec.create(model);
+  const coderOf = async (flow: Flow): Promise<TileCoder> => {
+    const codec = await TileCodec.create(flow);
     return {
       concurrency: 1,
       async encode(samples, shape) {
         const trace: Trace = [];
         const encoded = codec.encode(samples, shape, trace);
-        await onTile({ model, samples, shape, trace, netBits: encoded.netBits });
+        await onTile({ flow, samples, shape, trace, netBits: encoded.netBits });
         return encoded;
       },
       decode: async (payload, shape) => codec.decode(payload, shape),
     };
   };
-  const bytes = await encodeImage(image, models, { coderOf });
+  const bytes = await encodeImage(image, models, { coderOf, adapt });
   const { layers } = info(bytes);
   const tiles = layers.flatMap((layer) => layer.tiles);
   if (layers.some(({ method }) => method !== 'tiles') || tiles.some(({ method }) => method !== 'flow')) {

@@ -6,7 +6,7 @@ import { readContainer, writeContainer } from '../codec/container/container.js';
 import { crc32 } from '../codec/container/crc32.js';
 import type { CnfzipError } from '../codec/error.js';
 import { forwardColour } from '../codec/flow/colour.js';
-import type { Model } from '../codec/flow/model.js';
+import type { Flow } from '../codec/flow/model.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { info } from '../codec/info.js';
@@ -20,12 +20,13 @@ const untrained = [await untrainedModel(1), await untrainedModel(3)];
 const models = await modelsForEncoding(4);
 const codecs = new Map<string, TileCodec>();
 
-/** One codec of each model for many files: it must stay sound after it has met damage. */
+/** One codec of each flow for many files: it must stay sound after it has met damage. */
 const shared: EncodingOptions = {
   verify: false,
-  async coderOf(model) {
-    const codec = codecs.get(model.hash) ?? (await TileCodec.create(model));
-    codecs.set(model.hash, codec);
+  async coderOf(flow) {
+    const key = `${flow.model.hash} ${flow.adapts}`;
+    const codec = codecs.get(key) ?? (await TileCodec.create(flow));
+    codecs.set(key, codec);
     return {
       concurrency: 1,
       encode: async (samples, shape) => codec.encode(samples, shape),
@@ -240,8 +241,8 @@ test.each([
 
 test('what does not decode to the image is an error and no file, unless nobody looks', async () => {
   const image = photograph;
-  const forged = async (model: Model, damage: (payload: Uint8Array) => void) => {
-    const coder = await shared.coderOf!(model);
+  const forged = async (flow: Flow, damage: (payload: Uint8Array) => void) => {
+    const coder = await shared.coderOf!(flow);
     const encode: TileCoder['encode'] = async (samples, shape) => {
       const encoded = await coder.encode(samples, shape);
       damage(encoded.payload);
@@ -259,12 +260,12 @@ test('what does not decode to the image is an error and no file, unless nobody l
     (payload) => payload.fill(9, 0, 1),
   ];
   for (const damage of damages) {
-    const coderOf = (model: Model) => forged(model, damage);
+    const coderOf = (flow: Flow) => forged(flow, damage);
     await expect(encodeImage(image, models, { coderOf })).rejects.toMatchObject(wrong);
     expect((await encodeImage(image, models, { coderOf, verify: false })).length).toBeGreaterThan(100);
   }
-  const coderOf = async (model: Model): Promise<TileCoder> => {
-    const coder = await shared.coderOf!(model);
+  const coderOf = async (flow: Flow): Promise<TileCoder> => {
+    const coder = await shared.coderOf!(flow);
     return { ...coder, decode: async () => new Int32Array(image.samples.length) };
   };
   await expect(encodeImage(image, models, { coderOf })).rejects.toMatchObject(wrong);

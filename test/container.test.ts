@@ -34,7 +34,7 @@ function container(width: number, height: number, payloadBytes: number, seed = 1
     channels: 3,
     maxval: 255,
     indexed: false,
-    layers: [{ method: 'tiles', flow: { kernelVersion: 1, modelHash: '0123456789abcdef' }, payloads }],
+    layers: [{ method: 'tiles', flow: { kernelVersion: 1, modelHash: '0123456789abcdef', adapts: true }, payloads }],
   };
 }
 
@@ -70,7 +70,7 @@ function randomLayer(seed: number, tiles: number): CodedLayer {
   const modelHash = Buffer.from(randomBytes(8, seed)).toString('hex');
   return {
     method,
-    flow: flow ? { kernelVersion: 1 + random(255), modelHash } : undefined,
+    flow: flow ? { kernelVersion: 1 + random(255), modelHash, adapts: random(2) > 0 } : undefined,
     alphabet: random(2) ? randomBytes(random(30), seed) : undefined,
     payloads:
       method === 'tiles'
@@ -107,7 +107,7 @@ test('random containers come back', () => {
 });
 
 test('the bytes are those that are documented', () => {
-  const flow = { kernelVersion: 2, modelHash: '0123456789abcdef' };
+  const flow = { kernelVersion: 2, modelHash: '0123456789abcdef', adapts: true };
   const bytes = write({
     ...container(300, 2, 0),
     attachments: Uint8Array.of(5, 6),
@@ -115,12 +115,12 @@ test('the bytes are those that are documented', () => {
   });
   const parts = [
     'cf5a0d0a' + // magic
-      '03' + // format version
+      '04' + // format version
       'ac02' + // width
       '02' + // height
       '13' + // three channels, attachments
       'ff01' + // largest value
-      '12' + // tiles, with an alphabet
+      '32' + // tiles, with an alphabet, of a flow that goes on learning
       '02' + // kernel version
       '0123456789abcdef',
     '020506', // attachments
@@ -261,7 +261,7 @@ test('parts of other files, of the same lengths and with their checksums, are ne
       pick(tile('flow', 150, t), tile('flow', 150, -t)),
     );
     const samples = bytes(30);
-    const flow = { kernelVersion: 2, modelHash: '0123456789abcdef' };
+    const flow = { kernelVersion: 2, modelHash: '0123456789abcdef', adapts: false };
     const files = [0, 1].map((f) => {
       const payloads = tiles.map((two) => two[f]);
       const written: Container = {

@@ -135,7 +135,6 @@ test.each([1, 3] as const)('%i coordinates: bins hold what the ODE brings betwee
 
 test.each([8, 12, 16])('%i bits: samples anywhere come back, in the window and behind the escape', async (depth) => {
   const site = await KernelSite.create(definition(3), depth);
-  const { run } = site.kernels;
   const random = randomIntegers(depth);
   const extremes = [0, 1, -1, 2 ** depth - 1, -(2 ** depth), 2 ** (depth - 1)];
   const any = () => (random(2) ? extremes[random(extremes.length)] : random(2 ** (depth + 1)) - 2 ** depth);
@@ -145,9 +144,9 @@ test.each([8, 12, 16])('%i bits: samples anywhere come back, in the window and b
     site.openStack(64, trial);
     const before = site.state();
     site.samples.set(samples);
-    run.encodeRow(site.network.flow, site.row, site.x, site.local, 1, 0);
+    site.push();
     site.samples.fill(0);
-    run.decodeRow(site.network.flow, site.row, site.x, site.local, 1);
+    site.pop();
     expect([...site.samples]).toEqual(samples);
     expect(site.state()).toEqual(before);
   }
@@ -164,8 +163,6 @@ test.each([
     const random = randomIntegers(channels + depth);
     for (const columns of [1, 2, 3, 4, 5, 6, 7, 8, 9]) {
       const site = await KernelSite.create(definition(channels), depth, columns);
-      const { run } = site.kernels;
-      const { flow } = site.network;
       for (let trial = 0; trial < 60; trial++) {
         // Samples are anywhere, mostly behind the escape; every second trial has half of them near the means.
         randomize(site, random, [0.5, 3, 1e3, 1e12][trial % 4], depth);
@@ -183,9 +180,9 @@ test.each([
           site.openStack(512, trial, states);
           const before = site.state(states);
           site.samples.set(samples);
-          run.encodeRow(flow, site.row, site.x, site.local, columns, 0);
+          site.push();
           site.samples.fill(0);
-          run.decodeRow(flow, site.row, site.x, site.local, columns);
+          site.pop();
           expect([...site.samples]).toEqual(samples);
           expect(site.state(states)).toEqual(before);
         }

@@ -18,6 +18,7 @@ import { expect, test } from 'vitest';
 import { FORMAT_VERSION, readContainer } from '../codec/container/container.js';
 import { crc32 } from '../codec/container/crc32.js';
 import { Likelihood } from '../codec/flow/likelihood.js';
+import { USUAL_RATES } from '../codec/flow/model.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
 import { sameImage } from '../codec/image.js';
 import { KERNEL_VERSION, Kernels } from '../codec/kernels/kernels.js';
@@ -78,7 +79,7 @@ function samplesOf(channels: number): Int32Array {
   });
 }
 
-/** Payloads of a tile at every depth, by a plain model and by one whose outputs overflow; likelihood and gradient. */
+/** Payloads of a tile at every depth, by a plain model and by one whose outputs overflow, as they are and learning; likelihood and gradient. */
 async function tileVectors(name: string): Promise<Record<string, string>> {
   const definition = definitions[name];
   const weights = dyadic(modelParameters(definition).count, 5, 0.25);
@@ -88,12 +89,15 @@ async function tileVectors(name: string): Promise<Record<string, string>> {
     ['payload', 1],
     ['overflowing', 2 ** 120],
   ] as const) {
-    const codec = await TileCodec.create({ name, hash: '', definition, weights: weights.map((w) => w * scale) });
-    for (const depth of [8, 12, 16]) {
-      const shape = { width: WIDTH, height: HEIGHT, depth };
-      const { payload } = codec.encode(samples, shape);
-      expect(codec.decode(payload, shape)).toEqual(samples);
-      vectors[`${kind} ${depth}`] = checksum(payload);
+    const model = { name, hash: '', definition, rates: USUAL_RATES, weights: weights.map((w) => w * scale) };
+    for (const adapts of [false, true]) {
+      const codec = await TileCodec.create({ model, adapts });
+      for (const depth of [8, 12, 16]) {
+        const shape = { width: WIDTH, height: HEIGHT, depth };
+        const { payload } = codec.encode(samples, shape);
+        expect(codec.decode(payload, shape)).toEqual(samples);
+        vectors[`${kind}${adapts ? ' learning' : ''} ${depth}`] = checksum(payload);
+      }
     }
   }
   const likelihood = await Likelihood.create(definition);

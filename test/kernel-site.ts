@@ -50,6 +50,20 @@ export class KernelSite {
     return bins.map((bin) => run.binSlot(flow, k, lane, bin) >>> 0);
   }
 
+  /** Pushes the samples. */
+  push(): void {
+    const { run } = this.kernels;
+    const { flow, definition } = this.network;
+    const notes = this.kernels.alloc(run.noteBytes(definition.channels, this.columns));
+    run.noteRow(flow, this.row, 0, this.x, this.local, this.columns, notes, 0);
+    run.pushNotes(notes, notes + run.noteBytes(definition.channels, this.columns));
+  }
+
+  /** Pops them. */
+  pop(): void {
+    this.kernels.run.decodeRow(this.network.flow, this.row, 0, this.x, this.local, this.columns);
+  }
+
   /** Raw head outputs of the sites. */
   get head(): Float32Array {
     return this.kernels.floats(this.row, this.columns * this.layout.size);

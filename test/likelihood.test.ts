@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { forwardColour } from '../codec/flow/colour.js';
 import { Likelihood } from '../codec/flow/likelihood.js';
 import { plainBits, TileCodec } from '../codec/flow/tile-codec.js';
+import { TileLength } from '../codec/flow/tile-length.js';
 import { type ModelDefinition, modelParameters } from '../models/definition.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import { decodePng } from '../src/index.js';
@@ -24,13 +25,17 @@ test.each([
   );
   const tile = forwardColour(Uint8Array.from(rows.flatMap((row) => [...row])), channels as 1 | 3);
   const [model] = await modelsForEncoding(channels);
-  const codec = await TileCodec.create(model);
   const shape = { width: columns, height, depth: 8 };
-  const { netBits } = codec.encode(tile, shape);
   const likelihood = await Likelihood.create(model.definition);
   likelihood.load(model.weights);
-  const bits = likelihood.evaluate(tile, shape, false) / Math.LN2 + plainBits(8) * channels;
-  expect(Math.abs(netBits / bits - 1)).toBeLessThan(2e-4);
+  const ideal = likelihood.evaluate(tile, shape, false);
+  for (const adapts of [false, true]) {
+    const length = (await TileLength.create({ model, adapts })).nats(tile, shape);
+    if (adapts) expect(length).toBeLessThan(ideal);
+    else expect(Math.abs(length / ideal - 1)).toBeLessThan(1e-9);
+    const { netBits } = (await TileCodec.create({ model, adapts })).encode(tile, shape);
+    expect(Math.abs(netBits / (length / Math.LN2 + plainBits(8) * channels) - 1)).toBeLessThan(2e-4);
+  }
 });
 
 test.each([1, 3] as const)('%i channels: the gradient is that of finite differences', async (channels) => {

@@ -1,4 +1,4 @@
-import { type Model, parseModel, serializeModel } from '../codec/flow/model.js';
+import { type Model, parseModel, serializeModel, USUAL_RATES } from '../codec/flow/model.js';
 import { initialize } from '../src/train/initialize.js';
 
 /** The file of a small model with random parameters: it codes badly, but exactly. */
@@ -14,7 +14,8 @@ export function untrainedModelFile(channels: 1 | 3, seed = 1): Uint8Array {
     mixtures: 2,
     hidden: 8,
   } as const;
-  return serializeModel(`untrained-${channels}`, definition, initialize(definition, seed));
+  const weights = initialize(definition, seed);
+  return serializeModel({ name: `untrained-${channels}`, definition, rates: USUAL_RATES, weights });
 }
 
 export function untrainedModel(channels: 1 | 3, seed = 1): Promise<Model> {

@@ -45,15 +45,22 @@ test.each([
   [1, 'gray'],
 ] as const)('%i coordinates: whatever the weights of %s are, every tile comes back', async (channels, name) => {
   const [model] = await modelsForEncoding(channels, name);
-  for (const [weights, change] of Object.entries(wild)) {
-    const codec = await TileCodec.create({ ...model, weights: model.weights.map(change(randomIntegers(1))) });
+  const flows = Object.entries(wild).flatMap(([weights, change]) => {
+    const changed = { ...model, weights: model.weights.map(change(randomIntegers(1))) };
+    return [false, true].map((adapts) => ({ weights, flow: { model: changed, adapts } }));
+  });
+  for (const { weights, flow } of flows) {
+    const codec = await TileCodec.create(flow);
     for (const depth of [8, 12, 16]) {
       for (const [content, make] of Object.entries(tiles)) {
         const sample = make(randomIntegers(depth), -(2 ** depth), 2 ** depth - 1);
         const samples = Int32Array.from({ length: width * height * channels }, (_, i) => sample(i));
         const shape = { width, height, depth };
         const { payload } = codec.encode(samples, shape);
-        expect(codec.decode(payload, shape), `weights ${weights}, ${depth} bits, ${content}`).toEqual(samples);
+        expect(
+          codec.decode(payload, shape),
+          `weights ${weights}, ${flow.adapts ? 'adapting, ' : ''}${depth} bits, ${content}`,
+        ).toEqual(samples);
       }
     }
   }

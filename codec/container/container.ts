@@ -3,13 +3,14 @@
  * set on all bytes but the last, in its shortest form.
  *
  *     header   4  magic CF 5A 0D 0A
- *              1  format version: 3
+ *              1  format version: 4
  *              v  width in pixels
  *              v  height in pixels
  *              1  channels, 1 .. 4; + 8 if the samples are indexes of a palette; + 16 if there are attachments; + 32 if
  *                 colour and alpha are layers of their own: else one layer has all channels
  *              v  largest value of a sample
- *     a layer  1  its method: 0 plain, 1 WebP, 2 tiles; + 16 if it has an alphabet
+ *     a layer  1  its method: 0 plain, 1 WebP, 2 tiles; + 16 if it has an alphabet; + 32 if the flow goes on learning while
+ *                 it codes a tile
  *     of tiles 1  version of the kernel arithmetic that decided the bits, and
  *              8  first bytes of the model's hash; all 0 if no tile is coded by a flow
  *              4  checksum
@@ -39,7 +40,7 @@ import { ByteReader, varint } from './bytes.js';
 import { crc32 } from './crc32.js';
 import { bytesToHex, hexToBytes } from './hex.js';
 
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 
 const MAGIC = Uint8Array.of(0xcf, 0x5a, 0x0d, 0x0a);
 const HASH_BYTES = 8;
@@ -51,6 +52,7 @@ const PALETTE_FLAG = 8;
 const ATTACHMENTS_FLAG = 16;
 const SPLIT_FLAG = 32;
 const ALPHABET_FLAG = 16;
+const ADAPTS_FLAG = 32;
 
 /** How a layer is coded: PNG's filters and deflate, WebP, or each tile on its own by a flow or WebP. In the file their index. */
 export const METHODS = ['plain', 'webp', 'tiles'] as const;
@@ -84,6 +86,8 @@ export interface FlowId {
   readonly kernelVersion: number;
   /** 16 hexadecimal digits. */
   readonly modelHash: string;
+  /** Whether it goes on learning while it codes a tile. */
+  readonly adapts: boolean;
 }
 
 /** What a `.cnfz` file says, before any of its samples is decoded. */
@@ -154,7 +158,8 @@ function headerOf({ width, height, channels, maxval, indexed, attachments, layer
 }
 
 function layerHeader({ method, alphabet, flow }: CodedLayer): number[] {
-  const byte = METHODS.indexOf(method) + (alphabet ? ALPHABET_FLAG : 0);
+  const flags = (alphabet ? ALPHABET_FLAG : 0) + (flow?.adapts ? ADAPTS_FLAG : 0);
+  const byte = METHODS.indexOf(method) + flags;
   if (method !== 'tiles') return [byte];
   return [byte, flow?.kernelVersion ?? 0, ...(flow ? hexToBytes(flow.modelHash) : new Uint8Array(HASH_BYTES))];
 }
@@ -247,13 +252,17 @@ function checkVersion(version: number): void {
 
 function readLayerHeader(reader: ByteReader) {
   const byte = reader.byte();
-  const method: Method | undefined = METHODS[byte & ~ALPHABET_FLAG];
+  const method: Method | undefined = METHODS[byte & ~(ALPHABET_FLAG | ADAPTS_FLAG)];
   const hasAlphabet = (byte & ALPHABET_FLAG) !== 0;
-  if (method !== 'tiles') return { method, hasAlphabet };
+  const adapts = (byte & ADAPTS_FLAG) !== 0;
+  if (method !== 'tiles') {
+    if (method && adapts) throw contradiction();
+    return { method, hasAlphabet };
+  }
   const kernelVersion = reader.byte();
   const hash = reader.take(HASH_BYTES);
-  if (kernelVersion > 0) return { method, hasAlphabet, flow: { kernelVersion, modelHash: bytesToHex(hash) } };
-  if (hash.some((part) => part !== 0)) throw contradiction();
+  if (kernelVersion > 0) return { method, hasAlphabet, flow: { kernelVersion, modelHash: bytesToHex(hash), adapts } };
+  if (adapts || hash.some((part) => part !== 0)) throw contradiction();
   return { method, hasAlphabet };
 }
 

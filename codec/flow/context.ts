@@ -35,9 +35,9 @@ export interface TileSamples {
 
 /** What a residual block computed. */
 export interface BlockState {
-  /** The depthwise filtered state, the hidden map and the state after the block. */
+  /** The depthwise filtered state, the hidden map if it is kept, and the state after the block. */
   readonly mixed: CellMap;
-  readonly hidden: CellMap;
+  readonly hidden: CellMap | undefined;
   readonly state: CellMap;
 }
 
@@ -63,10 +63,13 @@ export interface LevelState {
   /** Features carried up from the coarser level. */
   readonly carried: CellMap;
   readonly passes: Partial<Record<Pass, PassState>>;
-  /** Scratch for one row of stem inputs, and for the blocks' maps that are not kept. */
+  /** Scratch for one row of stem inputs and of hidden channels, and for maps that are not kept. */
   readonly inputs: number;
+  readonly hidden: Vectors;
   readonly mixed: CellMap;
-  readonly hidden: CellMap;
+  /** A pass needs but the state of the one before. */
+  readonly states: readonly [CellMap, CellMap];
+  readonly locals: number;
 }
 
 export class ContextNetwork {
@@ -161,11 +164,12 @@ export class ContextNetwork {
     return this.operations.vectors(columns, this.#headSize);
   }
 
-  /** Raw flow parameters of the sites of row i. */
-  head({ index, passes }: LevelState, pass: Pass, i: number, to: Vectors): void {
+  /** Raw flow parameters of `to.count` sites of row i, the first in column j; returns the states that they are read from. */
+  head({ index, passes }: LevelState, pass: Pass, i: number, j: number, to: Vectors): Vectors {
     const { head } = this.at(index, pass);
-    const from = cells(passes[pass]!.state, i);
-    this.operations.product({ ...to, count: from.count }, from, this.weights.of(head), 'replace');
+    const from = cells(passes[pass]!.state, i, to.count, j);
+    this.operations.product(to, from, this.weights.of(head), 'replace');
+    return from;
   }
 
   /** Address of row i of a pass's neighbour statistics. */
@@ -232,11 +236,18 @@ export class ContextNetwork {
       carried,
       passes: {},
       inputs: kernels.alloc(columns * widest * BYTES),
+      hidden: operations.vectors(columns, expand * width),
       mixed: operations.map(level, width),
-      hidden: operations.map(level, expand * width),
+      states: [operations.map(level, width), operations.map(level, width)],
+      locals: this.#locals(level),
     };
     this.take(state, 'A', tile);
     return state;
+  }
+
+  /** Room for the neighbour statistics of all sites. */
+  #locals({ rows, columns }: Level): number {
+    return this.kernels.alloc(3 * rows * columns * this.definition.channels * BYTES);
   }
 
   /** Completes a lattice's map where the image has no samples. */
@@ -250,17 +261,16 @@ export class ContextNetwork {
 
   /** Runs a pass, whose known lattices must be complete. */
   #forward(state: LevelState, pass: Pass, keep: boolean): void {
-    const { kernels, operations, weights } = this;
+    const { operations, weights } = this;
     const { level, index, passes } = state;
-    const { rows, columns } = level;
-    const { width, channels } = this.definition;
+    const { width } = this.definition;
     const parameters = this.at(index, pass);
-    const stem = operations.map(level, width);
-    const locals = kernels.alloc(3 * rows * columns * channels * BYTES);
+    const stem = keep ? operations.map(level, width) : state.states[PASSES.indexOf(pass) % 2];
+    const locals = keep ? this.#locals(level) : state.locals;
     const previous = pass === 'D' ? undefined : passes[pass === 'H' ? 'D' : 'H']!.state;
     if (previous) operations.mapProduct(stem, previous, weights.of(parameters.state!), 'replace');
     const linear = { weight: weights.at(parameters.stem.weight), bias: this.#stemBias(parameters, index) };
-    for (let i = 0; i < rows; i++) {
+    for (let i = 0; i < level.rows; i++) {
       operations.product(cells(stem, i), this.inputs(state, pass, i, locals), linear, previous ? 'add' : 'replace');
     }
     const blocks: BlockState[] = [];
@@ -276,11 +286,15 @@ export class ContextNetwork {
   #block(level: LevelState, parameters: BlockParameters, from: CellMap, keep: boolean): BlockState {
     const { operations, weights } = this;
     const mixed = keep ? operations.map(from, from.channels) : level.mixed;
-    const hidden = keep ? operations.map(from, level.hidden.channels) : level.hidden;
+    const hidden = keep ? operations.map(from, level.hidden.channels) : undefined;
     operations.depthwise(mixed, from, weights.of(parameters.depthwise), 'replace');
-    operations.mapProduct(hidden, mixed, weights.of(parameters.expand), 'relu');
     const state = keep ? operations.copy(from) : from;
-    operations.mapProduct(state, hidden, weights.of(parameters.project), 'add');
+    // Row by row: a row of hidden channels stays in the processor's cache.
+    for (let i = 0; i < from.rows; i++) {
+      const row = hidden ? cells(hidden, i) : level.hidden;
+      operations.product(row, cells(mixed, i), weights.of(parameters.expand), 'relu');
+      operations.product(cells(state, i), row, weights.of(parameters.project), 'add');
+    }
     return { mixed, hidden, state };
   }
 

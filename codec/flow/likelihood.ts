@@ -101,7 +101,7 @@ export class Likelihood {
       const dOutputs = dState && network.headRow(state.level.columns);
       let nats = 0;
       for (let i = 0; i < rows; i++) {
-        network.head(state, pass, i, outputs);
+        network.head(state, pass, i, 0, { ...outputs, count: columns });
         nats += kernels.run.lossRow(
           network.flow,
           outputs.address,
@@ -152,7 +152,8 @@ export class Likelihood {
       const dHidden = operations.map(level, expand * width);
       const dMixed = operations.map(level, width);
       for (const [b, parameters] of [...this.#network.at(index, pass).blocks.entries()].reverse()) {
-        const { hidden, mixed } = blocks[b];
+        const { mixed } = blocks[b];
+        const hidden = blocks[b].hidden!;
         const input = b > 0 ? blocks[b - 1].state : stem;
         const { depthwise, expand: expansion, project } = parameters;
         operations.mapProductGradient(this.#gradients.of(project), hidden, gradient);

@@ -14,16 +14,32 @@ export interface Model {
   /** 16 hexadecimal digits. */
   readonly hash: string;
   readonly definition: ModelDefinition;
+  readonly rates: AdaptationRates;
   readonly weights: Float32Array;
 }
 
+/** How fast a flow learns that goes on learning while it codes: of its heads' weights and of its vector field's; 0 .. 1. */
+export interface AdaptationRates {
+  readonly head: number;
+  readonly field: number;
+}
+
+/** What codes a tile: a model, which goes on learning while it does if it `adapts`: the tile is smaller, and takes longer. */
+export interface Flow {
+  readonly model: Model;
+  readonly adapts: boolean;
+}
+
+/** For models whose training names no others. */
+export const USUAL_RATES: AdaptationRates = { head: 1e-3, field: 1e-3 };
+
 const MAGIC = [0x43, 0x4e, 0x46, 0x4d];
-const VERSION = 3;
+const VERSION = 4;
 const MAX_HEADER = 65536;
 
 /** The bytes of a model file. */
-export function serializeModel(name: string, definition: ModelDefinition, weights: Float32Array): Uint8Array {
-  const header = new TextEncoder().encode(JSON.stringify({ version: VERSION, name, definition }));
+export function serializeModel({ name, definition, rates, weights }: Omit<Model, 'hash'>): Uint8Array {
+  const header = new TextEncoder().encode(JSON.stringify({ version: VERSION, name, definition, rates }));
   const start = Math.ceil((8 + header.length) / 4) * 4;
   const bytes = new Uint8Array(start + 4 * weights.length);
   const view = new DataView(bytes.buffer);
@@ -45,15 +61,17 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(4, true);
   if (length > MAX_HEADER || 8 + length > bytes.length) throw bad('its header is cut short');
-  let header: { version: number; name: string; definition: ModelDefinition };
+  let header: { version: number; name: string; definition: ModelDefinition; rates: AdaptationRates };
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
   } catch (cause) {
     throw new CnfzipError('bad-model', 'not a usable model file: its header is not JSON', { cause });
   }
   if (header?.version !== VERSION) throw bad(`its version is ${header?.version}, this program reads ${VERSION}`);
-  const { definition } = header;
+  const { definition, rates } = header;
   checkDefinition(definition, bad);
+  const { head, field } = rates ?? {};
+  if (![head, field].every((rate) => rate >= 0 && rate <= 1)) throw bad('its rates of learning are not within 0 and 1');
   const start = Math.ceil((8 + length) / 4) * 4;
   const { count } = modelParameters(definition);
   if (bytes.length !== start + 4 * count)
@@ -66,7 +84,7 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   }
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes)));
   const hash = bytesToHex(digest.subarray(0, 8));
-  return { name: String(header.name), hash, definition, weights };
+  return { name: String(header.name), hash, definition, rates: { head, field }, weights };
 }
 
 /** Throws `bad(why)` unless the value is a model definition within the codec's limits. */

@@ -5,13 +5,15 @@
  * Payload: the words of the stack (little-endian), then its 64-bit states.
  */
 
-import { type Pass, TEXTURE_VALUES } from '../../models/definition.js';
+import { PASSES, type Pass, TEXTURE_VALUES } from '../../models/definition.js';
 import { CnfzipError } from '../error.js';
 import { Kernels } from '../kernels/kernels.js';
-import { ContextNetwork, type LevelState, type TileSamples } from './context.js';
-import type { Model } from './model.js';
-import { sites } from './pyramid.js';
+import { RUN } from './adaptation.js';
+import type { ContextNetwork, TileSamples } from './context.js';
+import type { Flow } from './model.js';
+import { pyramid, sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';
+import { SiteWalk } from './walk.js';
 
 /** The high and the low word of a state of the stack. */
 type State = readonly [high: number, low: number];
@@ -62,20 +64,29 @@ export const TRACED = 2;
  */
 export type Trace = Record<Pass, Float32Array>[];
 
+/** What a tile adds to the stack: its sites' notes between two addresses, its first pixel, its texture. */
+interface Notes {
+  readonly from: number;
+  readonly to: number;
+  readonly first: Int32Array;
+  readonly texture: Uint8Array;
+}
+
 export class TileCodec {
   readonly #kernels: Kernels;
+  readonly #walk: SiteWalk;
   readonly #network: ContextNetwork;
   readonly #channels: number;
 
-  private constructor(kernels: Kernels, model: Model) {
+  private constructor(kernels: Kernels, flow: Flow) {
     this.#kernels = kernels;
-    this.#channels = model.definition.channels;
-    this.#network = new ContextNetwork(kernels, model.definition);
-    this.#network.load(model.weights);
+    this.#channels = flow.model.definition.channels;
+    this.#walk = new SiteWalk(kernels, flow);
+    this.#network = this.#walk.network;
   }
 
-  static async create(model: Model): Promise<TileCodec> {
-    return new TileCodec(await Kernels.create(), model);
+  static async create(flow: Flow): Promise<TileCodec> {
+    return new TileCodec(await Kernels.create(), flow);
   }
 
   /**
@@ -105,6 +116,7 @@ export class TileCodec {
     return this.#kernels.scoped(() => {
       const states = statesOf(count, shape);
       this.#restore(payload, states);
+      this.#walk.reset();
       const tiles = Array.from({ length: count }, () => this.#pop(shape));
       this.#checkEnd(states);
       return tiles;
@@ -115,49 +127,58 @@ export class TileCodec {
     const kernels = this.#kernels;
     const { run } = kernels;
     return kernels.scoped(() => {
+      this.#walk.reset();
+      const notes = tiles.map((tile) => this.#note(tile, shape, trace));
       const samples = tiles.reduce((sum, tile) => sum + tile.length, 0);
       const capacity = samples * MAX_BYTES_PER_SAMPLE + 1024;
       const stack = kernels.alloc(capacity);
       const states = statesOf(tiles.length, shape);
       this.#open(stack, capacity, 0, Array<State>(states).fill(FIRST_STATE));
-      for (const tile of [...tiles].reverse()) this.#push(tile, shape, trace);
+      for (const note of notes.reverse()) {
+        run.pushNotes(note.from, note.to);
+        for (let k = note.first.length - 1; k >= 0; k--)
+          run.pushUniform(note.first[k] + (1 << shape.depth), 2 << shape.depth);
+        for (const level of note.texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
+      }
       if (run.stackFailed()) throw new Error('the stack has left its bounds');
       return this.#payload(stack, states);
     });
   }
 
-  #push(samples: Int32Array, { width, height, depth }: TileShape, trace: Trace | undefined): void {
+  /** Notes what is to be pushed for a tile. */
+  #note(samples: Int32Array, { width, height, depth }: TileShape, trace: Trace | undefined): Notes {
     const kernels = this.#kernels;
     const network = this.#network;
     const { run } = kernels;
     const d = this.#channels;
-    kernels.scoped(() => {
+    const size = pyramid(height, width).reduce((sum, level) => {
+      return PASSES.reduce((sum, pass) => {
+        const { rows, columns } = sites(level, pass);
+        return sum + rows * (run.noteBytes(d, columns) + Math.ceil(columns / RUN) * run.noteBytes(d, 1));
+      }, sum);
+    }, 0);
+    const from = kernels.alloc(size);
+    return kernels.scoped(() => {
       run.depthOpen(depth);
       const tile: TileSamples = { address: kernels.alloc(samples.length * 4), width, height };
       kernels.floats(tile.address, samples.length).set(samples);
       const texture = tileTexture(samples, width, height, d);
       network.describe(texture);
-      const contexts: { state: LevelState; pass: Pass }[] = [];
-      for (const context of network.passes(tile)) {
-        network.take(context.state, context.pass, tile);
-        contexts.push(context);
-      }
-      const row = network.headRow(Math.ceil(width / 2));
-      const tally = trace ? kernels.alloc(row.count * d * TRACED * 4) : 0;
-      for (const { state, pass } of contexts.reverse()) {
+      let to = from;
+      for (const { state, pass } of network.passes(tile)) {
+        network.take(state, pass, tile);
         const { rows, columns } = sites(state.level, pass);
         const size = columns * d * TRACED;
+        const tally = trace ? kernels.alloc(size * 4) : 0;
         const bits = new Float32Array(trace ? rows * size : 0);
-        for (let i = rows - 1; i >= 0; i--) {
-          network.head(state, pass, i, row);
-          const samples = network.sampleRow(state, pass, i);
-          run.encodeRow(network.flow, row.address, samples, network.localRow(state, pass, i), columns, tally);
-          if (trace) bits.set(kernels.floats(tally, size), i * size);
-        }
+        this.#walk.pass(state, pass, ({ head, dHead, x, locals, count, row, first }) => {
+          run.noteRow(network.flow, head, dHead, x, locals, count, to, tally && tally + first * d * TRACED * 4);
+          to += run.noteBytes(d, count);
+          if (trace && first + count === columns) bits.set(kernels.floats(tally, size), row * size);
+        });
         if (trace) trace[state.index] = { ...trace[state.index], [pass]: bits };
       }
-      for (let k = d - 1; k >= 0; k--) run.pushUniform(samples[k] + (1 << depth), 2 << depth);
-      for (const level of texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
+      return { from, to, first: samples.slice(0, d), texture };
     });
   }
 
@@ -175,14 +196,10 @@ export class TileCodec {
       for (let k = 0; k < d; k++) {
         kernels.floats(tile.address, size)[k] = run.popUniform(2 << depth) - (1 << depth);
       }
-      const row = network.headRow(Math.ceil(width / 2));
       for (const { state, pass } of network.passes(tile)) {
-        const { rows, columns } = sites(state.level, pass);
-        for (let i = 0; i < rows; i++) {
-          network.head(state, pass, i, row);
-          const samples = network.sampleRow(state, pass, i);
-          run.decodeRow(network.flow, row.address, samples, network.localRow(state, pass, i), columns);
-        }
+        this.#walk.pass(state, pass, ({ head, dHead, x, locals, count }) => {
+          run.decodeRow(network.flow, head, dHead, x, locals, count);
+        });
         if (run.stackFailed()) throw new CnfzipError('corrupt', 'corrupt tile: it ends too early');
         network.put(state, pass, tile);
       }

@@ -5,7 +5,7 @@ import { checkHost } from '../host.js';
 import { KERNELS_BASE64 } from './build/binary.js';
 
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
-export const KERNEL_VERSION = 4;
+export const KERNEL_VERSION = 5;
 
 /** What can be done to a stack, by the codec's kernels. */
 export interface StackOperations {
@@ -27,6 +27,7 @@ export interface StackOperations {
 export type KernelConstant =
   | 'BASE_SHARE'
   | 'CLAMP'
+  | 'FIRST_MEMORY'
   | 'FLOOR'
   | 'LEAST_SPREAD'
   | 'LOG_SCALE_BOUND'
@@ -35,6 +36,7 @@ export type KernelConstant =
   | 'MIX_LOG_SCALE_BOUND'
   | 'MIX_MEAN_BOUND'
   | 'RATE_BOUND'
+  | 'SECOND_MEMORY'
   | 'SHEAR_BOUND'
   | 'highestLogScale'
   | 'meanGain'
@@ -170,9 +172,30 @@ export interface KernelExports extends StackOperations, Readonly<Record<KernelCo
     gradients: number,
   ): void;
   depthOpen(depth: number): void;
-  encodeRow(flow: number, head: number, x: number, locals: number, columns: number, tally: number): void;
-  decodeRow(flow: number, head: number, x: number, locals: number, columns: number): void;
+  noteBytes(channels: number, columns: number): number;
+  noteRow(
+    flow: number,
+    head: number,
+    dHead: number,
+    x: number,
+    locals: number,
+    columns: number,
+    notes: number,
+    tally: number,
+  ): void;
+  pushNotes(from: number, to: number): void;
+  decodeRow(flow: number, head: number, dHead: number, x: number, locals: number, columns: number): void;
   lossRow(flow: number, head: number, dHead: number, x: number, locals: number, columns: number): number;
+  adamStep(
+    weights: number,
+    gradient: number,
+    first: number,
+    second: number,
+    count: number,
+    share: number,
+    rate: number,
+    unbias: number,
+  ): void;
   sitesOpen(flow: number, head: number, x: number, locals: number, count: number, k: number): void;
   binSlot(flow: number, k: number, lane: number, bin: number): number;
   stackOpen(words: number, capacity: number, count: number, high: number, low: number): void;

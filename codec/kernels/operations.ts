@@ -134,9 +134,9 @@ export class Operations {
   }
 }
 
-/** The first `count` cells of row i of a map. */
-export function cells({ address, columns, channels }: CellMap, i: number, count = columns): Vectors {
-  return { address: address + ((i + 1) * (columns + 2) + 1) * channels * BYTES, count, channels };
+/** `count` cells of row i of a map, the first in column j. */
+export function cells({ address, columns, channels }: CellMap, i: number, count = columns, j = 0): Vectors {
+  return { address: address + ((i + 1) * (columns + 2) + 1 + j) * channels * BYTES, count, channels };
 }
 
 /** Bytes from a vector to the next. */

@@ -3,7 +3,7 @@
 import type { Coding } from '../coding.js';
 import { type CodedLayer, tileMethod } from '../container/container.js';
 import { CnfzipError } from '../error.js';
-import type { Model } from '../flow/model.js';
+import type { Flow } from '../flow/model.js';
 import { allocSamples } from '../image.js';
 import type { Layer } from '../layer.js';
 import { insertTile, tileLayout } from '../tiles.js';
@@ -16,28 +16,28 @@ type Shape = Omit<Layer, 'samples'>;
 
 /**
  * @param shape of the layer
- * @param model that the layer names, if it names one
+ * @param flow that the layer names, if it names one
  * @throws {CnfzipError} `corrupt`
  */
 export async function decodeLayer(
   coded: CodedLayer,
   shape: Shape,
-  model: Model | undefined,
+  flow: Flow | undefined,
   coding: Coding,
 ): Promise<Layer> {
-  if (!coded.alphabet) return decodeSamples(coded, shape, model, coding);
+  if (!coded.alphabet) return decodeSamples(coded, shape, flow, coding);
   const alphabet = readAlphabet(coded.alphabet, shape.maxval);
-  const { samples } = await decodeSamples(coded, { ...shape, maxval: alphabet.length - 1 }, model, coding);
+  const { samples } = await decodeSamples(coded, { ...shape, maxval: alphabet.length - 1 }, flow, coding);
   return { ...shape, samples: fromIndexes(samples, alphabet, shape.maxval) };
 }
 
 async function decodeSamples(
   { method, payloads }: CodedLayer,
   shape: Shape,
-  model: Model | undefined,
+  flow: Flow | undefined,
   coding: Coding,
 ): Promise<Layer> {
-  if (method === 'tiles') return decodeTiles(payloads, shape, model, coding);
+  if (method === 'tiles') return decodeTiles(payloads, shape, flow, coding);
   await coding.turn();
   const layer = method === 'webp' ? await decodeWebp(payloads[0], shape) : decodePlain(payloads[0], shape);
   coding.advance(shape.width * shape.height);
@@ -47,18 +47,18 @@ async function decodeSamples(
 async function decodeTiles(
   payloads: readonly Uint8Array[],
   shape: Shape,
-  model: Model | undefined,
+  flow: Flow | undefined,
   coding: Coding,
 ): Promise<Layer> {
   const { width, height, channels, maxval } = shape;
-  const coder = model && (await coding.coder(model));
+  const coder = flow && (await coding.coder(flow));
   const layer: Layer = { ...shape, samples: allocSamples(width * height * channels, maxval) };
   await coding.forEachTile(tileLayout(width, height), coder?.concurrency ?? 1, async (tile, i) => {
     const method = tileMethod(payloads[i]);
     const payload = payloads[i].subarray(1);
     const tileShape = { ...shape, width: tile.width, height: tile.height };
     if (method === 'webp') return insertTile(layer, tile, await decodeWebp(payload, tileShape));
-    if (coder && isFlowLayer(tileShape) && model?.definition.channels === channels) {
+    if (coder && isFlowLayer(tileShape) && flow?.model.definition.channels === channels) {
       return insertTile(layer, tile, await decodeFlowTile(payload, tileShape, coder));
     }
     throw new CnfzipError('corrupt', `damaged: tile ${i + 1} needs a flow of ${channels} channels`);

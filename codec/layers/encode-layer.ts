@@ -5,8 +5,8 @@
  */
 
 import type { Coding } from '../coding.js';
-import { type CodedLayer, layerBytes, TILE_METHODS, type TileMethod } from '../container/container.js';
-import type { Model } from '../flow/model.js';
+import { type CodedLayer, type FlowId, layerBytes, TILE_METHODS, type TileMethod } from '../container/container.js';
+import type { Flow } from '../flow/model.js';
 import { KERNEL_VERSION } from '../kernels/kernels.js';
 import type { Layer } from '../layer.js';
 import { extractTile, type Tile, tileLayout } from '../tiles.js';
@@ -32,19 +32,19 @@ const bestSaves = (repeated: number) => (repeated * repeated * repeated) / 3;
 /** What is known of a tile once the flow has coded it and WebP has had a fast try. */
 interface Trial {
   readonly place: Tile;
-  /** Nothing where there is no model, or the tile is next to empty. */
-  readonly flow?: Uint8Array;
+  /** The tile by the flow; nothing where there is none, or the tile is next to empty. */
+  readonly coded?: Uint8Array;
   /** Bytes that WebP may come down to; infinite where it cannot code the tile, or need not. */
   readonly webpBytes: number;
 }
 
 /**
- * @param model codes layers with as many channels as this one; without it there is no flow to choose
+ * @param flow codes layers with as many channels as this one
  * @param toBeat bytes in which the layer can be coded elsehow
  */
 export async function encodeLayer(
   original: Layer,
-  model: Model | undefined,
+  flow: Flow | undefined,
   coding: Coding,
   toBeat = Number.POSITIVE_INFINITY,
 ): Promise<CodedLayer> {
@@ -52,9 +52,9 @@ export async function encodeLayer(
   const layer = alphabet
     ? { ...original, maxval: alphabet.length - 1, samples: toIndexes(original.samples, alphabet) }
     : original;
-  const trials = await tryTiles(layer, model, coding);
+  const trials = await tryTiles(layer, flow, coding);
   const candidates: CodedLayer[] = [];
-  const flows = trials.reduce((sum, { flow }) => sum + sizeOf(flow), 0);
+  const flows = trials.reduce((sum, { coded }) => sum + sizeOf(coded), 0);
   const wholeFits = fitsWebp(layer) && (trials.length === 1 || (coding.options.wholeWebp ?? true));
   const asWhole = wholeFits && (isTiny(layer) || trials.reduce((sum, trial) => sum + trial.webpBytes, 0) < flows);
   if (asWhole) {
@@ -62,7 +62,7 @@ export async function encodeLayer(
     // One tile is the whole.
     if (trials.length === 1) trials[0] = { ...trials[0], webpBytes: Number.POSITIVE_INFINITY };
   }
-  const tiles = await encodeTiles(layer, trials, model, coding);
+  const tiles = await encodeTiles(layer, trials, flow, coding);
   if (tiles) candidates.push(tiles);
   if (candidates.length === 0 || layer.maxval > 255 || isTiny(layer)) {
     candidates.push({ method: 'plain', payloads: [encodePlain(layer)] });
@@ -88,17 +88,17 @@ function alphabetOf(layer: Layer): Uint16Array | undefined {
   return worthwhile ? findAlphabet(layer.samples, layer.maxval) : undefined;
 }
 
-async function tryTiles(layer: Layer, model: Model | undefined, coding: Coding): Promise<Trial[]> {
-  const coder = model && (await coding.coder(model));
+async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): Promise<Trial[]> {
+  const coder = flow && (await coding.coder(flow));
   const trials: Trial[] = [];
   await coding.forEachTile(tileLayout(layer.width, layer.height), coder?.concurrency ?? 1, async (place, i) => {
     const tile = extractTile(layer, place);
     const webp = fitsWebp(tile);
     const repeated = repeats(tile);
     const wanted = isTiny(layer) || !webp || repeated < EMPTY;
-    const flow = coder && isFlowLayer(tile) && wanted ? await encodeFlowTile(tile, coder) : undefined;
+    const coded = coder && isFlowLayer(tile) && wanted ? await encodeFlowTile(tile, coder) : undefined;
     const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
-    trials[i] = { place, flow, webpBytes: probe * (1 - goodSaves(repeated)) };
+    trials[i] = { place, coded, webpBytes: probe * (1 - goodSaves(repeated)) };
   });
   return trials;
 }
@@ -107,17 +107,17 @@ async function tryTiles(layer: Layer, model: Model | undefined, coding: Coding):
 async function encodeTiles(
   layer: Layer,
   trials: readonly Trial[],
-  model: Model | undefined,
+  flow: Flow | undefined,
   coding: Coding,
 ): Promise<CodedLayer | undefined> {
   const payloads: Uint8Array[] = [];
   let flows = 0;
-  for (const { place, flow, webpBytes } of trials) {
+  for (const { place, coded, webpBytes } of trials) {
     await coding.turn();
     // The best effort is for whole layers: where it matters most, graphics, they are the smaller ones.
-    const webp = webpBytes < sizeOf(flow) ? await encodeWebp(extractTile(layer, place), 'good') : undefined;
-    if (flow && !(webp && webp.length < flow.length)) {
-      payloads.push(withMethod('flow', flow));
+    const webp = webpBytes < sizeOf(coded) ? await encodeWebp(extractTile(layer, place), 'good') : undefined;
+    if (coded && !(webp && webp.length < coded.length)) {
+      payloads.push(withMethod('flow', coded));
       flows++;
     } else if (webp) {
       payloads.push(withMethod('webp', webp));
@@ -125,8 +125,11 @@ async function encodeTiles(
       return undefined;
     }
   }
-  const flow = flows > 0 ? { kernelVersion: KERNEL_VERSION, modelHash: model!.hash } : undefined;
-  return { method: 'tiles', flow, payloads };
+  return { method: 'tiles', flow: flows > 0 ? flowId(flow!) : undefined, payloads };
+}
+
+function flowId({ model, adapts }: Flow): FlowId {
+  return { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts };
 }
 
 function withMethod(method: TileMethod, payload: Uint8Array): Uint8Array {

@@ -1,14 +1,15 @@
 import { type Command, Option } from 'commander';
 import { encode, type Image } from '../index.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
-import { addLevels, modelOfLevel } from './levels.js';
-import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
+import { addLevels, choiceOf } from './levels.js';
+import { addAdapt, addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
 import { Progress } from './progress.js';
 import { count, say } from './report.js';
 import { type Done, type Job, transformFiles } from './transform.js';
 
 interface CompressOptions extends OutputOptions {
   verify: boolean;
+  adapt: boolean;
   strip?: boolean;
 }
 
@@ -22,7 +23,7 @@ export function addCompress(program: Command): void {
     .argument('<file...>', 'PNG, Netpbm, TIFF, WebP, BMP, GIF or JPEG files, folders with -r, or - for standard input');
   addOutputOptions(command);
   addLevels(command);
-  command.option('--strip', 'leave out colour profiles, EXIF, text and all else that is no sample');
+  addAdapt(command).option('--strip', 'leave out colour profiles, EXIF, text and all else that is no sample');
   command.addOption(
     new Option('--no-verify', 'do not decode and compare the result before it is written').conflicts('rm'),
   );
@@ -36,7 +37,7 @@ Examples:
   cnfzip compress -c - < photo.png > photo.cnfz  in a pipe`,
     )
     .action(async (files: string[], given: CompressOptions) => {
-      const options = { ...given, model: modelOfLevel(command, given) };
+      const options = { ...given, ...choiceOf(command, given) };
       await transformFiles(command, files, options, INPUT_EXTENSIONS, (job) => compress(job, options));
     });
 }
@@ -53,6 +54,7 @@ async function compress(job: Job, options: CompressOptions): Promise<Done> {
     bytes = await encode(options.strip ? stripped(image) : image, {
       ...codingOptions(options),
       verify: options.verify,
+      adapt: options.adapt,
       onProgress: progress.update,
     });
   } finally {

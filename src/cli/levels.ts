@@ -1,32 +1,43 @@
-/** Compression levels after the habit of gzip and zstd: each stands for a shipped model. */
+/** Compression levels after the habit of gzip and zstd: each stands for a shipped model, and for whether it goes on learning. */
 
 import { type Command, Option } from 'commander';
 import type { CommonOptions } from './options.js';
 
-const MODELS: Record<string, string> = {
-  1: 'fast',
-  2: 'fast',
-  3: 'fast',
-  4: 'default',
-  5: 'default',
-  6: 'default',
-  7: 'best',
-  8: 'best',
-  9: 'best',
+interface Level {
+  readonly model: string;
+  readonly adapt: boolean;
+}
+
+const FAST: Level = { model: 'fast', adapt: true };
+const DEFAULT: Level = { model: 'default', adapt: true };
+const BEST: Level = { model: 'best', adapt: true };
+
+const LEVELS: Record<string, Level> = {
+  1: { ...FAST, adapt: false },
+  2: FAST,
+  3: FAST,
+  4: DEFAULT,
+  5: DEFAULT,
+  6: DEFAULT,
+  7: BEST,
+  8: BEST,
+  9: BEST,
 };
 
 /** Adds -1 to -9, of which the help shows three. */
 export function addLevels(command: Command): void {
-  for (const [level, model] of Object.entries(MODELS)) {
-    const shown = ['1', '5', '9'].includes(level);
-    const option = new Option(`-${level}`, `the model ${model}, as --model ${model} (levels -1 to -9)`);
+  for (const [level, { model, adapt }] of Object.entries(LEVELS)) {
+    const shown = ['1', '3', '5', '9'].includes(level);
+    const how = adapt ? '' : ' --no-adapt';
+    const option = new Option(`-${level}`, `the model ${model}, as --model ${model}${how} (levels -1 to -9)`);
     command.addOption(shown ? option : option.hideHelp());
   }
 }
 
-/** The model that is named, by itself or by a level. */
-export function modelOfLevel(command: Command, options: CommonOptions): string | undefined {
-  const levels = Object.keys(MODELS).filter((level) => (options as unknown as Record<string, unknown>)[level]);
-  if (levels.length + (options.model ? 1 : 0) > 1) command.error('error: name one level or one model');
-  return options.model ?? (levels.length > 0 ? MODELS[levels[0]] : undefined);
+/** The model that is named, by itself or by a level, and whether it goes on learning. */
+export function choiceOf(command: Command, options: CommonOptions & { adapt: boolean }): Partial<Level> {
+  const given = Object.keys(LEVELS).filter((level) => (options as unknown as Record<string, unknown>)[level]);
+  if (given.length + (options.model ? 1 : 0) > 1) command.error('error: name one level or one model');
+  const level = LEVELS[given[0]] as Level | undefined;
+  return { model: options.model ?? level?.model, adapt: options.adapt && (level?.adapt ?? true) };
 }

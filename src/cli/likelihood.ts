@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Limits, readImage } from '../index.js';
 import { type CodeLength, codeLength } from '../likelihood.js';
 import { modelsForEncoding } from '../models.js';
-import { addLimits, addModel } from './options.js';
+import { addAdapt, addLimits, addModel } from './options.js';
 import { forEachFile, print } from './report.js';
 
 export function addLikelihood(program: Command): void {
@@ -10,7 +10,7 @@ export function addLikelihood(program: Command): void {
     .command('likelihood')
     .description("hold real code length against the model's negative log-likelihood")
     .argument('<file...>', 'images');
-  addLimits(addModel(command))
+  addLimits(addAdapt(addModel(command)))
     .addHelpText(
       'after',
       `
@@ -18,10 +18,11 @@ Examples:
   cnfzip likelihood photo.png                file, net bits and likelihood in bits per sample
   cnfzip likelihood --model fast a.png b.png`,
     )
-    .action(async (files: string[], { model, ...limits }: { model?: string } & Limits) => {
+    .action(async (files: string[], given: { model?: string; adapt: boolean } & Limits) => {
+      const { model, adapt, ...limits } = given;
       await forEachFile(files, false, async (file) => {
         const image = await readImage(file, limits);
-        const lengths = await codeLength(image, await modelsForEncoding(image.channels, model));
+        const lengths = await codeLength(image, await modelsForEncoding(image.channels, model), adapt);
         await print(`${file}: ${format(lengths, image.samples.length)}`);
       });
     });

@@ -39,6 +39,13 @@ export function addModel(command: Command): Command {
   return command.option('--model <model>', 'fast, default or best, or the path of a .cnfm file');
 }
 
+export function addAdapt(command: Command): Command {
+  return command.option(
+    '--no-adapt',
+    'code by the model as it is, which does not go on learning: faster, larger files',
+  );
+}
+
 export function addLimits(command: Command): Command {
   return command
     .option(

@@ -4,7 +4,7 @@
  */
 import { decodeImage, encodeImage } from '../../codec/codec.js';
 import { crc32 } from '../../codec/container/crc32.js';
-import { type Model, parseModel } from '../../codec/flow/model.js';
+import { type Flow, parseModel } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
 import { sameValues } from '../../codec/image.js';
 import { randomIntegers } from '../fuzz/random-bytes.js';
@@ -53,21 +53,26 @@ export async function check({ files, models }: Task, read: Read): Promise<Findin
   for (const name of models) {
     const model = await load(name);
     const overflowing = { ...model, name: `${name} overflowing`, weights: model.weights.map((w) => w * OVERFLOW) };
-    for (const variant of [model, overflowing]) await checkTiles(variant, findings);
+    for (const variant of [model, overflowing]) {
+      for (const adapts of [false, true]) await checkTiles({ model: variant, adapts }, findings);
+    }
   }
   return findings;
 }
 
-async function checkTiles(model: Model, { tiles }: Findings): Promise<void> {
-  const codec = await TileCodec.create(model);
+async function checkTiles(flow: Flow, { tiles }: Findings): Promise<void> {
+  const { model, adapts } = flow;
+  const codec = await TileCodec.create(flow);
   for (const depth of DEPTHS) {
     for (const [width, height] of SIZES) {
       const shape = { width, height, depth };
       const samples = randomTile(width * height, model.definition.channels, depth);
-      tiles[`${model.name}, ${depth} bits, ${width} x ${height}`] = await verdict(async () => {
-        const { payload } = codec.encode(samples, shape);
-        return sameValues(codec.decode(payload, shape), samples) ? checksum(payload) : 'decoded to other samples';
-      });
+      tiles[`${model.name}${adapts ? ', adapting' : ''}, ${depth} bits, ${width} x ${height}`] = await verdict(
+        async () => {
+          const { payload } = codec.encode(samples, shape);
+          return sameValues(codec.decode(payload, shape), samples) ? checksum(payload) : 'decoded to other samples';
+        },
+      );
     }
   }
 }

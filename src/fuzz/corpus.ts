@@ -3,12 +3,12 @@ import { encodeImage } from '../../codec/codec.js';
 import { type CodedLayer, writeContainer } from '../../codec/container/container.js';
 import { crc32 } from '../../codec/container/crc32.js';
 import { forwardColour } from '../../codec/flow/colour.js';
-import type { Model } from '../../codec/flow/model.js';
+import type { Flow, Model } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
 import { KERNEL_VERSION } from '../../codec/kernels/kernels.js';
 import { encodeWebp } from '../../codec/layers/webp.js';
-import { extractTile, tileLayout } from '../../codec/tiles.js';
+import { extractTile, MAX_TILE_SIDE, tileLayout } from '../../codec/tiles.js';
 import { encodePng } from '../io/png.js';
 import { randomIntegers } from './random-bytes.js';
 import { randomImage } from './random-image.js';
@@ -25,9 +25,9 @@ export async function cnfzCorpus(count: number, models: readonly Model[]): Promi
     const image = randomImage(seed);
     corpus.push({ image, file: await encodeImage(image, models, { verify: false }) });
   }
-  for (const model of models) {
-    const codec = await TileCodec.create(model);
-    for (let seed = 0; seed < count / 4; seed++) corpus.push(await flowSpecimen(codec, model, seed));
+  for (const flow of models.flatMap((model) => [false, true].map((adapts): Flow => ({ model, adapts })))) {
+    const codec = await TileCodec.create(flow);
+    for (let seed = 0; seed < count / 8; seed++) corpus.push(await flowSpecimen(codec, flow, seed));
   }
   return corpus;
 }
@@ -44,10 +44,11 @@ export function pngCorpus(count: number): Specimen[] {
  * A slope with noise, coded by the flow whether or not that is the smallest; of two tiles, the second by WebP; every third gray
  * image with alpha.
  */
-async function flowSpecimen(codec: TileCodec, model: Model, seed: number): Promise<Specimen> {
+async function flowSpecimen(codec: TileCodec, { model, adapts }: Flow, seed: number): Promise<Specimen> {
   const random = randomIntegers(seed);
   const { channels } = model.definition;
-  const [width, height] = seed % 4 === 0 ? [513 + random(9), 1 + random(3)] : [2 + random(14), 2 + random(14)];
+  const [width, height] =
+    seed % 4 === 0 ? [MAX_TILE_SIDE + 1 + random(9), 1 + random(3)] : [2 + random(14), 2 + random(14)];
   const layerOf = async (samples: Uint8Array): Promise<CodedLayer> => {
     const payloads: Uint8Array[] = [];
     for (const [i, place] of tileLayout(width, height).entries()) {
@@ -58,7 +59,7 @@ async function flowSpecimen(codec: TileCodec, model: Model, seed: number): Promi
           Uint8Array.of(0, ...codec.encode(forwardColour(tile.samples, channels), { ...tile, depth: 8 }).payload),
         );
     }
-    return { method: 'tiles', flow: { kernelVersion: KERNEL_VERSION, modelHash: model.hash }, payloads };
+    return { method: 'tiles', flow: { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts }, payloads };
   };
   const slope = () => Uint8Array.from({ length: width * height * channels }, (_, i) => (i >> 2) + random(8));
   const planes = channels === 1 && seed % 3 === 0 ? [slope(), slope()] : [slope()];

@@ -82,7 +82,7 @@ function headerOf({ width, height, channels, maxval, indexed, attachments, layer
     number('kind', 'byte', channels + flags),
     number('maxval', 'varint', maxval),
     ...layers.flatMap(({ method, alphabet, flow }) => [
-      number('method', 'byte', METHODS.indexOf(method) + (alphabet ? 16 : 0)),
+      number('method', 'byte', METHODS.indexOf(method) + (alphabet ? 16 : 0) + (flow?.adapts ? 32 : 0)),
       ...(method === 'tiles' ? [number('kernel version', 'byte', flow?.kernelVersion ?? 0)] : []),
       ...(method === 'tiles' ? [bytes('hash', flow ? hexToBytes(flow.modelHash) : new Uint8Array(8))] : []),
     ]),

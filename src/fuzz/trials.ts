@@ -27,14 +27,19 @@ export type Outcome = 'refused' | 'unchanged' | 'accepted';
  */
 export async function prepareTrials(kind: FuzzKind, corpus: number): Promise<(seed: number) => Promise<Outcome>> {
   const models = await modelsForEncoding(4, 'fast');
-  const codecs = new Map<string, TileCodec>();
-  for (const model of models) codecs.set(model.hash, await TileCodec.create(model));
+  const codecs = new Map<string, Promise<TileCodec>>();
   const coding: EncodingOptions = {
-    coderOf: async ({ hash }) => ({
-      concurrency: 1,
-      encode: async (samples, shape) => codecs.get(hash)!.encode(samples, shape),
-      decode: async (payload, shape) => codecs.get(hash)!.decode(payload, shape),
-    }),
+    async coderOf(flow) {
+      const key = `${flow.model.hash} ${flow.adapts}`;
+      const made = codecs.get(key) ?? TileCodec.create(flow);
+      codecs.set(key, made);
+      const codec = await made;
+      return {
+        concurrency: 1,
+        encode: async (samples, shape) => codec.encode(samples, shape),
+        decode: async (payload, shape) => codec.decode(payload, shape),
+      };
+    },
   };
   const specimens = kind === 'png' ? pngCorpus(4 * corpus) : await cnfzCorpus(corpus, models);
   return async (seed) => {

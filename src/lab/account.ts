@@ -39,7 +39,7 @@ export interface Account {
  */
 export async function account(image: Image, models: readonly Model[]): Promise<Account> {
   const coded: TracedTile[] = [];
-  const { bytes, payloads } = await encodeTraced(image, models, (tile) => {
+  const { bytes, payloads } = await encodeTraced(image, models, true, (tile) => {
     coded.push(tile);
   });
   const { channels } = image;

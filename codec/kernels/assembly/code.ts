@@ -3,8 +3,9 @@
 
 import { binSlots, coordinateOpen } from './bins';
 import { centreOpen, flowGiven } from './flow';
-import { coordinate, Flow, groupOpen, LANES, putSamples } from './group';
-import { popSymbols, pushSymbols, symbolBits, takeSymbols } from './symbol';
+import { coordinate, Flow, groupOpen, LANES, lanesOf, putGradient, putSamples } from './group';
+import { groupGradient } from './loss';
+import { NOTE, Note, noteSymbols, popSymbols, symbolBits, takeSymbols } from './symbol';
 
 /** Stores the first `count` lanes, `step` bytes apart. */
 function storeLanes(to: usize, step: usize, count: i32, v: v128): void {
@@ -14,15 +15,31 @@ function storeLanes(to: usize, step: usize, count: i32, v: v128): void {
   if (count > 3) store<f32>(to + 3 * step, f32x4.extract_lane(v, 3));
 }
 
+/** Bytes that the notes of `columns` sites take. */
+export function noteBytes(channels: i32, columns: i32): i32 {
+  return ((columns + LANES - 1) / LANES) * channels * <i32>NOTE;
+}
+
 /**
- * Pushes the samples of `columns` sites, the last first: `head` holds the raw outputs of the head, a row a site, `x` one float32 a
- * coordinate, `locals` the three statistics of each. `tally` is 0 or receives two float32 a coordinate: its bits, and the bits that
- * it would take if the flow knew nothing of the coordinates before it.
+ * Notes what is to be pushed for `columns` sites: `head` holds the raw outputs of the head, a row a site, `x` one float32 a
+ * coordinate, `locals` the three statistics of each. With `dHead` not 0 writes the gradient of the sites' length in each head row and
+ * adds that in the field's parameters. `tally` is 0 or receives two float32 a coordinate: its bits, and the bits that it would take
+ * if the flow knew nothing of the coordinates before it.
  */
-export function encodeRow(flow: Flow, head: usize, x: usize, locals: usize, columns: i32, tally: usize): void {
+export function noteRow(
+  flow: Flow,
+  head: usize,
+  dHead: usize,
+  x: usize,
+  locals: usize,
+  columns: i32,
+  notes: usize,
+  tally: usize,
+): void {
   const channels = flow.channels;
-  for (let j: i32 = (columns - 1) & -LANES; j >= 0; j -= LANES) {
+  for (let j: i32 = 0; j < columns; j += LANES) {
     const count = min<i32>(columns - j, LANES);
+    const lanes = lanesOf(count);
     groupOpen(flow, head, x, locals, j, count);
     for (let k: i32 = 0; k < channels; k++) {
       const at = coordinateOpen(flow, k);
@@ -36,14 +53,19 @@ export function encodeRow(flow: Flow, head: usize, x: usize, locals: usize, colu
       flowGiven(flow, k, k);
       takeSymbols(flow, at);
       if (tally) storeLanes(to, step, count, symbolBits(at));
+      noteSymbols(at, lanes, changetype<Note>(notes));
+      notes += NOTE;
       centreOpen(at);
     }
-    for (let k: i32 = channels - 1; k >= 0; k--) pushSymbols(coordinate(flow, k), count);
+    if (dHead) {
+      groupGradient(flow, count);
+      putGradient(flow, dHead, j, count);
+    }
   }
 }
 
-/** Pops what `encodeRow` pushed into `x`. */
-export function decodeRow(flow: Flow, head: usize, x: usize, locals: usize, columns: i32): void {
+/** Pops into `x` what `noteRow` noted and `pushNotes` pushed; `dHead` as there. */
+export function decodeRow(flow: Flow, head: usize, dHead: usize, x: usize, locals: usize, columns: i32): void {
   for (let j: i32 = 0; j < columns; j += LANES) {
     const count = min<i32>(columns - j, LANES);
     groupOpen(flow, head, x, locals, j, count);
@@ -53,6 +75,10 @@ export function decodeRow(flow: Flow, head: usize, x: usize, locals: usize, colu
       popSymbols(flow, at, count);
       putSamples(flow, x, j, count, k);
       centreOpen(at);
+    }
+    if (dHead) {
+      groupGradient(flow, count);
+      putGradient(flow, dHead, j, count);
     }
   }
 }

@@ -2,7 +2,7 @@
 // and passes addresses in bytes; maps and rows must be aligned to 16.
 
 export { BASE_SHARE, FLOOR } from './bins';
-export { binSlot, decodeRow, encodeRow, sitesOpen } from './code';
+export { binSlot, decodeRow, noteBytes, noteRow, sitesOpen } from './code';
 export { depthwise, depthwiseGradient, reverseTaps } from './depthwise';
 export { depthOpen, meanGain, meanLimit, highestLogScale } from './depth';
 export { CLAMP, flowOpen, RATE_BOUND } from './field';
@@ -18,6 +18,7 @@ export {
 } from './lattice';
 export { lossRow } from './loss';
 export { normalCdf } from './normal';
+export { adamStep, FIRST_MEMORY, SECOND_MEMORY } from './optimizer';
 export {
   mapProduct,
   mapProductGradient,
@@ -41,6 +42,7 @@ export {
   stackLowest,
   stackOpen,
 } from './stack';
+export { pushNotes } from './symbol';
 
 export {
   LOG_SCALE_BOUND,

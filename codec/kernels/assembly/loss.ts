@@ -118,7 +118,25 @@ function mixtureBackward(flow: Flow, k: i32, slopes: v128, sum: v128): void {
   at.dUpper = dUpper;
 }
 
-/** Nats of the coordinates of the group's sites; with `gradient`, the gradient in the head's outputs is left in the group. */
+/** Nats of the samples of coordinate k, which is open, in the given lanes; with `gradient`, begins its gradient. */
+function coordinateLoss(flow: Flow, k: i32, lanes: v128, gradient: bool): v128 {
+  const at = coordinate(flow, k);
+  at.dCentre = f32x4.splat(0);
+  const bin = binOf(at, at.x);
+  // A sample behind the escape costs what it costs, whatever the flow says.
+  const inside = binLoss(flow, k, bin, v128.and(inWindow(bin), lanes), gradient);
+  const others = f32x4.add(lowerNats(at), escapeNats(bin));
+  return f32x4.add(inside, v128.and(others, lanes));
+}
+
+/** Leaves in the group, whose coordinates and samples are known, the gradient of its length in the head's outputs. */
+export function groupGradient(flow: Flow, count: i32): void {
+  const lanes = lanesOf(count);
+  for (let k: i32 = 0; k < flow.channels; k++) coordinateLoss(flow, k, lanes, true);
+  for (let k: i32 = flow.channels - 1; k >= 0; k--) coordinateBackward(flow, k);
+}
+
+/** Nats of the coordinates of the group's sites; with `gradient`, also as `groupGradient`. */
 function groupLoss(flow: Flow, count: i32, gradient: bool): v128 {
   const lanes = lanesOf(count);
   let loss = f32x4.splat(0);
@@ -126,12 +144,7 @@ function groupLoss(flow: Flow, count: i32, gradient: bool): v128 {
     const at = coordinateOpen(flow, k);
     flowGiven(flow, k, k);
     centreOpen(at);
-    at.dCentre = f32x4.splat(0);
-    const bin = binOf(at, at.x);
-    // A sample behind the escape costs what it costs, whatever the flow says.
-    const inside = binLoss(flow, k, bin, v128.and(inWindow(bin), lanes), gradient);
-    const others = f32x4.add(lowerNats(at), escapeNats(bin));
-    loss = f32x4.add(loss, f32x4.add(inside, v128.and(others, lanes)));
+    loss = f32x4.add(loss, coordinateLoss(flow, k, lanes, gradient));
   }
   if (!gradient) return loss;
   for (let k: i32 = flow.channels - 1; k >= 0; k--) coordinateBackward(flow, k);
@@ -177,7 +190,7 @@ function coordinateBackward(flow: Flow, k: i32): void {
 }
 
 /**
- * Sum over `columns` sites of their samples' lengths in nats; arguments as for `encodeRow`. With `dHead` not 0 writes the gradient
+ * Sum over `columns` sites of their samples' lengths in nats; arguments as for `noteRow`. With `dHead` not 0 writes the gradient
  * in each head row and adds that of the field's parameters.
  */
 export function lossRow(flow: Flow, head: usize, dHead: usize, x: usize, locals: usize, columns: i32): f64 {

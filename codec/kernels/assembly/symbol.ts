@@ -2,7 +2,7 @@
 // sample's bits below its bin. Lane j of a group is on the state j of the stack, modulo the number of its states.
 
 import { BIN_BITS, BINS, binOf, ESCAPE, ESCAPE_SLOTS, findBins, inWindow, takeBins } from './bins';
-import { Coordinate, Flow } from './group';
+import { Coordinate, Flow, LANES } from './group';
 import { LN2, log4 } from './math';
 import { peekFrom, popBits, popFrom, popUniformFrom, pushBits, pushTo, pushUniformTo, states } from './stack';
 
@@ -62,7 +62,7 @@ export function lowerNats(at: Coordinate): v128 {
   return f32x4.mul(f32x4.convert_i32x4_s(at.shift), f32x4.splat(LN2));
 }
 
-/** Finds what is to be pushed for the samples of an open coordinate, and keeps it until its turn comes: last in, first out. */
+/** Finds what is to be pushed for the samples of an open coordinate. */
 export function takeSymbols(flow: Flow, at: Coordinate): void {
   const floor = f32x4.mul(f32x4.floor(f32x4.mul(at.x, at.perSample)), at.samples);
   at.low = i32x4.trunc_sat_f32x4_s(f32x4.sub(at.x, floor));
@@ -77,6 +77,31 @@ export function symbolBits(at: Coordinate): v128 {
   return f32x4.div(nats, f32x4.splat(LN2));
 }
 
+/**
+ * What is to be pushed for a coordinate of a group. The encoder goes in the decoder's order and leaves these; as the stack is last in,
+ * first out, they are pushed at the end, from the last to the first.
+ */
+@unmanaged
+export class Note {
+  /** First slot, SPARE in lanes without a site. */
+  start: v128;
+  /** Slots; of an escape, the bin. */
+  extent: v128;
+  /** The lower bits, and their number times 2^16. */
+  lower: v128;
+}
+
+export const NOTE: usize = offsetof<Note>();
+const SPARE: u32 = 0xffffffff;
+const LOWER_BITS: i32 = 16;
+
+/** Notes what `takeSymbols` found in the given lanes. */
+export function noteSymbols(at: Coordinate, lanes: v128, note: Note): void {
+  note.start = v128.or(at.start, v128.not(lanes));
+  note.extent = v128.bitselect(at.bin, at.frequency, i32x4.eq(at.start, i32x4.splat(ESCAPE)));
+  note.lower = v128.or(at.low, i32x4.shl(at.shift, LOWER_BITS));
+}
+
 /** The state that a lane's symbols are on. */
 @inline
 function stateOf(lane: i32): u32 {
@@ -89,16 +114,21 @@ function laneOf(at: Coordinate, lane: i32): usize {
   return changetype<usize>(at) + (<usize>lane << 2);
 }
 
-/** Pushes the symbols of the first `count` lanes, the last first. */
-export function pushSymbols(at: Coordinate, count: i32): void {
-  for (let lane = count - 1; lane >= 0; lane--) {
-    const own = laneOf(at, lane);
-    const state = stateOf(lane);
-    const shift = load<u32>(own, offsetof<Coordinate>('shift'));
-    const start = load<u32>(own, offsetof<Coordinate>('start'));
-    if (shift) pushBits(state, load<u32>(own, offsetof<Coordinate>('low')), shift);
-    if (start == ESCAPE) pushEscaped(state, load<i32>(own, offsetof<Coordinate>('bin')));
-    pushTo(state, start, load<u32>(own, offsetof<Coordinate>('frequency')), BIN_BITS);
+/** Pushes the notes between two addresses, the last first. */
+export function pushNotes(from: usize, to: usize): void {
+  for (let note = to - NOTE; note >= from; note -= NOTE) {
+    for (let lane: i32 = 3; lane >= 0; lane--) {
+      const own = note + (<usize>lane << 2);
+      const state = stateOf(lane);
+      const start = load<u32>(own, offsetof<Note>('start'));
+      if (start == SPARE) continue;
+      const extent = load<u32>(own, offsetof<Note>('extent'));
+      const lower = load<u32>(own, offsetof<Note>('lower'));
+      const shift = lower >> LOWER_BITS;
+      if (shift) pushBits(state, lower & ((1 << LOWER_BITS) - 1), shift);
+      if (start == ESCAPE) pushEscaped(state, <i32>extent);
+      pushTo(state, start, start == ESCAPE ? ESCAPE_SLOTS : extent, BIN_BITS);
+    }
   }
 }
 
@@ -119,6 +149,9 @@ export function popSymbols(flow: Flow, at: Coordinate, count: i32): void {
     findBins(flow, at, slot, v128.and(wanted, f32x4.lt(slot, f32x4.splat(<f32>ESCAPE))));
     for (let lane = first; lane < end; lane++) popSymbol(at, lane);
   }
+  // Spare lanes repeat the last site, as they do where the samples are known before.
+  const last = laneOf(at, count - 1);
+  for (let lane = count; lane < LANES; lane++) store<f32>(laneOf(at, lane), load<f32>(last));
 }
 
 /** Pops a lane's sample, whose bin is found unless its slot is the escape's. */

@@ -59,7 +59,7 @@ export const experiment: Experiment = {
     const byModel: Measured[][] = [];
     for (const name of MODELS) {
       const [model] = await modelsForEncoding(3, name);
-      const codec = await TileCodec.create(model);
+      const codec = await TileCodec.create({ model, adapts: false });
       byModel.push(sets.map((set) => measure(set, codec)));
       log(
         `${name}: ${byModel
@@ -68,7 +68,7 @@ export const experiment: Experiment = {
           .join(', ')}`,
       );
     }
-    const codec = await TileCodec.create((await modelsForEncoding(3, MODELS[0]))[0]);
+    const codec = await TileCodec.create({ model: (await modelsForEncoding(3, MODELS[0]))[0], adapts: false });
     const pool = (measured: readonly Measured[], kind: ImageSet['kind']) =>
       measured.filter((set) => set.kind === kind).flatMap(({ rates }) => rates);
     const own = byModel.map((measured) => measured[0].rates);

@@ -14,10 +14,11 @@ const CROPS = 4;
 const actions = {
   /** A model's layout, and its weights. */
   async unpack(file, folder) {
-    const { definition, weights } = await parseModel(readFileSync(file));
+    const { definition, rates, weights } = await parseModel(readFileSync(file));
     const target = join(folder, basename(file, '.cnfm'));
     const layout = {
       definition,
+      rates,
       parameters: modelParameters(definition).all,
       head: headLayout(definition),
       constants: await constants(),
@@ -29,9 +30,9 @@ const actions = {
 
   /** A model file of a layout and weights. */
   async pack(layout, values, out) {
-    const { definition } = JSON.parse(readFileSync(layout, 'utf8'));
+    const { definition, rates } = JSON.parse(readFileSync(layout, 'utf8'));
     const weights = new Float32Array(new Uint8Array(readFileSync(values)).buffer);
-    const model = serializeModel(basename(out, '.cnfm'), definition, weights);
+    const model = serializeModel({ name: basename(out, '.cnfm'), definition, rates, weights });
     await parseModel(model);
     writeFileSync(out, model);
   },
