@@ -1,7 +1,8 @@
 /** What coding needs beside the samples: models, who computes, who is told of progress. */
 import type { Flow } from './flow/model.js';
-import type { EncodedTile, TileShape } from './flow/tile-codec.js';
+import type { EncodedTile } from './flow/tile-codec.js';
 import { TileCodec } from './flow/tile-codec.js';
+import type { TileShape } from './flow/walk.js';
 import type { Tile } from './tiles.js';
 
 /** Codes tiles by a flow, in this thread or in others. */

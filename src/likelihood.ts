@@ -1,8 +1,8 @@
 /** How close real code length comes to likelihood: a file's bytes beside the model's negative log-likelihood. */
 
+import { Likelihood } from '../codec/flow/likelihood.js';
 import type { Flow, Model } from '../codec/flow/model.js';
 import { plainBits } from '../codec/flow/tile-codec.js';
-import { TileLength } from '../codec/flow/tile-length.js';
 import type { Image } from '../codec/image.js';
 import { encodeTraced } from './traced.js';
 
@@ -26,16 +26,22 @@ export interface CodeLength {
  */
 export async function codeLength(image: Image, models: readonly Model[], adapt = true): Promise<CodeLength> {
   let [net, ideal] = [0, 0];
-  const lengths = new Map<Flow, TileLength>();
+  const likelihoods = new Map<Flow, Likelihood>();
   const { bytes, payloads, tiles } = await encodeTraced(
     image,
     models,
     adapt,
     async ({ flow, samples, shape, netBits }) => {
-      const length = lengths.get(flow) ?? (await TileLength.create(flow));
-      lengths.set(flow, length);
+      const { definition, rates, weights } = flow.model;
+      let likelihood = likelihoods.get(flow);
+      if (!likelihood) {
+        likelihood = await Likelihood.create(definition, flow.adapts ? rates : undefined);
+        likelihood.load(weights);
+        likelihoods.set(flow, likelihood);
+      }
       net += netBits;
-      ideal += length.nats(samples, shape) / Math.LN2 + plainBits(shape.depth) * flow.model.definition.channels;
+      const nats = likelihood.evaluate(samples, shape, false);
+      ideal += nats / Math.LN2 + plainBits(shape.depth) * definition.channels;
     },
   );
   return { file: 8 * bytes, container: 8 * (bytes - payloads), net, ideal, tiles };

@@ -2,7 +2,8 @@
 import type { Worker } from 'node:worker_threads';
 import type { TileCoder } from '../codec/coding.js';
 import type { Flow } from '../codec/flow/model.js';
-import type { EncodedTile, TileShape } from '../codec/flow/tile-codec.js';
+import type { EncodedTile } from '../codec/flow/tile-codec.js';
+import type { TileShape } from '../codec/flow/walk.js';
 import { type Failure, toError } from './failure.js';
 import { startThread } from './thread.js';
 

@@ -3,7 +3,8 @@
 import type { TileCoder } from '../codec/coding.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Flow, Model } from '../codec/flow/model.js';
-import { TileCodec, type TileShape, type Trace } from '../codec/flow/tile-codec.js';
+import { TileCodec, type Trace } from '../codec/flow/tile-codec.js';
+import type { TileShape } from '../codec/flow/walk.js';
 import type { Image } from '../codec/image.js';
 import { encodeImage, info } from './codec.js';
 

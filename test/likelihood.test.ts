@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { forwardColour } from '../codec/flow/colour.js';
 import { Likelihood } from '../codec/flow/likelihood.js';
+import { type AdaptationRates, USUAL_RATES } from '../codec/flow/model.js';
 import { plainBits, TileCodec } from '../codec/flow/tile-codec.js';
-import { TileLength } from '../codec/flow/tile-length.js';
 import { type ModelDefinition, modelParameters } from '../models/definition.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import { decodePng } from '../src/index.js';
@@ -26,16 +26,16 @@ test.each([
   const tile = forwardColour(Uint8Array.from(rows.flatMap((row) => [...row])), channels as 1 | 3);
   const [model] = await modelsForEncoding(channels);
   const shape = { width: columns, height, depth: 8 };
-  const likelihood = await Likelihood.create(model.definition);
-  likelihood.load(model.weights);
-  const ideal = likelihood.evaluate(tile, shape, false);
+  const lengths: number[] = [];
   for (const adapts of [false, true]) {
-    const length = (await TileLength.create({ model, adapts })).nats(tile, shape);
-    if (adapts) expect(length).toBeLessThan(ideal);
-    else expect(Math.abs(length / ideal - 1)).toBeLessThan(1e-9);
+    const likelihood = await Likelihood.create(model.definition, adapts ? model.rates : undefined);
+    likelihood.load(model.weights);
+    const length = likelihood.evaluate(tile, shape, false);
+    lengths.push(length);
     const { netBits } = (await TileCodec.create({ model, adapts })).encode(tile, shape);
     expect(Math.abs(netBits / (length / Math.LN2 + plainBits(8) * channels) - 1)).toBeLessThan(2e-4);
   }
+  expect(lengths[1]).toBeLessThan(lengths[0]);
 });
 
 test.each([1, 3] as const)('%i channels: the gradient is that of finite differences', async (channels) => {
@@ -89,4 +89,25 @@ test('gradients add up over the tiles since the weights were loaded', async () =
   const twice = likelihood.gradient();
   const difference = Math.hypot(...once.map((g, i) => twice[i] - 2 * g)) / Math.hypot(...twice);
   expect(difference).toBeLessThan(1e-5);
+});
+
+test('of a flow that learns, but not at all fast, length and gradient are those of one that does not', async () => {
+  const [{ definition, weights }] = await modelsForEncoding(3, 'fast');
+  const random = randomIntegers(4);
+  const shape = { width: 70, height: 41, depth: 8 };
+  const samples = Int32Array.from({ length: 70 * 41 * 3 }, (_, i) => 40 + (i % 31) + random(5));
+  const evaluate = async (rates?: AdaptationRates) => {
+    const likelihood = await Likelihood.create(definition, rates);
+    likelihood.load(weights);
+    const nats = likelihood.evaluate(samples, shape, true);
+    return { nats, gradient: likelihood.gradient().slice() };
+  };
+  const [still, slow, quick] = [await evaluate(), await evaluate({ head: 0, field: 0 }), await evaluate(USUAL_RATES)];
+  expect(Math.abs(slow.nats / still.nats - 1)).toBeLessThan(1e-9);
+  for (const { name, offset, size } of modelParameters(definition).all) {
+    const [a, b] = [still, slow].map(({ gradient }) => gradient.slice(offset, offset + size));
+    const difference = Math.hypot(...a.map((g, i) => g - b[i]));
+    expect(difference, name).toBeLessThanOrEqual(1e-4 * Math.hypot(...a));
+  }
+  expect(quick.nats).toBeLessThan(still.nats);
 });

@@ -7,7 +7,7 @@
 import type { Affine, Parameter } from '../../models/definition.js';
 import type { Vectors } from '../kernels/operations.js';
 import type { ContextNetwork } from './context.js';
-import type { Model } from './model.js';
+import type { AdaptationRates } from './model.js';
 import { ParameterArray } from './parameter-array.js';
 
 const BYTES = 4;
@@ -36,6 +36,11 @@ class Learner {
     this.#count = last.offset + last.size - this.#from;
   }
 
+  /** Whether there are sites whose gradient has had no step. */
+  get waiting(): boolean {
+    return this.#sites > 0;
+  }
+
   reset(): void {
     const { gradients, first, second } = this.adaptation;
     for (const { values } of [gradients, first, second]) values.fill(0, this.#from, this.#from + this.#count);
@@ -44,11 +49,14 @@ class Learner {
     this.#secondLack = 1;
   }
 
-  /** Takes a step, unless it waits for more than the sites whose gradient came in since the last. */
+  /** Takes a step, unless it waits for more sites than those whose gradient came in since the last. */
   learn(sites: number): void {
     this.#sites += sites;
-    if (this.#sites < LEAST_SITES) return;
-    const { network, gradients, first, second } = this.adaptation;
+    if (this.#sites >= LEAST_SITES) this.step();
+  }
+
+  step(): void {
+    const { network, gradients, first, second, total } = this.adaptation;
     const { run } = network.kernels;
     this.#firstLack *= run.FIRST_MEMORY.value;
     this.#secondLack *= run.SECOND_MEMORY.value;
@@ -62,6 +70,7 @@ class Learner {
       1 / this.#sites,
       this.rate / (1 - this.#firstLack),
       1 / (1 - this.#secondLack),
+      total ? at(total) : 0,
     );
     this.#sites = 0;
   }
@@ -73,14 +82,14 @@ export class Adaptation {
   readonly second: ParameterArray;
   readonly #heads = new Map<Affine, Learner>();
   readonly #field: Learner;
-  readonly #trained: Float32Array;
 
+  /** @param total if given, all gradients are added there: to first order those in the weights that are learned from */
   constructor(
     readonly network: ContextNetwork,
-    { weights, rates }: Model,
+    rates: AdaptationRates,
+    readonly total?: ParameterArray,
   ) {
     const { kernels, parameters } = network;
-    this.#trained = weights;
     const array = () => new ParameterArray(kernels, parameters.count);
     this.gradients = array();
     this.first = array();
@@ -94,10 +103,15 @@ export class Adaptation {
     this.#field = new Learner(this, rates.field, [others, bBias]);
   }
 
-  /** Loads the trained weights into the network: forgets what was learned. */
-  reset(): void {
-    this.network.load(this.#trained, this.gradients);
+  /** Loads weights into the network, to learn from them on. */
+  reset(weights: Float32Array): void {
+    this.network.load(weights, this.gradients);
     for (const learner of [...this.#heads.values(), this.#field]) learner.reset();
+  }
+
+  /** Takes the steps for which sites were waiting. */
+  finish(): void {
+    for (const learner of [...this.#heads.values(), this.#field]) if (learner.waiting) learner.step();
   }
 
   /**
@@ -107,9 +121,7 @@ export class Adaptation {
    * @param gradient in these parameters
    */
   learn(head: Affine, from: Vectors, gradient: Vectors): void {
-    const { operations } = this.network;
-    operations.productWeightGradient(this.gradients.at(head.weight), from, gradient);
-    operations.productBiasGradient(this.gradients.at(head.bias), gradient);
+    this.network.operations.productGradient(this.gradients.of(head), from, gradient);
     this.#heads.get(head)!.learn(from.count);
     this.#field.learn(from.count);
   }

@@ -7,52 +7,56 @@ import {
   type Affine,
   contextAt,
   type ModelDefinition,
+  modelParameters,
   PASSES,
   type Pass,
   stemInputs,
 } from '../../models/definition.js';
 import { Kernels } from '../kernels/kernels.js';
 import { type CellMap, cells, type Linear } from '../kernels/operations.js';
-import { ContextNetwork, type LevelState, type TileSamples } from './context.js';
+import type { ContextNetwork, LevelState } from './context.js';
+import type { AdaptationRates } from './model.js';
 import { ParameterArray } from './parameter-array.js';
-import { sites } from './pyramid.js';
-import { tileTexture } from './texture.js';
-import type { TileShape } from './tile-codec.js';
-
-const BYTES = 4;
+import { type Run, SiteWalk, type TileShape } from './walk.js';
 
 /** Gradients in the final states of a level's passes: from the head, and what later passes and the finer level add. */
 type StateGradients = Record<Pass, CellMap>;
 
 export class Likelihood {
   readonly #kernels: Kernels;
+  readonly #walk: SiteWalk;
   readonly #network: ContextNetwork;
   readonly #definition: ModelDefinition;
   readonly #gradients: ParameterArray;
   /** The weights that carry gradients from a linear map's output to its input. */
   readonly #transposed: ParameterArray;
 
-  private constructor(kernels: Kernels, definition: ModelDefinition) {
+  private constructor(kernels: Kernels, definition: ModelDefinition, rates: AdaptationRates | undefined) {
     this.#kernels = kernels;
     this.#definition = definition;
-    this.#network = new ContextNetwork(kernels, definition);
-    const { count } = this.#network.parameters;
+    const { count } = modelParameters(definition);
     this.#gradients = new ParameterArray(kernels, count);
     this.#transposed = new ParameterArray(kernels, count);
+    this.#walk = new SiteWalk(kernels, definition, rates, this.#gradients);
+    this.#network = this.#walk.network;
   }
 
-  static async create(definition: ModelDefinition): Promise<Likelihood> {
-    return new Likelihood(await Kernels.create(), definition);
+  /** @param rates of a flow that goes on learning in every tile */
+  static async create(definition: ModelDefinition, rates?: AdaptationRates): Promise<Likelihood> {
+    return new Likelihood(await Kernels.create(), definition, rates);
   }
 
   /** Sets the parameters and clears the gradient. */
   load(weights: Float32Array): void {
-    this.#network.load(weights, this.#gradients);
+    this.#walk.load(weights);
     this.gradient().fill(0);
     this.#transpose();
   }
 
-  /** Gradient, in nats, summed over the tiles since `load`; in the order of the model definition. Void after the next tile. */
+  /**
+   * Gradient, in nats, summed over the tiles since `load`; in the order of the model definition. Void after the next tile. Where the flow
+   * goes on learning it is that of first order (Finn, Abbeel, Levine 2017): what the weights are by then counts as what they were at first.
+   */
   gradient(): Float32Array {
     return this.#gradients.values;
   }
@@ -62,14 +66,11 @@ export class Likelihood {
    *
    * @param gradient whether to add the gradient to `gradient()`
    */
-  evaluate(samples: Int32Array, { width, height, depth }: TileShape, gradient: boolean): number {
-    const kernels = this.#kernels;
+  evaluate(samples: Int32Array, shape: TileShape, gradient: boolean): number {
     const network = this.#network;
-    return kernels.scoped(() => {
-      const tile: TileSamples = { address: kernels.alloc(samples.length * BYTES), width, height };
-      kernels.floats(tile.address, samples.length).set(samples);
-      kernels.run.depthOpen(depth);
-      network.describe(tileTexture(samples, width, height, this.#definition.channels));
+    this.#walk.reset();
+    return this.#kernels.scoped(() => {
+      const { tile } = this.#walk.open(samples, shape);
       const gradients = new Map<LevelState, StateGradients>();
       let nats = 0;
       for (const { state, pass } of network.passes(tile, gradient)) {
@@ -77,6 +78,7 @@ export class Likelihood {
         if (gradient && pass === 'D') gradients.set(state, this.#stateGradients(state));
         nats += this.#passLoss(state, pass, gradients.get(state)?.[pass]);
       }
+      this.#walk.finish();
       for (const [state, own] of [...gradients].reverse()) {
         this.#backward(state, own, state.coarser && gradients.get(state.coarser));
       }
@@ -89,39 +91,21 @@ export class Likelihood {
     return { D: map(), H: map(), V: map() };
   }
 
-  /** Loss of a pass's sites; with `dState`, the gradient through the head goes there and to the head's parameters. */
+  /** Loss of a pass's sites; with `dState`, the gradient through the head goes there. */
   #passLoss(state: LevelState, pass: Pass, dState: CellMap | undefined): number {
-    const kernels = this.#kernels;
-    const network = this.#network;
-    const { operations } = network;
-    const { rows, columns } = sites(state.level, pass);
-    const { head } = network.at(state.index, pass);
-    return kernels.scoped(() => {
-      const outputs = network.headRow(state.level.columns);
-      const dOutputs = dState && network.headRow(state.level.columns);
-      let nats = 0;
-      for (let i = 0; i < rows; i++) {
-        network.head(state, pass, i, 0, { ...outputs, count: columns });
-        nats += kernels.run.lossRow(
-          network.flow,
-          outputs.address,
-          dOutputs?.address ?? 0,
-          network.sampleRow(state, pass, i),
-          network.localRow(state, pass, i),
-          columns,
-        );
-        if (!dOutputs) continue;
-        const d = { ...dOutputs, count: columns };
-        operations.productWeightGradient(
-          this.#gradients.at(head.weight),
-          cells(state.passes[pass]!.state, i, columns),
-          d,
-        );
-        operations.productBiasGradient(this.#gradients.at(head.bias), d);
-        operations.product(cells(dState, i, columns), d, this.#back(head), 'replace');
-      }
-      return nats;
-    });
+    const { run } = this.#kernels;
+    const { flow, operations } = this.#network;
+    const { head } = this.#network.at(state.index, pass);
+    let nats = 0;
+    const code = ({ outputs, gradient, x, locals, count, row, first }: Run) => {
+      nats += run.lossRow(flow, outputs.address, gradient?.address ?? 0, x, locals, count);
+      if (!dState || !gradient) return;
+      // The head may have learned since.
+      if (this.#walk.adapts) this.#transposeOf(head);
+      operations.product(cells(dState, row, count, first), gradient, this.#back(head), 'replace');
+    };
+    this.#walk.pass(state, pass, code, dState !== undefined);
+    return nats;
   }
 
   /** Carries a level's state gradients back through its passes, and to the coarser level's last state. */
@@ -204,25 +188,26 @@ export class Likelihood {
     return { weight: this.#transposed.at(weight), bias: 0 };
   }
 
+  #transposeOf({ weight }: Affine): void {
+    const [inputs, outputs] = weight.shape;
+    this.#kernels.run.transpose(this.#transposed.at(weight), this.#network.weights.at(weight), inputs, outputs);
+  }
+
   #transpose(): void {
     const { run } = this.#kernels;
     const { width, carry } = this.#definition;
     const { parameters, weights } = this.#network;
-    const transpose = ({ weight }: Affine) => {
-      const [inputs, outputs] = weight.shape;
-      run.transpose(this.#transposed.at(weight), weights.at(weight), inputs, outputs);
-    };
     for (const { passes, carry: projection } of parameters.contexts) {
       for (const { state, blocks, head } of Object.values(passes)) {
-        transpose(head);
-        if (state) transpose(state);
+        this.#transposeOf(head);
+        if (state) this.#transposeOf(state);
         for (const { depthwise, expand, project } of blocks) {
           run.reverseTaps(this.#transposed.at(depthwise.weight), weights.at(depthwise.weight), width);
-          transpose(expand);
-          transpose(project);
+          this.#transposeOf(expand);
+          this.#transposeOf(project);
         }
       }
-      transpose(projection);
+      this.#transposeOf(projection);
       // Of pass D's stem only the carried features have a gradient: its last `carry` input rows.
       const { weight } = passes.D.stem;
       const first = stemInputs('D', this.#definition) - carry;

@@ -13,7 +13,7 @@ import type { ContextNetwork, TileSamples } from './context.js';
 import type { Flow } from './model.js';
 import { pyramid, sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';
-import { SiteWalk } from './walk.js';
+import { SiteWalk, type TileShape } from './walk.js';
 
 /** The high and the low word of a state of the stack. */
 type State = readonly [high: number, low: number];
@@ -39,15 +39,6 @@ function statesOf(count: number, { width, height }: TileShape): number {
 
 /** Room for the stack: more than any sample can cost. */
 const MAX_BYTES_PER_SAMPLE = 12;
-
-/** Size of a tile, and what its samples may be. */
-export interface TileShape {
-  /** Pixels. */
-  readonly width: number;
-  readonly height: number;
-  /** Bits of a sample before the colour transform, 8 to 16; coordinates lie in -2^depth .. 2^depth - 1. */
-  readonly depth: number;
-}
 
 export interface EncodedTile {
   readonly payload: Uint8Array;
@@ -78,10 +69,11 @@ export class TileCodec {
   readonly #network: ContextNetwork;
   readonly #channels: number;
 
-  private constructor(kernels: Kernels, flow: Flow) {
+  private constructor(kernels: Kernels, { model, adapts }: Flow) {
     this.#kernels = kernels;
-    this.#channels = flow.model.definition.channels;
-    this.#walk = new SiteWalk(kernels, flow);
+    this.#channels = model.definition.channels;
+    this.#walk = new SiteWalk(kernels, model.definition, adapts ? model.rates : undefined);
+    this.#walk.load(model.weights);
     this.#network = this.#walk.network;
   }
 
@@ -146,12 +138,12 @@ export class TileCodec {
   }
 
   /** Notes what is to be pushed for a tile. */
-  #note(samples: Int32Array, { width, height, depth }: TileShape, trace: Trace | undefined): Notes {
+  #note(samples: Int32Array, shape: TileShape, trace: Trace | undefined): Notes {
     const kernels = this.#kernels;
     const network = this.#network;
     const { run } = kernels;
     const d = this.#channels;
-    const size = pyramid(height, width).reduce((sum, level) => {
+    const size = pyramid(shape.height, shape.width).reduce((sum, level) => {
       return PASSES.reduce((sum, pass) => {
         const { rows, columns } = sites(level, pass);
         return sum + rows * (run.noteBytes(d, columns) + Math.ceil(columns / RUN) * run.noteBytes(d, 1));
@@ -159,11 +151,7 @@ export class TileCodec {
     }, 0);
     const from = kernels.alloc(size);
     return kernels.scoped(() => {
-      run.depthOpen(depth);
-      const tile: TileSamples = { address: kernels.alloc(samples.length * 4), width, height };
-      kernels.floats(tile.address, samples.length).set(samples);
-      const texture = tileTexture(samples, width, height, d);
-      network.describe(texture);
+      const { tile, texture } = this.#walk.open(samples, shape);
       let to = from;
       for (const { state, pass } of network.passes(tile)) {
         network.take(state, pass, tile);
@@ -171,8 +159,9 @@ export class TileCodec {
         const size = columns * d * TRACED;
         const tally = trace ? kernels.alloc(size * 4) : 0;
         const bits = new Float32Array(trace ? rows * size : 0);
-        this.#walk.pass(state, pass, ({ head, dHead, x, locals, count, row, first }) => {
-          run.noteRow(network.flow, head, dHead, x, locals, count, to, tally && tally + first * d * TRACED * 4);
+        this.#walk.pass(state, pass, ({ outputs, gradient, x, locals, count, row, first }) => {
+          const tallied = tally && tally + first * d * TRACED * 4;
+          run.noteRow(network.flow, outputs.address, gradient?.address ?? 0, x, locals, count, to, tallied);
           to += run.noteBytes(d, count);
           if (trace && first + count === columns) bits.set(kernels.floats(tally, size), row * size);
         });
@@ -197,8 +186,8 @@ export class TileCodec {
         kernels.floats(tile.address, size)[k] = run.popUniform(2 << depth) - (1 << depth);
       }
       for (const { state, pass } of network.passes(tile)) {
-        this.#walk.pass(state, pass, ({ head, dHead, x, locals, count }) => {
-          run.decodeRow(network.flow, head, dHead, x, locals, count);
+        this.#walk.pass(state, pass, ({ outputs, gradient, x, locals, count }) => {
+          run.decodeRow(network.flow, outputs.address, gradient?.address ?? 0, x, locals, count);
         });
         if (run.stackFailed()) throw new CnfzipError('corrupt', 'corrupt tile: it ends too early');
         network.put(state, pass, tile);

@@ -3,14 +3,26 @@
  * in runs, after each of which a flow that adapts learns from what is known by then.
  */
 
-import type { Pass } from '../../models/definition.js';
+import type { Affine, ModelDefinition, Pass } from '../../models/definition.js';
 import type { Kernels } from '../kernels/kernels.js';
+import type { Vectors } from '../kernels/operations.js';
 import { Adaptation, RUN } from './adaptation.js';
-import { ContextNetwork, type LevelState } from './context.js';
-import type { Flow } from './model.js';
+import { ContextNetwork, type LevelState, type TileSamples } from './context.js';
+import type { AdaptationRates } from './model.js';
+import type { ParameterArray } from './parameter-array.js';
 import { sites } from './pyramid.js';
+import { tileTexture } from './texture.js';
 
 const BYTES = 4;
+
+/** Size of a tile, and what its samples may be. */
+export interface TileShape {
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Bits of a sample before the colour transform, 8 to 16; coordinates lie in -2^depth .. 2^depth - 1. */
+  readonly depth: number;
+}
 
 /** Neighbouring sites of a lattice row. */
 export interface Run {
@@ -18,10 +30,11 @@ export interface Run {
   /** Column of the first, and how many there are. */
   readonly first: number;
   readonly count: number;
-  /** Addresses, as the kernels' `noteRow` takes them, of the run's outputs of the head, of room for the gradient in them (0 where nothing
-   * learns), of its samples and of its neighbour statistics. */
-  readonly head: number;
-  readonly dHead: number;
+  /** Their states, what the head makes of these, and room for the gradient in that where one is wanted. */
+  readonly states: Vectors;
+  readonly outputs: Vectors;
+  readonly gradient: Vectors | undefined;
+  /** Addresses of their samples and of their neighbour statistics. */
   readonly x: number;
   readonly locals: number;
 }
@@ -29,50 +42,92 @@ export interface Run {
 export class SiteWalk {
   readonly network: ContextNetwork;
   readonly #adaptation: Adaptation | undefined;
+  #weights: Float32Array = new Float32Array();
 
+  /**
+   * @param rates of a flow that adapts
+   * @param gradients where those of heads and field are to be added, if they are wanted beside what is learned from them
+   */
   constructor(
     readonly kernels: Kernels,
-    { model, adapts }: Flow,
+    definition: ModelDefinition,
+    rates: AdaptationRates | undefined,
+    readonly gradients?: ParameterArray,
   ) {
-    this.network = new ContextNetwork(kernels, model.definition);
-    this.network.load(model.weights);
-    this.#adaptation = adapts ? new Adaptation(this.network, model) : undefined;
+    this.network = new ContextNetwork(kernels, definition);
+    this.#adaptation = rates && new Adaptation(this.network, rates, gradients);
   }
 
-  /** Forgets what was learned from other tiles. */
-  reset(): void {
-    this.#adaptation?.reset();
+  load(weights: Float32Array): void {
+    this.#weights = weights;
+    if (this.#adaptation) this.reset();
+    else this.network.load(weights, this.gradients);
   }
 
-  /** Goes through a pass, whose context is computed. `code` makes a run's samples known where they are not. */
-  pass(state: LevelState, pass: Pass, code: (run: Run) => void): void {
+  /** Makes a tile known: its samples, as for `TileCodec.encode`, and its texture. */
+  open(samples: Int32Array, { width, height, depth }: TileShape): { tile: TileSamples; texture: Uint8Array } {
     const { kernels, network } = this;
+    kernels.run.depthOpen(depth);
+    const tile: TileSamples = { address: kernels.alloc(samples.length * BYTES), width, height };
+    kernels.floats(tile.address, samples.length).set(samples);
+    const texture = tileTexture(samples, width, height, network.definition.channels);
+    network.describe(texture);
+    return { tile, texture };
+  }
+
+  get adapts(): boolean {
+    return this.#adaptation !== undefined;
+  }
+
+  /** Forgets what was learned since the weights were loaded. */
+  reset(): void {
+    this.#adaptation?.reset(this.#weights);
+  }
+
+  /**
+   * Goes through a pass, whose context is computed.
+   *
+   * @param code makes a run's samples known where they are not, and leaves the gradient where there is room for it
+   * @param wanted whether gradients are wanted where nothing is learned
+   */
+  pass(state: LevelState, pass: Pass, code: (run: Run) => void, wanted = false): void {
+    const { network, kernels } = this;
     const { rows, columns } = sites(state.level, pass);
-    const { head } = network.at(state.index, pass);
     const adaptation = this.#adaptation;
     const most = adaptation ? RUN : columns;
     const pixel = network.definition.channels * BYTES;
     kernels.scoped(() => {
       const outputs = network.headRow(most);
-      const gradient = adaptation && network.headRow(most);
+      const gradient = adaptation || wanted ? network.headRow(most) : undefined;
       for (let row = 0; row < rows; row++) {
         const x = network.sampleRow(state, pass, row);
         const locals = network.localRow(state, pass, row);
         for (let first = 0; first < columns; first += most) {
           const count = Math.min(most, columns - first);
-          const from = network.head(state, pass, row, first, { ...outputs, count });
-          code({
+          const run = {
             row,
             first,
             count,
-            head: outputs.address,
-            dHead: gradient?.address ?? 0,
+            outputs: { ...outputs, count },
+            gradient: gradient && { ...gradient, count },
             x: x + first * pixel,
             locals: locals + 3 * first * pixel,
-          });
-          if (gradient) adaptation.learn(head, from, { ...gradient, count });
+          };
+          const states = network.head(state, pass, row, first, run.outputs);
+          code({ ...run, states });
+          if (run.gradient) this.#learn(network.at(state.index, pass).head, states, run.gradient);
         }
       }
     });
+  }
+
+  /** Ends a tile: gradients that waited for more sites are learned from and added, too. */
+  finish(): void {
+    this.#adaptation?.finish();
+  }
+
+  #learn(head: Affine, states: Vectors, gradient: Vectors): void {
+    if (this.#adaptation) this.#adaptation.learn(head, states, gradient);
+    else this.network.operations.productGradient(this.gradients!.of(head), states, gradient);
   }
 }

@@ -195,6 +195,7 @@ export interface KernelExports extends StackOperations, Readonly<Record<KernelCo
     share: number,
     rate: number,
     unbias: number,
+    total: number,
   ): void;
   sitesOpen(flow: number, head: number, x: number, locals: number, count: number, k: number): void;
   binSlot(flow: number, k: number, lane: number, bin: number): number;

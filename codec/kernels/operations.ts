@@ -107,6 +107,12 @@ export class Operations {
     );
   }
 
+  /** Adds the gradients of `product` in weights and bias. */
+  productGradient({ weight, bias }: Linear, from: Vectors, dTo: Vectors): void {
+    this.productWeightGradient(weight, from, dTo);
+    this.productBiasGradient(bias, dTo);
+  }
+
   /** Adds the gradient of `product` in the bias. */
   productBiasGradient(bias: number, dTo: Vectors): void {
     this.kernels.run.productBiasGradient(bias, dTo.address, stride(dTo), dTo.channels, dTo.count);

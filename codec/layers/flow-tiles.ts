@@ -1,7 +1,7 @@
 /** A tile of a layer by the flow: colour, and the range that the samples' largest value needs. */
 import type { TileCoder } from '../coding.js';
 import { forwardColour, inverseColour } from '../flow/colour.js';
-import type { TileShape } from '../flow/tile-codec.js';
+import type { TileShape } from '../flow/walk.js';
 import type { Layer } from '../layer.js';
 
 /** A layer that a model can code: gray or colour. */

@@ -7,8 +7,8 @@ import sharp from 'sharp';
 import { encodeImage } from '../../codec/codec.js';
 import type { TileCoder } from '../../codec/coding.js';
 import { forwardColour } from '../../codec/flow/colour.js';
+import { Likelihood } from '../../codec/flow/likelihood.js';
 import { plainBits, TileCodec } from '../../codec/flow/tile-codec.js';
-import { TileLength } from '../../codec/flow/tile-length.js';
 import { readImage } from '../index.js';
 import { loadModel } from '../models.js';
 
@@ -60,7 +60,8 @@ async function unpack(from: string, to: string): Promise<void> {
 async function measure(folder: string, { model: path, out }: { model: string; out: string }): Promise<void> {
   const model = await loadModel(path);
   const codec = await TileCodec.create({ model, adapts: true });
-  const length = await TileLength.create({ model, adapts: false });
+  const likelihood = await Likelihood.create(model.definition, model.rates);
+  likelihood.load(model.weights);
   const files = (await readdir(folder)).filter((name) => name.endsWith('.png')).sort();
   const read = await Promise.all(files.map((name) => readImage(join(folder, name))));
   const images = read.map((image) => ({ ...image, metadata: undefined }));
@@ -99,9 +100,9 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
   report(`single files, ${bytes} bytes`, 8 * bytes);
 
   let nats = 0;
-  for (const tile of tiles) nats += length.nats(tile, shape);
+  for (const tile of tiles) nats += likelihood.evaluate(tile, shape, false);
   report(
-    'negative log-likelihood, without learning',
+    'negative log-likelihood, each image for itself',
     nats / Math.LN2 + plainBits(shape.depth) * channels * tiles.length,
   );
 }

@@ -59,7 +59,7 @@ async function productPeak(definition: ModelDefinition): Promise<number> {
 }
 
 async function cropsPerSecond(definition: ModelDefinition, threads: number, batch: number): Promise<number> {
-  const engine = new KernelEngine(definition, threads);
+  const engine = new KernelEngine(definition, undefined, threads);
   const random = new Random(1);
   const crops: Crop[] = Array.from({ length: batch }, () => ({
     side: SIDE,

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
-import { checkDefinition } from '../../codec/flow/model.js';
+import { type AdaptationRates, checkDefinition, USUAL_RATES } from '../../codec/flow/model.js';
 import type { ModelDefinition } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
 import { readInput } from '../io/files/read.js';
@@ -25,6 +25,8 @@ interface TrainOptions {
   engine: 'auto' | 'kernel' | 'tfjs';
   resume?: boolean;
   init?: string;
+  learning: number;
+  adapt?: boolean;
 }
 
 export function addTrain(program: Command): void {
@@ -56,6 +58,13 @@ export function addTrain(program: Command): void {
         .default('auto'),
     )
     .addOption(new Option('--init <model>', 'begin with the weights of this model').conflicts('resume'))
+    .option(
+      '--learning <x>',
+      "rate at which the model's flow is to go on learning while it codes",
+      positive,
+      USUAL_RATES.head,
+    )
+    .option('--adapt', 'let it do so in every crop that is trained on, too: for crops of 128 and more')
     .option('--resume', 'go on from the checkpoint')
     .addHelpText(
       'after',
@@ -67,7 +76,7 @@ Examples:
     .action(run);
 }
 
-async function run({ threads, valid = [], resume = false, ...options }: TrainOptions): Promise<void> {
+async function run({ threads, valid = [], resume = false, learning, adapt, ...options }: TrainOptions): Promise<void> {
   const { train } = await import('../train/trainer.js');
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
@@ -75,8 +84,19 @@ async function run({ threads, valid = [], resume = false, ...options }: TrainOpt
   let engine: Engine | undefined;
   try {
     const definition = await readDefinition(options.definition);
-    engine = await openEngine(options.engine, definition, threads);
-    await train({ ...options, definition, engine, valid, resume, command: command(), log: say, signal: stop.signal });
+    const rates: AdaptationRates = { head: learning, field: learning };
+    engine = await openEngine(adapt ? 'kernel' : options.engine, definition, adapt ? rates : undefined, threads);
+    await train({
+      ...options,
+      definition,
+      engine,
+      valid,
+      resume,
+      rates,
+      command: command(),
+      log: say,
+      signal: stop.signal,
+    });
   } catch (error) {
     reportError('train', error, false);
   } finally {
@@ -109,7 +129,12 @@ async function readDefinition(name: string): Promise<ModelDefinition> {
   return definition;
 }
 
-async function openEngine(name: TrainOptions['engine'], definition: ModelDefinition, threads: number): Promise<Engine> {
+async function openEngine(
+  name: TrainOptions['engine'],
+  definition: ModelDefinition,
+  rates: AdaptationRates | undefined,
+  threads: number,
+): Promise<Engine> {
   if (name !== 'kernel') {
     const { loadGpuBackend, selectBackend } = await import('../train/backend.js');
     const tf = await (name === 'tfjs' ? selectBackend : loadGpuBackend)(say);
@@ -120,7 +145,7 @@ async function openEngine(name: TrainOptions['engine'], definition: ModelDefinit
     }
   }
   const { KernelEngine } = await import('../train/kernel-engine.js');
-  return new KernelEngine(definition, threads);
+  return new KernelEngine(definition, rates, threads);
 }
 
 function positive(text: string): number {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { CnfzipError } from '../../codec/error.js';
 import { forwardColour } from '../../codec/flow/colour.js';
-import type { TileShape } from '../../codec/flow/tile-codec.js';
+import type { TileShape } from '../../codec/flow/walk.js';
 import type { Image } from '../../codec/image.js';
 import { filesBelow, isFolder } from '../io/files/folders.js';
 import type { Random } from './random.js';

@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CnfzipError } from '../../codec/error.js';
-import { parseModel, serializeModel, USUAL_RATES } from '../../codec/flow/model.js';
+import { type AdaptationRates, parseModel, serializeModel } from '../../codec/flow/model.js';
 import { plainBits } from '../../codec/flow/tile-codec.js';
 import { Kernels } from '../../codec/kernels/kernels.js';
 import { type ModelDefinition, multiplyAdds } from '../../models/definition.js';
@@ -41,6 +41,8 @@ export interface TrainingOptions {
   readonly resume: boolean;
   /** A model whose weights to begin with, instead of random ones. */
   readonly init?: string;
+  /** At which the model's flow is to go on learning while it codes. */
+  readonly rates: AdaptationRates;
   /** How the run was started, for the model card. */
   readonly command: string;
   readonly log: (line: string) => void;
@@ -133,7 +135,7 @@ export async function train(options: TrainingOptions): Promise<void> {
       curve.push({ step: optimizer.steps, pixels: before + run.pixels, train: bits, heldOut });
       since = { nats: 0, samples: 0 };
     }
-    const bytes = serializeModel({ name, definition, rates: USUAL_RATES, weights: optimizer.average });
+    const bytes = serializeModel({ name, definition, rates: options.rates, weights: optimizer.average });
     const { hash } = await parseModel(bytes);
     await writeCheckpoint(checkpointFile, {
       definition,

@@ -9,7 +9,8 @@ export const SECOND_MEMORY: f32 = 0.95;
 const EPSILON: f32 = 1e-8;
 
 /**
- * A step on `count` weights, a multiple of four: takes their summed `gradient` times `share`, which it clears, into both moments.
+ * A step on `count` weights, a multiple of four: takes their summed `gradient` times `share` into both moments, and clears it;
+ * with `total` not 0, the gradient is added there.
  *
  * @param rate of learning, divided by what the first moment lacks, having begun with zero
  * @param unbias the inverse of what the second moment lacks
@@ -23,10 +24,13 @@ export function adamStep(
   share: f32,
   rate: f32,
   unbias: f32,
+  total: usize,
 ): void {
   const bytes = <usize>count << 2;
   for (let i: usize = 0; i < bytes; i += 16) {
-    const g = held(f32x4.mul(v128.load(gradient + i), f32x4.splat(share)));
+    const sum = v128.load(gradient + i);
+    if (total) v128.store(total + i, f32x4.add(v128.load(total + i), sum));
+    const g = held(f32x4.mul(sum, f32x4.splat(share)));
     v128.store(gradient + i, f32x4.splat(0));
     let m = v128.load(first + i);
     m = f32x4.add(m, f32x4.mul(f32x4.sub(g, m), f32x4.splat(1 - FIRST_MEMORY)));
