@@ -53,10 +53,10 @@ export function webpPixelsOf({
 /** Bytes of a process that has coded a small image, but for what follows; encoding, with libwebp and what verifying leaves. */
 const PROCESS = { encode: 145e6, decode: 85e6 };
 /** Bytes of a thread. */
-const THREAD = 18e6;
+const THREAD = 20e6;
 /** Bytes that a coder of tiles has for each pixel of the largest, and for each pixel and channel of its network. */
-const CODER_PIXEL = 145;
-const CODER_CHANNEL = 8.3;
+const CODER_PIXEL = { encode: 195, decode: 115 };
+const CODER_CHANNEL = 4.3;
 /** Copies of the samples beside each other, compressed ones counted in part: in coding, and in reading or writing a PNG. */
 const CODING_COPIES = { encode: 4.3, decode: 2.5 };
 const FILE_COPIES = 4;
@@ -118,7 +118,9 @@ export function memoryFor(size: ImageSize, { operation, models, webpPixels = 0 }
   const deep = maxval > 255;
   const samples = width * height * channels * (deep ? 2 : 1);
   const tile = maxTilePixels(width, height);
-  const coders = models.map(({ definition }) => THREAD + tile * (CODER_PIXEL + CODER_CHANNEL * definition.width));
+  const coders = models.map(
+    ({ definition }) => THREAD + tile * (CODER_PIXEL[operation] + CODER_CHANNEL * definition.width),
+  );
   const copies = CODING_COPIES[operation] + (channels % 2 === 0 ? ALPHA_COPIES : 0);
   const coding =
     threads * coders.reduce((sum, coder) => sum + coder, 0) + copies * samples + WEBP_PIXEL.decode * webpPixels;

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import type { Image, Options } from '../src/index.js';
+import { beside } from './beside.js';
 
 // Threads need the compiled workers.
 const built = new URL('../dist/src/index.js', import.meta.url).href;
@@ -11,7 +12,7 @@ const { decode, encode, readImage } = (await import(/* @vite-ignore */ built)) a
 
 const fixture = (name: string) => readImage(fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url)));
 const oneTile = await fixture('house-253x191.png');
-const twoTiles = await fixture('gray-boat-531x60.png');
+const twoTiles = beside(await fixture('gray-boat-531x60.png'), 2);
 const tiny = await fixture('gray-tiny-3x5.png');
 /** WebP's best effort takes seconds for it, in one call. */
 const graphic = graphicOf(1000, 700, 3);

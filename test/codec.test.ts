@@ -10,10 +10,12 @@ import type { Flow } from '../codec/flow/model.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { info } from '../codec/info.js';
+import { MAX_TILE_SIDE } from '../codec/tiles.js';
 import { randomBytes } from '../src/fuzz/random-bytes.js';
 import { randomImage } from '../src/fuzz/random-image.js';
 import { decodePng } from '../src/index.js';
 import { modelsForEncoding } from '../src/models.js';
+import { beside } from './beside.js';
 import { untrainedModel } from './untrained.js';
 
 const untrained = [await untrainedModel(1), await untrainedModel(3)];
@@ -110,20 +112,20 @@ test('8 bits stretched to 16 cost but the list of their values', async () => {
 });
 
 test('a graphic beside a photograph: each tile has its own method', async () => {
-  const [width, height] = [1024, 96];
+  const [width, height] = [2 * MAX_TILE_SIDE, 96];
   const samples = new Uint8Array(width * height * 3).fill(230);
   const { width: across, samples: photo } = photograph;
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < 512; x += across)
+    for (let x = 0; x < MAX_TILE_SIDE; x += across)
       samples.set(photo.subarray(y * across * 3, (y + 1) * across * 3), (y * width + x) * 3);
     // Noise in blocks: repeats, but nothing smooth.
-    for (let x = 512; x < width; x++) {
+    for (let x = MAX_TILE_SIDE; x < width; x++) {
       const byte = randomBytes(1, (y >> 2) * 1000 + (x >> 3))[0];
       samples.fill(byte & 128 ? 255 : 0, (y * width + x) * 3, (y * width + x + 1) * 3);
     }
   }
   const image: Image = { width, height, channels: 3, samples };
-  // With the photograph four times the same, WebP would copy it: a coder that keeps tiles is ahead of that.
+  // With the photograph eight times the same, WebP would copy it: a coder that keeps tiles is ahead of that.
   const keeping = new KeepingCoder(1);
   const options = { coderOf: async () => keeping };
   const bytes = await encodeImage(image, models, options);
@@ -143,7 +145,7 @@ test('what WebP or PNG can code is no larger than that but for 16 bytes', async 
 });
 
 test('tiles are coded at most `concurrency` at once, in any number with the same bytes, and progress ends at 1', async () => {
-  const original = noise(1300, 600, 3);
+  const original = noise(2060, 1030, 3);
   const files: Uint8Array[] = [];
   for (const concurrency of [1, 2, 16]) {
     const coder = new KeepingCoder(concurrency);
@@ -162,7 +164,7 @@ test('tiles are coded at most `concurrency` at once, in any number with the same
 
 test('progress of colour and alpha together ends at 1', async () => {
   const progress: number[] = [];
-  await encodeImage(noise(600, 70, 4), untrained, { ...shared, onProgress: (part) => progress.push(part) });
+  await encodeImage(noise(1100, 70, 4), untrained, { ...shared, onProgress: (part) => progress.push(part) });
   expect(progress).toEqual([0.25, 0.5, 0.75, 1]);
 });
 
@@ -178,18 +180,18 @@ test('after a tile has failed or a signal was given no further one is begun', as
     decode: () => Promise.reject(new Error('no')),
   };
   const options = { coderOf: async () => coder, signal: stop.signal };
-  await expect(encodeImage(noise(1300, 600, 3), untrained, options)).rejects.toThrow('no');
+  await expect(encodeImage(noise(2060, 30, 3), untrained, options)).rejects.toThrow('no');
   expect(begun).toBe(1);
   stop.abort(new Error('enough'));
-  await expect(encodeImage(noise(1300, 600, 3), untrained, options)).rejects.toThrow('enough');
+  await expect(encodeImage(noise(2060, 30, 3), untrained, options)).rejects.toThrow('enough');
   expect(begun).toBe(1);
 });
 
 test('info describes a file, its sizes add up', async () => {
   const metadata = [{ type: 'tEXt', place: 'start' as const, data: new Uint8Array(30) }];
-  const bytes = await encodeImage({ ...fixture('gray-boat-531x60.png'), metadata }, models, shared);
+  const bytes = await encodeImage({ ...beside(fixture('gray-boat-531x60.png'), 2), metadata }, models, shared);
   const facts = info(bytes);
-  expect(facts).toMatchObject({ bytes: bytes.length, width: 531, height: 60, channels: 1, maxval: 255 });
+  expect(facts).toMatchObject({ bytes: bytes.length, width: 1062, height: 60, channels: 1, maxval: 255 });
   expect(facts.metadata).toEqual([{ type: 'tEXt', bytes: 30 }]);
   const [layer] = facts.layers;
   expect(layer).toMatchObject({ channels: 1, method: 'tiles', modelHash: models[1].hash });
@@ -197,7 +199,7 @@ test('info describes a file, its sizes add up', async () => {
   expect(layer.tiles.reduce((sum, tile) => sum + tile.bytes, facts.overheadBytes + facts.attachmentBytes)).toBe(
     bytes.length,
   );
-  expect(facts.bitsPerSample).toBeCloseTo((8 * bytes.length) / (531 * 60));
+  expect(facts.bitsPerSample).toBeCloseTo((8 * bytes.length) / (1062 * 60));
 });
 
 test('every flipped bit of a small file gives an error, never other pixels', async () => {

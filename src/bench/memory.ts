@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { Channels } from '../../codec/image.js';
+import { tileCount } from '../../codec/tiles.js';
 import { integer } from '../cli/options.js';
 import { info } from '../index.js';
 import { memoryFor, type Work, webpPixelsOf } from '../memory.js';
@@ -33,6 +34,7 @@ async function measure(file: string, model: string, threads: number): Promise<vo
     const encoding = peakOf('compress', ...options, '--model', model, '-o', compressed, file);
     const decoding = peakOf('decompress', ...options, '-o', join(folder, 'a.png'), compressed);
     const facts = info(readFileSync(compressed));
+    const used = Math.min(threads, tileCount(facts.width, facts.height));
     const models = await modelsForEncoding(facts.channels as Channels, model);
     const hashes = facts.layers.map(({ modelHash }) => modelHash);
     const webpPixels = webpPixelsOf(facts);
@@ -41,10 +43,10 @@ async function measure(file: string, model: string, threads: number): Promise<vo
       [{ operation: 'decode', models: models.filter(({ hash }) => hashes.includes(hash)), webpPixels }, decoding],
     ];
     for (const [work, peak] of rows) {
-      const estimate = memoryFor(facts, work, threads);
+      const estimate = memoryFor(facts, work, used);
       const megabytes = [peak, estimate].map((bytes) => (bytes / 1e6).toFixed(0).padStart(6));
       console.log(
-        `${work.operation} ${megabytes.join(' ')} ${(estimate / peak).toFixed(2)}  ${threads} ${basename(file)}`,
+        `${work.operation} ${megabytes.join(' ')} ${(estimate / peak).toFixed(2)}  ${used} ${basename(file)}`,
       );
     }
   } finally {
