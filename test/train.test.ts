@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { forwardColour } from '../codec/flow/colour.js';
+import { Likelihood } from '../codec/flow/likelihood.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
+import { modelParameters } from '../models/definition.js';
 import { decodePng, loadModel } from '../src/index.js';
 
 const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
@@ -55,6 +58,37 @@ test('trains, leaves out what it cannot use, resumes, and its model codes', asyn
   const tile = Int32Array.from(samples);
   const shape = { width, height, depth: 8 };
   expect(codec.decode(codec.encode(tile, shape).payload, shape)).toEqual(tile);
+});
+
+test('the start of learning is moved: heads and field, nothing else, and for the better', {
+  timeout: 120_000,
+}, async () => {
+  const own = join(folder, 'photographs');
+  mkdirSync(own);
+  cpSync(fixture('house-253x191.png'), join(own, 'house.png'));
+  const script = fileURLToPath(new URL('../dist/src/train/start.js', import.meta.url));
+  const shipped = fileURLToPath(new URL('../models/fast.cnfm', import.meta.url));
+  const out = join(folder, 'moved.cnfm');
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [script, shipped, '--data', own, '--out', out, '--crops', '40', '--crop', '96'],
+    { encoding: 'utf8' },
+  );
+  expect([status, stderr]).toEqual([0, '']);
+  const [before, after] = [await loadModel(shipped), await loadModel(out)];
+  for (const { name, offset, size } of modelParameters(before.definition).all) {
+    const [a, b] = [before, after].map(({ weights }) => weights.slice(offset, offset + size));
+    if (/head|field/.test(name)) expect(a, name).not.toEqual(b);
+    else expect(a, name).toEqual(b);
+  }
+  const { width, height, samples } = decodePng(readFileSync(fixture('house-253x191.png')));
+  const lengths: number[] = [];
+  for (const { definition, rates, weights } of [before, after]) {
+    const likelihood = await Likelihood.create(definition, rates);
+    likelihood.load(weights);
+    lengths.push(likelihood.evaluate(forwardColour(samples, 3), { width, height, depth: 8 }, false));
+  }
+  expect(lengths[1]).toBeLessThan(lengths[0]);
 });
 
 test('the same command and seed on one thread give the same weights', () => {

@@ -61,6 +61,11 @@ export class Likelihood {
     return this.#gradients.values;
   }
 
+  /** The weights as they are by now: as loaded, but for what was learned from the last tile. Void after the next one. */
+  learned(): Float32Array {
+    return this.#network.weights.values;
+  }
+
   /**
    * Negative log-likelihood in nats of a tile (samples as for `TileCodec.encode`), without what is coded plainly (`plainBits`).
    *

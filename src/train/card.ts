@@ -1,12 +1,13 @@
 /** The model card: everything that tells how a model came about, as Markdown. */
 
-import { type ModelDefinition, modelParameters, multiplyAdds } from '../../models/definition.js';
+import type { Model } from '../../codec/flow/model.js';
+import { modelParameters, multiplyAdds } from '../../models/definition.js';
 import type { History } from './history.js';
 
 /** @param heldOut bits per sample of held-out crops, if there were any */
 export function modelCard(
   name: string,
-  definition: ModelDefinition,
+  { definition, rates }: Pick<Model, 'definition' | 'rates'>,
   { runs, curve }: History,
   heldOut: number | undefined,
 ): string {
@@ -26,6 +27,7 @@ export function modelCard(
       'augmentation',
       'flips and transposition; unless `--augment flips`, also scales from a half to 1, Gaussian noise of random strength and colour, chroma at half its resolution',
     ],
+    ['goes on learning', `at rates of ${rates.head} (heads) and ${rates.field} (field)`],
     ['steps', last.toStep.toLocaleString('en')],
     ['pixels seen', `${(pixels / 1e9).toFixed(3)} gigapixels`],
     ['wall time', `${Math.round(seconds).toLocaleString('en')} s`],

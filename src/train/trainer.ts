@@ -175,7 +175,7 @@ export async function train(options: TrainingOptions): Promise<void> {
   if (optimizer.steps === 0) return;
   await save();
   const text = (path: string, content: string) => writeFileAtomic(path, Buffer.from(content), { force: true });
-  await text(cardFile, modelCard(name, definition, start.history, heldOut));
+  await text(cardFile, modelCard(name, options, start.history, heldOut));
   await text(curveFile, learningCurve(name, curve));
   log(`${optimizer.steps} steps, ${((before + run.pixels) / 1e9).toFixed(3)} gigapixels: ${out}`);
 }
