@@ -15,12 +15,16 @@ export interface Codec {
 
 const CNFZIP = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
-/** cnfzip with a model, on one thread and without the check after writing that other codecs do not make either. */
-export function cnfzip(model: string, threads: number): Codec {
+/**
+ * cnfzip without the check after writing, which other codecs do not make either.
+ *
+ * @param choice a level, or a model: as on the command line
+ */
+export function cnfzip(choice: readonly string[], threads: number): Codec {
   const node = [process.execPath, CNFZIP];
   const common = ['-q', '-T', String(threads)];
   return {
-    name: `cnfzip ${model}`,
+    name: ['cnfzip', ...choice].join(' '),
     programs: [],
     extension: 'cnfz',
     encode: (input, output) => [
@@ -29,8 +33,7 @@ export function cnfzip(model: string, threads: number): Codec {
       '--strip',
       '--no-verify',
       ...common,
-      '--model',
-      model,
+      ...choice,
       input,
       '-o',
       output,

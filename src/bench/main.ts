@@ -10,6 +10,7 @@ import { available, type Measurement, measure } from './measure.js';
 import { chart, csv, table, totals } from './report.js';
 
 interface BenchOptions {
+  levels: string[];
   models: string[];
   threads: string;
   csv?: string;
@@ -19,7 +20,8 @@ interface BenchOptions {
 const program = new Command('bench')
   .description('Compress PNG files with cnfzip and other lossless codecs, decode and compare them.')
   .argument('<folder>', 'folder of PNG files')
-  .option('--models <name...>', 'models of cnfzip: shipped names or files', ['fast', 'default', 'best'])
+  .option('--levels <n...>', 'levels of cnfzip', ['1', '3', '5', '9'])
+  .option('--models <file...>', 'models of cnfzip beside those of the levels', [])
   .option('--threads <n>', 'threads of every codec that has the option', '1')
   .option('--csv <file>', 'write every measurement')
   .option('--svg <file>', 'write a chart of rate against speed')
@@ -33,7 +35,11 @@ try {
 
 async function run(folder: string, options: BenchOptions): Promise<void> {
   const threads = Number(options.threads);
-  const all = [...options.models.map((model) => cnfzip(model, threads)), ...peers(threads)];
+  const choices = [
+    ...options.levels.map((level) => [`-${level}`]),
+    ...options.models.map((model) => ['--model', model]),
+  ];
+  const all = [...choices.map((choice) => cnfzip(choice, threads)), ...peers(threads)];
   const codecs = all.filter((codec) => {
     const found = available(codec);
     if (!found) console.error(`${codec.name}: skipped, ${codec.programs.join(' or ')} cannot be started`);
