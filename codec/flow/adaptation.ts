@@ -12,7 +12,7 @@ import { ParameterArray } from './parameter-array.js';
 
 const BYTES = 4;
 
-/** Sites after which the weights take a step. */
+/** Sites after which the weights take a step: whole groups of the kernels, so that runs share none. */
 export const RUN = 64;
 /** With fewer sites than this a tensor waits for the next run. */
 const LEAST_SITES = 48;

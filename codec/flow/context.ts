@@ -19,7 +19,7 @@ import {
   TEXTURE_VALUES,
 } from '../../models/definition.js';
 import type { Kernels } from '../kernels/kernels.js';
-import { type CellMap, cells, Operations, type Vectors } from '../kernels/operations.js';
+import { type CellMap, cells, Operations, rowOf, type Vectors } from '../kernels/operations.js';
 import { ParameterArray } from './parameter-array.js';
 import { type Level, OFFSETS, pyramid, sites } from './pyramid.js';
 import { textureInputs } from './texture.js';
@@ -35,8 +35,8 @@ export interface TileSamples {
 
 /** What a residual block computed. */
 export interface BlockState {
-  /** The depthwise filtered state, the hidden map if it is kept, and the state after the block. */
-  readonly mixed: CellMap;
+  /** The depthwise filtered state and the hidden map, if they are kept, and the state after the block. */
+  readonly mixed: CellMap | undefined;
   readonly hidden: CellMap | undefined;
   readonly state: CellMap;
 }
@@ -63,11 +63,10 @@ export interface LevelState {
   /** Features carried up from the coarser level. */
   readonly carried: CellMap;
   readonly passes: Partial<Record<Pass, PassState>>;
-  /** Scratch for one row of stem inputs and of hidden channels, and for maps that are not kept. */
+  /** Scratch for what is not kept: one row of stem inputs, of hidden channels and of the filtered state; a state and the one before. */
   readonly inputs: number;
   readonly hidden: Vectors;
   readonly mixed: CellMap;
-  /** A pass needs but the state of the one before. */
   readonly states: readonly [CellMap, CellMap];
   readonly locals: number;
 }
@@ -237,7 +236,7 @@ export class ContextNetwork {
       passes: {},
       inputs: kernels.alloc(columns * widest * BYTES),
       hidden: operations.vectors(columns, expand * width),
-      mixed: operations.map(level, width),
+      mixed: operations.map({ rows: 1, columns }, width),
       states: [operations.map(level, width), operations.map(level, width)],
       locals: this.#locals(level),
     };
@@ -263,11 +262,10 @@ export class ContextNetwork {
   #forward(state: LevelState, pass: Pass, keep: boolean): void {
     const { operations, weights } = this;
     const { level, index, passes } = state;
-    const { width } = this.definition;
     const parameters = this.at(index, pass);
-    const stem = keep ? operations.map(level, width) : state.states[PASSES.indexOf(pass) % 2];
     const locals = keep ? this.#locals(level) : state.locals;
     const previous = pass === 'D' ? undefined : passes[pass === 'H' ? 'D' : 'H']!.state;
+    const stem = this.#room(state, previous, keep);
     if (previous) operations.mapProduct(stem, previous, weights.of(parameters.state!), 'replace');
     const linear = { weight: weights.at(parameters.stem.weight), bias: this.#stemBias(parameters, index) };
     for (let i = 0; i < level.rows; i++) {
@@ -282,20 +280,28 @@ export class ContextNetwork {
     passes[pass] = { stem, blocks, state: current, locals };
   }
 
-  /** Adds a residual block to a state: in place, or with `keep` to a copy. */
+  /** Computes the state behind a residual block, row by row: a row of its other channels stays in the processor's cache. */
   #block(level: LevelState, parameters: BlockParameters, from: CellMap, keep: boolean): BlockState {
     const { operations, weights } = this;
-    const mixed = keep ? operations.map(from, from.channels) : level.mixed;
+    const mixed = keep ? operations.map(from, from.channels) : undefined;
     const hidden = keep ? operations.map(from, level.hidden.channels) : undefined;
-    operations.depthwise(mixed, from, weights.of(parameters.depthwise), 'replace');
-    const state = keep ? operations.copy(from) : from;
-    // Row by row: a row of hidden channels stays in the processor's cache.
+    const state = this.#room(level, from, keep);
     for (let i = 0; i < from.rows; i++) {
-      const row = hidden ? cells(hidden, i) : level.hidden;
-      operations.product(row, cells(mixed, i), weights.of(parameters.expand), 'relu');
-      operations.product(cells(state, i), row, weights.of(parameters.project), 'add');
+      const mixedRow = mixed ? rowOf(mixed, i) : level.mixed;
+      const hiddenRow = hidden ? cells(hidden, i) : level.hidden;
+      operations.depthwise(mixedRow, rowOf(from, i), weights.of(parameters.depthwise), 'replace');
+      operations.product(hiddenRow, cells(mixedRow, 0), weights.of(parameters.expand), 'relu');
+      operations.copy(cells(state, i), cells(from, i));
+      operations.product(cells(state, i), hiddenRow, weights.of(parameters.project), 'add');
     }
     return { mixed, hidden, state };
+  }
+
+  /** A map for the state that follows another: a new one if all are kept, else the one of two that the other does not need. */
+  #room(level: LevelState, before: CellMap | undefined, keep: boolean): CellMap {
+    if (keep) return this.operations.map(level.level, this.definition.width);
+    const [one, two] = level.states;
+    return before === one ? two : one;
   }
 
   /** Address of a pass's stem bias: what the level and the tile's texture add. */

@@ -141,7 +141,7 @@ export class Likelihood {
       const dHidden = operations.map(level, expand * width);
       const dMixed = operations.map(level, width);
       for (const [b, parameters] of [...this.#network.at(index, pass).blocks.entries()].reverse()) {
-        const { mixed } = blocks[b];
+        const mixed = blocks[b].mixed!;
         const hidden = blocks[b].hidden!;
         const input = b > 0 ? blocks[b - 1].state : stem;
         const { depthwise, expand: expansion, project } = parameters;

@@ -1,6 +1,6 @@
 /**
- * Codes tiles on an rANS stack; in a file each tile has one of its own. The encoder computes all contexts in decoding order,
- * then pushes the sites in reverse; the decoder pops them level by level, computing each pass's context from what it has.
+ * Codes tiles on an rANS stack; in a file each tile has one of its own. The encoder goes through the sites as the decoder will, pass by
+ * pass, and notes what is to be pushed; the notes are pushed at the end, the last first. The decoder pops.
  *
  * Payload: the words of the stack (little-endian), then its 64-bit states.
  */
@@ -8,7 +8,6 @@
 import { PASSES, type Pass, TEXTURE_VALUES } from '../../models/definition.js';
 import { CnfzipError } from '../error.js';
 import { Kernels } from '../kernels/kernels.js';
-import { RUN } from './adaptation.js';
 import type { ContextNetwork, TileSamples } from './context.js';
 import type { Flow } from './model.js';
 import { pyramid, sites } from './pyramid.js';
@@ -128,8 +127,7 @@ export class TileCodec {
       this.#open(stack, capacity, 0, Array<State>(states).fill(FIRST_STATE));
       for (const note of notes.reverse()) {
         run.pushNotes(note.from, note.to);
-        for (let k = note.first.length - 1; k >= 0; k--)
-          run.pushUniform(note.first[k] + (1 << shape.depth), 2 << shape.depth);
+        for (const sample of note.first.reverse()) run.pushUniform(sample + (1 << shape.depth), 2 << shape.depth);
         for (const level of note.texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
       }
       if (run.stackFailed()) throw new Error('the stack has left its bounds');
@@ -143,13 +141,7 @@ export class TileCodec {
     const network = this.#network;
     const { run } = kernels;
     const d = this.#channels;
-    const size = pyramid(shape.height, shape.width).reduce((sum, level) => {
-      return PASSES.reduce((sum, pass) => {
-        const { rows, columns } = sites(level, pass);
-        return sum + rows * (run.noteBytes(d, columns) + Math.ceil(columns / RUN) * run.noteBytes(d, 1));
-      }, sum);
-    }, 0);
-    const from = kernels.alloc(size);
+    const from = kernels.alloc(this.#noteBytes(shape));
     return kernels.scoped(() => {
       const { tile, texture } = this.#walk.open(samples, shape);
       let to = from;
@@ -169,6 +161,12 @@ export class TileCodec {
       }
       return { from, to, first: samples.slice(0, d), texture };
     });
+  }
+
+  #noteBytes({ width, height }: TileShape): number {
+    const lattices = pyramid(height, width).flatMap((level) => PASSES.map((pass) => sites(level, pass)));
+    const { run } = this.#kernels;
+    return lattices.reduce((sum, { rows, columns }) => sum + rows * run.noteBytes(this.#channels, columns), 0);
   }
 
   #pop({ width, height, depth }: TileShape): Int32Array {

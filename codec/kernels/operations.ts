@@ -42,10 +42,9 @@ export class Operations {
     return { address, rows, columns, channels };
   }
 
-  copy(map: CellMap): CellMap {
-    const copy = this.map(map, map.channels);
-    this.#values(copy).set(this.#values(map));
-    return copy;
+  copy(to: Vectors, from: Vectors): void {
+    const values = ({ address, count, channels }: Vectors) => this.kernels.floats(address, count * channels);
+    values(to).set(values(from));
   }
 
   vectors(count: number, channels: number): Vectors {
@@ -143,6 +142,11 @@ export class Operations {
 /** `count` cells of row i of a map, the first in column j. */
 export function cells({ address, columns, channels }: CellMap, i: number, count = columns, j = 0): Vectors {
   return { address: address + ((i + 1) * (columns + 2) + 1 + j) * channels * BYTES, count, channels };
+}
+
+/** Row i of a map as a map, whose ring the rows around it are. */
+export function rowOf({ address, columns, channels }: CellMap, i: number): CellMap {
+  return { address: address + i * (columns + 2) * channels * BYTES, rows: 1, columns, channels };
 }
 
 /** Bytes from a vector to the next. */
