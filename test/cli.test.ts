@@ -477,9 +477,19 @@ test('control characters in names are spelled out for people, and kept for progr
   expect(JSON.parse(facts)).toMatchObject({ input: name, output: name.replace('png', 'cnfz') });
 });
 
-test('levels stand for models; two of them, or a level and a model, are refused', () => {
-  expect(cnfzip('compress', '-q', '-1', 'a.png').status).toBe(0);
-  expect(cnfzip('info', 'a.cnfz').text).toMatch(/model fast /);
+test('levels stand for models and for learning; two of them, or a level and a model, are refused', () => {
+  const flowOf = (...options: string[]) => {
+    expect(cnfzip('compress', '-qf', ...options, 'a.png').status).toBe(0);
+    return cnfzip('info', 'a.cnfz')
+      .text.match(/model (\w+) \(\w+\)( that goes on learning)?/)!
+      .slice(1);
+  };
+  expect(flowOf('-1')).toEqual(['fast', undefined]);
+  expect(flowOf('-2')).toEqual(['fast', ' that goes on learning']);
+  expect(flowOf()).toEqual(['default', ' that goes on learning']);
+  expect(flowOf('--no-adapt')).toEqual(['default', undefined]);
+  expect(flowOf('-9', '--no-adapt')).toEqual(['best', undefined]);
+  expect(cnfzip('-t', 'a.cnfz')).toMatchObject({ status: 0 });
   expect(cnfzip('compress', '-1', '-9', 'b.png')).toMatchObject({ status: 2 });
   expect(cnfzip('compress', '-1', '--model', 'best', 'b.png')).toMatchObject({ status: 2 });
   expect(files()).toEqual(['a.cnfz', 'a.png', 'b.png']);

@@ -60,6 +60,24 @@ test('trains, leaves out what it cannot use, resumes, and its model codes', asyn
   expect(codec.decode(codec.encode(tile, shape).payload, shape)).toEqual(tile);
 });
 
+test('trains for a flow that goes on learning, at the rate that the model tells', { timeout: 60_000 }, async () => {
+  const adapting = [
+    '--data',
+    'photos',
+    '--out',
+    'adapting.cnfm',
+    '--crop',
+    '64',
+    '--batch',
+    '1',
+    '--definition',
+    'gray',
+  ];
+  expect(cnfzip('train', ...adapting, '--steps', '2', '--adapt', '--learning', '0.002')).toMatchObject({ status: 0 });
+  expect((await loadModel(join(folder, 'adapting.cnfm'))).rates).toEqual({ head: 0.002, field: 0.002 });
+  expect(readFileSync(join(folder, 'adapting.md'), 'utf8')).toContain('at rates of 0.002 (heads)');
+});
+
 test('the start of learning is moved: heads and field, nothing else, and for the better', {
   timeout: 120_000,
 }, async () => {
