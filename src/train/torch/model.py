@@ -182,7 +182,7 @@ class Model:
                 rows.append(self.affine(state, f'{name}.head').flatten(0, 2))
                 for values, of in ((samples, lattices[pass_name]), (means, mean), (spreads, spread)):
                     values.append(of.reshape(-1, channels))
-        field = {name: parameters[f'field.{name}'] for name in ('others', 'a', 'b', 'bias', 'aBias', 'bBias')}
+        field = {name[6:]: value for name, value in parameters.items() if name.startswith('field.')}
         known = [torch.cat(values) for values in (rows, samples, means, spreads)]
         nats = self.site_nats(*known, field, definition, self.layout['head'], self.constants)
         return nats.sum() / x.numel()
