@@ -52,7 +52,7 @@ export class Coding {
     readonly options: CodingOptions,
     readonly total: number,
   ) {
-    this.coder = oncePerFlow(options.coderOf ?? localCoder);
+    this.coder = oncePerFlow(options.coderOf);
   }
 
   /** Runs `work` over all tiles, at most `concurrency` at once; after a failure no further tile is begun. */
@@ -102,14 +102,15 @@ export class Coding {
  */
 export function codingParts(options: CodingOptions, shares: readonly number[]): CodingOptions[] {
   const { onProgress } = options;
-  const coderOf = oncePerFlow(options.coderOf ?? localCoder);
+  const coderOf = oncePerFlow(options.coderOf);
   return shares.map((share, i) => {
     const before = shares.slice(0, i).reduce((sum, earlier) => sum + earlier, 0);
     return { ...options, coderOf, onProgress: onProgress && ((part) => onProgress(before + share * part)) };
   });
 }
 
-function oncePerFlow(coderOf: CoderOf): CoderOf {
+/** Makes the coder of each flow once; without `coderOf`, one that codes in this thread. */
+export function oncePerFlow(coderOf: CoderOf = localCoder): CoderOf {
   const coders = new Map<string, Promise<TileCoder>>();
   return (flow) => {
     const key = `${flow.model.hash} ${flow.adapts}`;

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { decodeImage, encodeImage } from '../codec/codec.js';
-import type { EncodingOptions, TileCoder } from '../codec/coding.js';
+import { type EncodingOptions, oncePerFlow, type TileCoder } from '../codec/coding.js';
 import { readContainer, writeContainer } from '../codec/container/container.js';
 import { crc32 } from '../codec/container/crc32.js';
 import type { CnfzipError } from '../codec/error.js';
 import { forwardColour } from '../codec/flow/colour.js';
 import type { Flow } from '../codec/flow/model.js';
-import { TileCodec } from '../codec/flow/tile-codec.js';
 import { type Image, sameImage } from '../codec/image.js';
 import { info } from '../codec/info.js';
 import { MAX_TILE_SIDE } from '../codec/tiles.js';
@@ -20,22 +19,9 @@ import { untrainedModel } from './untrained.js';
 
 const untrained = [await untrainedModel(1), await untrainedModel(3)];
 const models = await modelsForEncoding(4);
-const codecs = new Map<string, TileCodec>();
 
 /** One codec of each flow for many files: it must stay sound after it has met damage. */
-const shared: EncodingOptions = {
-  verify: false,
-  async coderOf(flow) {
-    const key = `${flow.model.hash} ${flow.adapts}`;
-    const codec = codecs.get(key) ?? (await TileCodec.create(flow));
-    codecs.set(key, codec);
-    return {
-      concurrency: 1,
-      encode: async (samples, shape) => codec.encode(samples, shape),
-      decode: async (payload, shape) => codec.decode(payload, shape),
-    };
-  },
-};
+const shared: EncodingOptions = { verify: false, coderOf: oncePerFlow() };
 
 const fixture = (name: string) => decodePng(readFileSync(new URL(`../fixtures/${name}`, import.meta.url)));
 const photograph = fixture('red-door-128x96.png');

@@ -36,11 +36,6 @@ class Learner {
     this.#count = last.offset + last.size - this.#from;
   }
 
-  /** Whether there are sites whose gradient has had no step. */
-  get waiting(): boolean {
-    return this.#sites > 0;
-  }
-
   reset(): void {
     const { gradients, first, second } = this.adaptation;
     for (const { values } of [gradients, first, second]) values.fill(0, this.#from, this.#from + this.#count);
@@ -52,10 +47,15 @@ class Learner {
   /** Takes a step, unless it waits for more sites than those whose gradient came in since the last. */
   learn(sites: number): void {
     this.#sites += sites;
-    if (this.#sites >= LEAST_SITES) this.step();
+    if (this.#sites >= LEAST_SITES) this.#step();
   }
 
-  step(): void {
+  /** Takes the step for which sites are waiting, if any are. */
+  finish(): void {
+    if (this.#sites > 0) this.#step();
+  }
+
+  #step(): void {
     const { network, gradients, first, second, total } = this.adaptation;
     const { run } = network.kernels;
     this.#firstLack *= run.FIRST_MEMORY.value;
@@ -82,6 +82,7 @@ export class Adaptation {
   readonly second: ParameterArray;
   readonly #heads = new Map<Affine, Learner>();
   readonly #field: Learner;
+  readonly #learners: readonly Learner[];
 
   /** @param total if given, all gradients are added there: to first order those in the weights that are learned from */
   constructor(
@@ -101,17 +102,18 @@ export class Adaptation {
     }
     const { others, bBias } = parameters.field;
     this.#field = new Learner(this, rates.field, [others, bBias]);
+    this.#learners = [...this.#heads.values(), this.#field];
   }
 
   /** Loads weights into the network, to learn from them on. */
   reset(weights: Float32Array): void {
     this.network.load(weights, this.gradients);
-    for (const learner of [...this.#heads.values(), this.#field]) learner.reset();
+    for (const learner of this.#learners) learner.reset();
   }
 
   /** Takes the steps for which sites were waiting. */
   finish(): void {
-    for (const learner of [...this.#heads.values(), this.#field]) if (learner.waiting) learner.step();
+    for (const learner of this.#learners) learner.finish();
   }
 
   /**

@@ -93,29 +93,30 @@ export class SiteWalk {
   pass(state: LevelState, pass: Pass, code: (run: Run) => void, wanted = false): void {
     const { network, kernels } = this;
     const { rows, columns } = sites(state.level, pass);
-    const adaptation = this.#adaptation;
-    const most = adaptation ? RUN : columns;
+    const { head } = network.at(state.index, pass);
+    const most = this.adapts ? RUN : columns;
     const pixel = network.definition.channels * BYTES;
     kernels.scoped(() => {
       const outputs = network.headRow(most);
-      const gradient = adaptation || wanted ? network.headRow(most) : undefined;
+      const gradient = this.adapts || wanted ? network.headRow(most) : undefined;
       for (let row = 0; row < rows; row++) {
         const x = network.sampleRow(state, pass, row);
         const locals = network.localRow(state, pass, row);
         for (let first = 0; first < columns; first += most) {
           const count = Math.min(most, columns - first);
-          const run = {
+          const own = { ...outputs, count };
+          const run: Run = {
             row,
             first,
             count,
-            outputs: { ...outputs, count },
+            states: network.head(state, pass, row, first, own),
+            outputs: own,
             gradient: gradient && { ...gradient, count },
             x: x + first * pixel,
             locals: locals + 3 * first * pixel,
           };
-          const states = network.head(state, pass, row, first, run.outputs);
-          code({ ...run, states });
-          if (run.gradient) this.#learn(network.at(state.index, pass).head, states, run.gradient);
+          code(run);
+          if (run.gradient) this.#learn(head, run.states, run.gradient);
         }
       }
     });

@@ -42,6 +42,7 @@ export class Operations {
     return { address, rows, columns, channels };
   }
 
+  /** Copies as many vectors of as many channels. */
   copy(to: Vectors, from: Vectors): void {
     const values = ({ address, count, channels }: Vectors) => this.kernels.floats(address, count * channels);
     values(to).set(values(from));

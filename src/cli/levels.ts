@@ -24,7 +24,7 @@ const LEVELS: Record<string, Level> = {
   9: BEST,
 };
 
-/** Adds -1 to -9, of which the help shows three. */
+/** Adds -1 to -9, of which the help shows four. */
 export function addLevels(command: Command): void {
   for (const [level, { model, adapt }] of Object.entries(LEVELS)) {
     const shown = ['1', '3', '5', '9'].includes(level);

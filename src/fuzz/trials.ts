@@ -1,10 +1,9 @@
 /** What is done with a damaged or forged file, and what must come of it. */
 import { decodeImage, decodeUnchecked, encodeImage } from '../../codec/codec.js';
-import type { EncodingOptions } from '../../codec/coding.js';
+import { type EncodingOptions, oncePerFlow } from '../../codec/coding.js';
 import { readContainer } from '../../codec/container/container.js';
 import { CnfzipError } from '../../codec/error.js';
 import type { Model } from '../../codec/flow/model.js';
-import { TileCodec } from '../../codec/flow/tile-codec.js';
 import { checkImage, type Image, sameImage } from '../../codec/image.js';
 import { info } from '../../codec/info.js';
 import { decodePng, encodePng } from '../io/png.js';
@@ -27,20 +26,7 @@ export type Outcome = 'refused' | 'unchanged' | 'accepted';
  */
 export async function prepareTrials(kind: FuzzKind, corpus: number): Promise<(seed: number) => Promise<Outcome>> {
   const models = await modelsForEncoding(4, 'fast');
-  const codecs = new Map<string, Promise<TileCodec>>();
-  const coding: EncodingOptions = {
-    async coderOf(flow) {
-      const key = `${flow.model.hash} ${flow.adapts}`;
-      const made = codecs.get(key) ?? TileCodec.create(flow);
-      codecs.set(key, made);
-      const codec = await made;
-      return {
-        concurrency: 1,
-        encode: async (samples, shape) => codec.encode(samples, shape),
-        decode: async (payload, shape) => codec.decode(payload, shape),
-      };
-    },
-  };
+  const coding: EncodingOptions = { coderOf: oncePerFlow() };
   const specimens = kind === 'png' ? pngCorpus(4 * corpus) : await cnfzCorpus(corpus, models);
   return async (seed) => {
     const random = randomIntegers(seed);

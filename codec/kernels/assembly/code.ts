@@ -3,8 +3,8 @@
 
 import { binSlots, coordinateOpen } from './bins';
 import { centreOpen, flowGiven } from './flow';
-import { coordinate, Flow, groupOpen, LANES, lanesOf, putGradient, putSamples } from './group';
-import { groupGradient } from './loss';
+import { coordinate, Flow, groupOpen, LANES, lanesOf, putSamples } from './group';
+import { groupLoss } from './loss';
 import { NOTE, Note, noteSymbols, popSymbols, symbolBits, takeSymbols } from './symbol';
 
 /** Stores the first `count` lanes, `step` bytes apart. */
@@ -57,10 +57,7 @@ export function noteRow(
       notes += NOTE;
       centreOpen(at);
     }
-    if (dHead) {
-      groupGradient(flow, count);
-      putGradient(flow, dHead, j, count);
-    }
+    if (dHead) groupLoss(flow, dHead, j, count);
   }
 }
 
@@ -76,10 +73,7 @@ export function decodeRow(flow: Flow, head: usize, dHead: usize, x: usize, local
       putSamples(flow, x, j, count, k);
       centreOpen(at);
     }
-    if (dHead) {
-      groupGradient(flow, count);
-      putGradient(flow, dHead, j, count);
-    }
+    if (dHead) groupLoss(flow, dHead, j, count);
   }
 }
 

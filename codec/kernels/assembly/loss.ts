@@ -129,25 +129,18 @@ function coordinateLoss(flow: Flow, k: i32, lanes: v128, gradient: bool): v128 {
   return f32x4.add(inside, v128.and(others, lanes));
 }
 
-/** Leaves in the group, whose coordinates and samples are known, the gradient of its length in the head's outputs. */
-export function groupGradient(flow: Flow, count: i32): void {
-  const lanes = lanesOf(count);
-  for (let k: i32 = 0; k < flow.channels; k++) coordinateLoss(flow, k, lanes, true);
-  for (let k: i32 = flow.channels - 1; k >= 0; k--) coordinateBackward(flow, k);
-}
-
-/** Nats of the coordinates of the group's sites; with `gradient`, also as `groupGradient`. */
-function groupLoss(flow: Flow, count: i32, gradient: bool): v128 {
+/**
+ * Nats of the coordinates of the group of `count` sites that begins with site j of a row; coordinates and samples are known. With
+ * `dHead` not 0 writes the gradient in the head rows of its sites and adds that of the field's parameters.
+ */
+export function groupLoss(flow: Flow, dHead: usize, j: i32, count: i32): v128 {
   const lanes = lanesOf(count);
   let loss = f32x4.splat(0);
-  for (let k: i32 = 0; k < flow.channels; k++) {
-    const at = coordinateOpen(flow, k);
-    flowGiven(flow, k, k);
-    centreOpen(at);
-    loss = f32x4.add(loss, coordinateLoss(flow, k, lanes, gradient));
+  for (let k: i32 = 0; k < flow.channels; k++) loss = f32x4.add(loss, coordinateLoss(flow, k, lanes, dHead != 0));
+  if (dHead) {
+    for (let k: i32 = flow.channels - 1; k >= 0; k--) coordinateBackward(flow, k);
+    putGradient(flow, dHead, j, count);
   }
-  if (!gradient) return loss;
-  for (let k: i32 = flow.channels - 1; k >= 0; k--) coordinateBackward(flow, k);
   return loss;
 }
 
@@ -189,17 +182,18 @@ function coordinateBackward(flow: Flow, k: i32): void {
   setGradient(flow, index, v128.and(f32x4.mul(f32x4.mul(fromScale, dInverse), slope), free));
 }
 
-/**
- * Sum over `columns` sites of their samples' lengths in nats; arguments as for `noteRow`. With `dHead` not 0 writes the gradient
- * in each head row and adds that of the field's parameters.
- */
+/** Sum over `columns` sites of their samples' lengths in nats; arguments as for `noteRow`. */
 export function lossRow(flow: Flow, head: usize, dHead: usize, x: usize, locals: usize, columns: i32): f64 {
   let sum: f64 = 0;
   for (let j: i32 = 0; j < columns; j += LANES) {
     const count = min<i32>(columns - j, LANES);
     groupOpen(flow, head, x, locals, j, count);
-    sum += <f64>sum4(groupLoss(flow, count, dHead != 0));
-    if (dHead) putGradient(flow, dHead, j, count);
+    for (let k: i32 = 0; k < flow.channels; k++) {
+      const at = coordinateOpen(flow, k);
+      flowGiven(flow, k, k);
+      centreOpen(at);
+    }
+    sum += <f64>sum4(groupLoss(flow, dHead, j, count));
   }
   return sum;
 }

@@ -117,7 +117,7 @@ function laneOf(at: Coordinate, lane: i32): usize {
 /** Pushes the notes between two addresses, the last first. */
 export function pushNotes(from: usize, to: usize): void {
   for (let note = to - NOTE; note >= from; note -= NOTE) {
-    for (let lane: i32 = 3; lane >= 0; lane--) {
+    for (let lane = LANES - 1; lane >= 0; lane--) {
       const own = note + (<usize>lane << 2);
       const state = stateOf(lane);
       const start = load<u32>(own, offsetof<Note>('start'));
