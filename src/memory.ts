@@ -55,7 +55,7 @@ const PROCESS = { encode: 145e6, decode: 85e6 };
 /** Bytes of a thread. */
 const THREAD = 20e6;
 /** Bytes that a coder of tiles has for each pixel of the largest, and for each pixel and channel of its network. */
-const CODER_PIXEL = { encode: 190, decode: 115 };
+const CODER_PIXEL = { encode: 202, decode: 127 };
 const CODER_CHANNEL = 2.8;
 /** Copies of the samples beside each other, compressed ones counted in part: in coding, and in reading or writing a PNG. */
 const CODING_COPIES = { encode: 4.3, decode: 2.5 };

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { forwardColour } from '../codec/flow/colour.js';
 import { Likelihood } from '../codec/flow/likelihood.js';
+import { USUAL_RATES } from '../codec/flow/model.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
 import { modelParameters } from '../models/definition.js';
 import { decodePng, loadModel } from '../src/index.js';
@@ -74,7 +75,7 @@ test('trains for a flow that goes on learning, at the rate that the model tells'
     'gray',
   ];
   expect(cnfzip('train', ...adapting, '--steps', '2', '--adapt', '--learning', '0.002')).toMatchObject({ status: 0 });
-  expect((await loadModel(join(folder, 'adapting.cnfm'))).rates).toEqual({ head: 0.002, field: 0.002 });
+  expect((await loadModel(join(folder, 'adapting.cnfm'))).rates).toEqual({ ...USUAL_RATES, head: 0.002, field: 0.002 });
   expect(readFileSync(join(folder, 'adapting.md'), 'utf8')).toContain('at rates of 0.002 (heads)');
 });
 

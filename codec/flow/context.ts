@@ -217,7 +217,7 @@ export class ContextNetwork {
   #open(level: Level, index: number, tile: TileSamples, coarser: LevelState | undefined): LevelState {
     const { kernels, definition, operations } = this;
     const { rows, columns } = level;
-    const { channels, width, carry, expand } = definition;
+    const { width, carry, expand } = definition;
     const widest = Math.max(...PASSES.map((pass) => stemInputs(pass, definition)));
     const carried = operations.map(level, carry);
     if (coarser) {
@@ -226,7 +226,7 @@ export class ContextNetwork {
       operations.mapProduct(projected, coarser.passes.V!.state, projection, 'replace');
       kernels.run.spreadCarry(carried.address, rows, columns, projected.address, projected.columns, carry);
     }
-    const lattice = () => kernels.alloc((rows + 4) * (columns + 4) * channels * BYTES);
+    const lattice = () => this.lattice(level);
     const state: LevelState = {
       level,
       index,
@@ -242,6 +242,11 @@ export class ContextNetwork {
     };
     this.take(state, 'A', tile);
     return state;
+  }
+
+  /** Room for a lattice's map, of zeros. */
+  lattice({ rows, columns }: Level): number {
+    return this.kernels.alloc((rows + 4) * (columns + 4) * this.definition.channels * BYTES);
   }
 
   /** Room for the neighbour statistics of all sites. */

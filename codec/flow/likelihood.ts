@@ -17,7 +17,8 @@ import { type CellMap, cells, type Linear } from '../kernels/operations.js';
 import type { ContextNetwork, LevelState } from './context.js';
 import type { AdaptationRates } from './model.js';
 import { ParameterArray } from './parameter-array.js';
-import { type Run, SiteWalk, type TileShape } from './walk.js';
+import type { Run } from './run.js';
+import { SiteWalk, type TileShape } from './walk.js';
 
 /** Gradients in the final states of a level's passes: from the head, and what later passes and the finer level add. */
 type StateGradients = Record<Pass, CellMap>;

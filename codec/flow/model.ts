@@ -18,10 +18,13 @@ export interface Model {
   readonly weights: Float32Array;
 }
 
-/** How fast a flow learns that goes on learning while it codes: of its heads' weights and of its vector field's; 0 .. 1. */
+/** How fast a flow learns that goes on learning while it codes; 0 .. 1. */
 export interface AdaptationRates {
+  /** Of its heads' weights, and of its vector field's. */
   readonly head: number;
   readonly field: number;
+  /** Of the correction of the heads' locations (`correction.ts`). */
+  readonly correction: number;
 }
 
 /** What codes a tile: a model, which goes on learning while it does if it `adapts`: the tile is smaller, and takes longer. */
@@ -31,10 +34,10 @@ export interface Flow {
 }
 
 /** For models whose training names no others. */
-export const USUAL_RATES: AdaptationRates = { head: 1e-3, field: 1e-3 };
+export const USUAL_RATES: AdaptationRates = { head: 1e-3, field: 1e-3, correction: 2e-3 };
 
 const MAGIC = [0x43, 0x4e, 0x46, 0x4d];
-const VERSION = 4;
+const VERSION = 5;
 const MAX_HEADER = 65536;
 
 /** The bytes of a model file. */
@@ -70,8 +73,9 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   if (header?.version !== VERSION) throw bad(`its version is ${header?.version}, this program reads ${VERSION}`);
   const { definition, rates } = header;
   checkDefinition(definition, bad);
-  const { head, field } = rates ?? {};
-  if (![head, field].every((rate) => rate >= 0 && rate <= 1)) throw bad('its rates of learning are not within 0 and 1');
+  const { head, field, correction } = rates ?? {};
+  if (![head, field, correction].every((rate) => rate >= 0 && rate <= 1))
+    throw bad('its rates of learning are not within 0 and 1');
   const start = Math.ceil((8 + length) / 4) * 4;
   const { count } = modelParameters(definition);
   if (bytes.length !== start + 4 * count)
@@ -84,7 +88,7 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   }
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes)));
   const hash = bytesToHex(digest.subarray(0, 8));
-  return { name: String(header.name), hash, definition, rates: { head, field }, weights };
+  return { name: String(header.name), hash, definition, rates: { head, field, correction }, weights };
 }
 
 /** Throws `bad(why)` unless the value is a model definition within the codec's limits. */

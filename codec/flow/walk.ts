@@ -6,11 +6,12 @@
 import type { Affine, ModelDefinition, Pass } from '../../models/definition.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { Vectors } from '../kernels/operations.js';
-import { Adaptation, RUN } from './adaptation.js';
+import { Adaptation } from './adaptation.js';
 import { ContextNetwork, type LevelState, type TileSamples } from './context.js';
 import type { AdaptationRates } from './model.js';
 import type { ParameterArray } from './parameter-array.js';
 import { sites } from './pyramid.js';
+import { RUN, type Run } from './run.js';
 import { tileTexture } from './texture.js';
 
 const BYTES = 4;
@@ -22,21 +23,6 @@ export interface TileShape {
   readonly height: number;
   /** Bits of a sample before the colour transform, 8 to 16; coordinates lie in -2^depth .. 2^depth - 1. */
   readonly depth: number;
-}
-
-/** Neighbouring sites of a lattice row. */
-export interface Run {
-  readonly row: number;
-  /** Column of the first, and how many there are. */
-  readonly first: number;
-  readonly count: number;
-  /** Their states, what the head makes of these, and room for the gradient in that where one is wanted. */
-  readonly states: Vectors;
-  readonly outputs: Vectors;
-  readonly gradient: Vectors | undefined;
-  /** Addresses of their samples and of their neighbour statistics. */
-  readonly x: number;
-  readonly locals: number;
 }
 
 export class SiteWalk {
@@ -95,6 +81,7 @@ export class SiteWalk {
     const { rows, columns } = sites(state.level, pass);
     const { head } = network.at(state.index, pass);
     const most = this.adapts ? RUN : columns;
+    this.#adaptation?.open(state, pass);
     const pixel = network.definition.channels * BYTES;
     kernels.scoped(() => {
       const outputs = network.headRow(most);
@@ -115,8 +102,9 @@ export class SiteWalk {
             x: x + first * pixel,
             locals: locals + 3 * first * pixel,
           };
+          this.#adaptation?.correct(run);
           code(run);
-          if (run.gradient) this.#learn(head, run.states, run.gradient);
+          if (run.gradient) this.#learn(head, run, run.gradient);
         }
       }
     });
@@ -127,8 +115,8 @@ export class SiteWalk {
     this.#adaptation?.finish();
   }
 
-  #learn(head: Affine, states: Vectors, gradient: Vectors): void {
-    if (this.#adaptation) this.#adaptation.learn(head, states, gradient);
-    else this.network.operations.productGradient(this.gradients!.of(head), states, gradient);
+  #learn(head: Affine, run: Run, gradient: Vectors): void {
+    if (this.#adaptation) this.#adaptation.learn(head, run, gradient);
+    else this.network.operations.productGradient(this.gradients!.of(head), run.states, gradient);
   }
 }

@@ -5,7 +5,7 @@ import { checkHost } from '../host.js';
 import { KERNELS_BASE64 } from './build/binary.js';
 
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
-export const KERNEL_VERSION = 5;
+export const KERNEL_VERSION = 6;
 
 /** What can be done to a stack, by the codec's kernels. */
 export interface StackOperations {
@@ -196,6 +196,37 @@ export interface KernelExports extends StackOperations, Readonly<Record<KernelCo
     rate: number,
     unbias: number,
     total: number,
+  ): void;
+  correctionBytes(): number;
+  correctionWeights(pass: number): number;
+  correctionOpen(
+    correction: number,
+    pass: number,
+    columns: number,
+    channels: number,
+    weights: number,
+    gradient: number,
+  ): void;
+  correctionMap(correction: number, map: number, address: number): void;
+  correctRow(
+    correction: number,
+    i: number,
+    j: number,
+    count: number,
+    head: number,
+    headSize: number,
+    locals: number,
+  ): void;
+  correctionLearn(
+    correction: number,
+    i: number,
+    j: number,
+    count: number,
+    head: number,
+    headSize: number,
+    dHead: number,
+    x: number,
+    locals: number,
   ): void;
   sitesOpen(flow: number, head: number, x: number, locals: number, count: number, k: number): void;
   binSlot(flow: number, k: number, lane: number, bin: number): number;

@@ -60,7 +60,7 @@ export function addTrain(program: Command): void {
     .addOption(new Option('--init <model>', 'begin with the weights of this model').conflicts('resume'))
     .option(
       '--learning <x>',
-      "rate at which the model's flow is to go on learning while it codes",
+      "rate at which the model's heads and field are to go on learning while they code",
       positive,
       USUAL_RATES.head,
     )
@@ -84,7 +84,7 @@ async function run({ threads, valid = [], resume = false, learning, adapt, ...op
   let engine: Engine | undefined;
   try {
     const definition = await readDefinition(options.definition);
-    const rates: AdaptationRates = { head: learning, field: learning };
+    const rates: AdaptationRates = { ...USUAL_RATES, head: learning, field: learning };
     engine = await openEngine(adapt ? 'kernel' : options.engine, definition, adapt ? rates : undefined, threads);
     await train({
       ...options,

@@ -27,7 +27,10 @@ export function modelCard(
       'augmentation',
       'flips and transposition; unless `--augment flips`, also scales from a half to 1, Gaussian noise of random strength and colour, chroma at half its resolution',
     ],
-    ['goes on learning', `at rates of ${rates.head} (heads) and ${rates.field} (field)`],
+    [
+      'goes on learning',
+      `at rates of ${rates.head} (heads), ${rates.field} (field) and ${rates.correction} (correction)`,
+    ],
     ['steps', last.toStep.toLocaleString('en')],
     ['pixels seen', `${(pixels / 1e9).toFixed(3)} gigapixels`],
     ['wall time', `${Math.round(seconds).toLocaleString('en')} s`],

@@ -3,6 +3,14 @@
 
 export { BASE_SHARE, FLOOR } from './bins';
 export { binSlot, decodeRow, noteBytes, noteRow, sitesOpen } from './code';
+export {
+  correctionBytes,
+  correctionLearn,
+  correctionMap,
+  correctionOpen,
+  correctionWeights,
+  correctRow,
+} from './correction';
 export { depthwise, depthwiseGradient, reverseTaps } from './depthwise';
 export { depthOpen, meanGain, meanLimit, highestLogScale } from './depth';
 export { CLAMP, flowOpen, RATE_BOUND } from './field';

@@ -4,18 +4,20 @@
 
 import { meanGain } from './depth';
 import { log4 } from './math';
+import { firstOfSamples, samplesWindow } from './windows';
 
 const PASS_D: i32 = 0;
 const PASS_H: i32 = 1;
-const PASS_V: i32 = 2;
 
-const RING: i32 = 2;
+/** Cells around the grid on each side of a lattice map. */
+export const RING: i32 = 2;
 
 /** The least spread of a site's neighbours, in sample units. */
 export const LEAST_SPREAD: f32 = 0.25;
 
+/** Address of a cell of a lattice map. */
 @inline
-function cell(map: usize, columns: i32, channels: i32, i: i32, j: i32): usize {
+export function cell(map: usize, columns: i32, channels: i32, i: i32, j: i32): usize {
   return map + (<usize>(((i + RING) * (columns + 2 * RING) + j + RING) * channels) << 2);
 }
 
@@ -217,15 +219,10 @@ export function features(
     for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
       store<f32>(mean + c, (load<f32>(n0 + c) + load<f32>(n1 + c) + load<f32>(n2 + c) + load<f32>(n3 + c)) * 0.25);
     }
-    if (pass == PASS_D) {
-      out = windows(out, a, columns, channels, i - 1, j - 1, 4, mean);
-    } else if (pass == PASS_H) {
-      out = windows(out, a, columns, channels, i - 1, j - 1, 3, mean);
-      out = windows(out, d, columns, channels, i - 2, j - 1, 4, mean);
-    } else {
-      out = windows(out, a, columns, channels, i, j - 1, 2, mean);
-      out = windows(out, d, columns, channels, i - 1, j - 2, 3, mean);
-      out = windows(out, h, columns, channels, i - 1, j - 2, 4, mean);
+    for (let w: i32 = 0; w <= pass; w++) {
+      const window = samplesWindow(firstOfSamples(pass) + w);
+      const map = window.map == 0 ? a : window.map == 1 ? d : h;
+      out = windows(out, map, columns, channels, i + window.row, j + window.column, window.rows, mean);
     }
     scaleWindows(dst + (<usize>(j * inputs) << 2), out, channels, mean);
     for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
