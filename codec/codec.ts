@@ -6,12 +6,12 @@ import {
   type CodedLayer,
   type Container,
   checkSamples,
-  type FlowId,
-  layerBytes,
   readContainer,
   type SealedContainer,
   writeContainer,
 } from './container/container.js';
+import type { FlowId } from './container/contents.js';
+import { layerBytes } from './container/head.js';
 import { CnfzipError } from './error.js';
 import type { Flow, Model } from './flow/model.js';
 import { checkHost } from './host.js';
@@ -20,6 +20,7 @@ import { KERNEL_VERSION } from './kernels/kernels.js';
 import { joinAlpha, type Layer, layerChannels, splitAlpha } from './layer.js';
 import { decodeLayer } from './layers/decode-layer.js';
 import { encodeLayer, mayBeatWithWebp } from './layers/encode-layer.js';
+import { isWhole, shownSize, type View, wantedPixels, wholeView } from './view.js';
 
 /**
  * Compresses an image without loss.
@@ -102,37 +103,43 @@ export async function decodeImage(
   return decodeContainer(readContainer(bytes), models, options);
 }
 
-/** Decodes a `.cnfz` file that was read: as `decodeImage`. */
+/**
+ * Decodes a `.cnfz` file that was read: as `decodeImage`.
+ *
+ * @param view what of the image is wanted; the parts that it does not need are not looked at
+ */
 export async function decodeContainer(
   container: SealedContainer,
   models: readonly Model[],
   options: CodingOptions = {},
+  view: View = wholeView(container),
 ): Promise<Image> {
   checkHost();
-  const image = await decodeUnchecked(container, models, options);
-  checkSamples(container, image.samples);
+  const image = await decodeUnchecked(container, models, options, view);
+  if (isWhole(view, container)) checkSamples(container, image.samples);
   return image;
 }
 
-/** What a file's parts decode to, whether or not its trailer is that of these samples. */
+/** What a file's parts decode to, whether or not its checksum of the samples is that of these. */
 export async function decodeUnchecked(
   container: Container,
   models: readonly Model[],
   options: CodingOptions,
+  view: View = wholeView(container),
 ): Promise<Image> {
   const { width, height, channels, maxval } = container;
   const attached = readAttachments(container);
   const channelsOf = layerChannels(channels, container.layers.length > 1);
-  const coding = new Coding(options, channelsOf.length * width * height);
+  const coding = new Coding(options, wantedPixels(container, view));
   const flows = container.layers.map(({ flow }) => flow && flowOf(flow, models));
   const layers: Layer[] = [];
   for (const [i, coded] of container.layers.entries()) {
     const shape = { width, height, channels: channelsOf[i], maxval };
-    layers.push(await decodeLayer(coded, shape, flows[i], coding));
+    layers.push(await decodeLayer(coded, shape, view, flows[i], coding));
   }
   const { samples } = layers.length > 1 ? joinAlpha(layers[0], layers[1]) : layers[0];
   if (!within(samples, maxval)) throw new CnfzipError('corrupt', 'damaged: a sample is above the largest value');
-  return { width, height, channels, maxval, samples, ...attached };
+  return { ...shownSize(view), channels, maxval, samples, ...attached };
 }
 
 /** @throws CnfzipError `unsupported` if this version of the kernels cannot decide the same bits; `unknown-model` */

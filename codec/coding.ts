@@ -11,7 +11,8 @@ export interface TileCoder {
   readonly concurrency: number;
   /** `samples`: `height * width * channels` integers after colour, interleaved. */
   encode(samples: Int32Array, shape: TileShape): Promise<EncodedTile>;
-  decode(payload: Uint8Array, shape: TileShape): Promise<Int32Array>;
+  /** `level`: of the tile come its rows and columns 0, 2^level, 2 * 2^level ..., of the first bytes of the payload (see `EncodedTile`). */
+  decode(payload: Uint8Array, shape: TileShape, level: number): Promise<Int32Array>;
 }
 
 /** Gives what codes tiles by a flow. */
@@ -47,7 +48,7 @@ export class Coding {
   /** The coder of a flow's tiles, made once. */
   readonly coder: CoderOf;
 
-  /** @param total pixels of all layers */
+  /** @param total pixels of all tiles and layers that are to be coded */
   constructor(
     readonly options: CodingOptions,
     readonly total: number,
@@ -56,10 +57,10 @@ export class Coding {
   }
 
   /** Runs `work` over all tiles, at most `concurrency` at once; after a failure no further tile is begun. */
-  async forEachTile(
-    tiles: readonly Tile[],
+  async forEachTile<T extends Tile>(
+    tiles: readonly T[],
     concurrency: number,
-    work: (tile: Tile, index: number) => Promise<void>,
+    work: (tile: T, index: number) => Promise<void>,
   ): Promise<void> {
     let next = 0;
     const lane = async () => {
@@ -125,6 +126,6 @@ async function localCoder(flow: Flow): Promise<TileCoder> {
   return {
     concurrency: 1,
     encode: async (samples, shape) => codec.encode(samples, shape),
-    decode: async (payload, shape) => codec.decode(payload, shape),
+    decode: async (payload, shape, level) => codec.decode(payload, shape, level),
   };
 }

@@ -1,14 +1,10 @@
 /** What a `.cnfz` file says of itself. */
 
-import { readAttachments } from './container/attachments.js';
-import {
-  type Container,
-  FORMAT_VERSION,
-  type Method,
-  readContainer,
-  type TileMethod,
-  tileMethod,
-} from './container/container.js';
+import { type Attachments, readAttachments } from './container/attachments.js';
+import { checkBytes, readParts } from './container/container.js';
+import { type Method, splitsOf, stagesFor, type TileMethod } from './container/contents.js';
+import { FORMAT_VERSION, type Head, readHead } from './container/head.js';
+import { sideAt } from './flow/pyramid.js';
 import type { Channels } from './image.js';
 import { layerChannels } from './layer.js';
 import { type Tile, tileLayout } from './tiles.js';
@@ -30,10 +26,22 @@ export interface FileInfo {
   attachmentBytes: number;
   /** Bits of the whole file per sample of the image. */
   bitsPerSample: number;
-  /** What is neither payload nor attachments: header, alphabets, lengths and checksums. */
+  /** What is neither payload nor attachments: head, alphabets and checksums. */
   overheadBytes: number;
   /** All channels, or colour and alpha. */
   layers: LayerInfo[];
+  /** What a smaller image takes of the file, the coarsest first; scales that are not listed take what the coarsest does. */
+  scales: ScaleInfo[];
+}
+
+export interface ScaleInfo {
+  /** 1, 1/2, 1/4 ... */
+  scale: number;
+  /** Of the image at that scale, in pixels. */
+  width: number;
+  height: number;
+  /** So many of the file's first bytes decode to it. */
+  bytes: number;
 }
 
 export interface LayerInfo {
@@ -52,7 +60,7 @@ export interface LayerInfo {
 }
 
 /**
- * Describes a `.cnfz` file without decoding its samples; the header's and the chunks' checksums are checked.
+ * Describes a `.cnfz` file without decoding its samples; the checksums of all its bytes are checked.
  *
  * @throws CnfzipError `usage`, `bad-input`, `corrupt` or `unsupported` (see `readContainer`)
  * @example
@@ -65,31 +73,24 @@ export interface LayerInfo {
  * ```
  */
 export function info(bytes: Uint8Array): FileInfo {
-  return describeContainer(readContainer(bytes), bytes.length);
+  checkBytes(bytes);
+  const head = readHead(bytes);
+  return describe(head, readAttachments(readParts(head, bytes)));
 }
 
-/**
- * Describes a `.cnfz` file that was read: as `info`.
- *
- * @param bytes of the file
- */
-export function describeContainer(container: Container, bytes: number): FileInfo {
-  const { width, height, channels, maxval, attachments, layers } = container;
-  const attached = readAttachments(container);
+/** Describes a `.cnfz` file whose head and attachments were read. */
+export function describe(head: Head, attached: Attachments): FileInfo {
+  const { bytes, width, height, channels, maxval, attachments, layers } = head;
   const channelsOf = layerChannels(channels, layers.length > 1);
-  const described = layers.map(({ method, flow, payloads }, i): LayerInfo => {
-    const size = payloads.reduce((sum, { length }) => sum + length, 0);
-    const tiles = method === 'tiles' ? tileLayout(width, height) : [];
+  const described = layers.map(({ method, flow, tiles }, i): LayerInfo => {
+    const sizes = tiles.map(({ stages }) => stages.reduce((sum, { length }) => sum + length, 0));
+    const places = method === 'tiles' ? tileLayout(width, height) : [];
     return {
       channels: channelsOf[i],
       method,
       ...flow,
-      bytes: size,
-      tiles: tiles.map((tile, t) => ({
-        ...tile,
-        method: tileMethod(payloads[t]),
-        bytes: payloads[t].length,
-      })),
+      bytes: sizes.reduce((sum, size) => sum + size, 0),
+      tiles: places.map((place, t) => ({ ...place, method: tiles[t].method, bytes: sizes[t] })),
     };
   });
   const attachmentBytes = attachments?.length ?? 0;
@@ -106,5 +107,21 @@ export function describeContainer(container: Container, bytes: number): FileInfo
     bitsPerSample: (8 * bytes) / (width * height * channels),
     overheadBytes: bytes - attachmentBytes - described.reduce((sum, layer) => sum + layer.bytes, 0),
     layers: described,
+    scales: scalesOf(head),
   };
+}
+
+function scalesOf({ width, height, layers, bytes }: Head): ScaleInfo[] {
+  const scales: ScaleInfo[] = [];
+  for (let level = Math.max(...layers.map(splitsOf)); level >= 0; level--) {
+    const parts = layers.flatMap(({ tiles }) => tiles.flatMap((tile) => stagesFor(tile, level)));
+    const end = parts.reduce((most, { offset, length }) => Math.max(most, offset + length), 0);
+    scales.push({
+      scale: 1 / (1 << level),
+      width: sideAt(width, level),
+      height: sideAt(height, level),
+      bytes: level > 0 ? end : bytes,
+    });
+  }
+  return scales;
 }

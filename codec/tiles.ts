@@ -8,6 +8,9 @@ import type { Layer } from './layer.js';
 /** Longest side of a tile, in pixels. */
 export const MAX_TILE_SIDE = 1024;
 
+/** Binary logarithm of what every tile's place is a multiple of: so many levels of its pyramid lie in the lattices of the image. */
+export const ALIGNED_LEVELS = 6;
+
 /** A tile's place in its image, in pixels. */
 export interface Tile {
   readonly x: number;
@@ -23,11 +26,14 @@ export function tileCount(width: number, height: number): number {
 
 /** Pixels of the largest tile of a `width` x `height` image. */
 export function maxTilePixels(width: number, height: number): number {
-  const longest = (side: number) => Math.ceil(side / Math.ceil(side / MAX_TILE_SIDE));
+  const longest = (side: number) => {
+    const ends = cuts(side);
+    return Math.max(...ends.slice(1).map((end, i) => end - ends[i]));
+  };
   return longest(width) * longest(height);
 }
 
-/** All tiles of an image, row by row. They differ by at most one pixel in each direction: none is a thin remainder. */
+/** All tiles of an image, row by row. Where there are several in a direction each is longer than 448 pixels: none is a thin remainder. */
 export function tileLayout(width: number, height: number): Tile[] {
   const columns = cuts(width);
   const rows = cuts(height);
@@ -61,8 +67,10 @@ export function insertTile({ width, channels, samples }: Layer, tile: Tile, part
   }
 }
 
-/** Where a side is cut: 0, then the end of each tile. */
+/** Where a side is cut, into parts as equal as multiples of 2^ALIGNED_LEVELS can be: 0, then the end of each tile. */
 function cuts(side: number): number[] {
   const count = Math.ceil(side / MAX_TILE_SIDE);
-  return Array.from({ length: count + 1 }, (_, i) => Math.floor((i * side) / count));
+  const unit = 1 << ALIGNED_LEVELS;
+  const ends = Array.from({ length: count }, (_, i) => Math.ceil((i * side) / (count * unit)) * unit);
+  return [...ends, side];
 }

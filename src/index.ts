@@ -6,12 +6,13 @@
 import { availableParallelism } from 'node:os';
 import { decodeContainer, encodeImage } from '../codec/codec.js';
 import type { CodingOptions } from '../codec/coding.js';
-import { attachedBytes } from '../codec/container/attachments.js';
-import { checkBytes, readContainer, type SealedContainer } from '../codec/container/container.js';
+import { attachedBytes, readAttachments } from '../codec/container/attachments.js';
+import { type Container, checkBytes, readContainer, readParts } from '../codec/container/container.js';
+import { readHead } from '../codec/container/head.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Flow } from '../codec/flow/model.js';
 import { checkImage, type Image, maxvalOf, metadataBytes } from '../codec/image.js';
-import { describeContainer, type FileInfo } from '../codec/info.js';
+import { describe, type FileInfo } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
 import { decodeAbortably, encodeAbortably } from './abortable.js';
 import { fileError } from './io/files/errors.js';
@@ -149,12 +150,14 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
  */
 export function info(bytes: Uint8Array, limits: Limits = {}): FileInfo {
   checkOptions(limits, 'info');
-  const container = readContainer(bytes);
+  checkBytes(bytes);
+  const head = readHead(bytes);
+  const container = readParts(head, bytes);
   checkLimits(sizeOf(container), limits, { operation: 'decode', models: [] });
-  return describeContainer(container, bytes.length);
+  return describe(head, readAttachments(container));
 }
 
-function sizeOf(container: SealedContainer): ImageSize {
+function sizeOf(container: Container): ImageSize {
   const { width, height, channels, maxval } = container;
   return { width, height, channels, maxval, metadataBytes: attachedBytes(container) };
 }

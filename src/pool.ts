@@ -9,7 +9,7 @@ import { startThread } from './thread.js';
 
 type Work =
   | { kind: 'encode'; samples: Int32Array; shape: TileShape }
-  | { kind: 'decode'; payload: Uint8Array; shape: TileShape };
+  | { kind: 'decode'; payload: Uint8Array; shape: TileShape; level: number };
 
 export type TileTask = Work & { id: number };
 
@@ -76,9 +76,9 @@ export class WorkerPool implements TileCoder {
     return (await this.run({ kind: 'encode', samples: samples.slice(), shape })) as EncodedTile;
   }
 
-  async decode(payload: Uint8Array, shape: TileShape): Promise<Int32Array> {
+  async decode(payload: Uint8Array, shape: TileShape, level: number): Promise<Int32Array> {
     // A copy that owns its memory: `slice` of a Buffer would be a view of the whole file.
-    return (await this.run({ kind: 'decode', payload: new Uint8Array(payload), shape })) as Int32Array;
+    return (await this.run({ kind: 'decode', payload: new Uint8Array(payload), shape, level })) as Int32Array;
   }
 
   /** Ends the threads; work under way fails. */

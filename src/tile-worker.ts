@@ -27,6 +27,6 @@ function run(codec: TileCodec, task: TileTask) {
     const payload = encoded.payload.slice();
     return { result: { ...encoded, payload }, buffer: payload.buffer as ArrayBuffer };
   }
-  const samples = codec.decode(task.payload, task.shape).slice();
+  const samples = codec.decode(task.payload, task.shape, task.level).slice();
   return { result: samples, buffer: samples.buffer as ArrayBuffer };
 }

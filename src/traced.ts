@@ -48,7 +48,7 @@ export async function encodeTraced(
         await onTile({ flow, samples, shape, trace, netBits: encoded.netBits });
         return encoded;
       },
-      decode: async (payload, shape) => codec.decode(payload, shape),
+      decode: async (payload, shape, level) => codec.decode(payload, shape, level),
     };
   };
   const bytes = await encodeImage(image, models, { coderOf, adapt });

@@ -182,12 +182,8 @@ test('damaged files: one clear line, exit 1, nothing written', () => {
   const flipped = Buffer.from(good);
   flipped[300] ^= 4;
   writeFileSync(join(folder, 'flipped.cnfz'), flipped);
-  expectRefusal(['decompress', 'flipped.cnfz'], /flipped\.cnfz: damaged: the checksum of the samples/);
-  const trailer = Buffer.from(good);
-  trailer[good.length - 1] ^= 4;
-  writeFileSync(join(folder, 'trailer.cnfz'), trailer);
-  expectRefusal(['decompress', 'trailer.cnfz'], /trailer\.cnfz: damaged: the checksum of the decoded samples/);
-  expectRefusal(['decompress', '-c', 'trailer.cnfz'], /damaged/);
+  expectRefusal(['decompress', 'flipped.cnfz'], /flipped\.cnfz: damaged: the checksum of the file/);
+  expectRefusal(['decompress', '-c', 'flipped.cnfz'], /damaged/);
   writeFileSync(join(folder, 'text.cnfz'), 'hello');
   expectRefusal(['decompress', 'text.cnfz'], /text\.cnfz: not a cnfz file/);
   writeFileSync(join(folder, 'short.png'), readFileSync(fixture('water-32x32.png')).subarray(0, 900));

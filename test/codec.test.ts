@@ -2,13 +2,16 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { decodeImage, encodeImage } from '../codec/codec.js';
 import { type EncodingOptions, oncePerFlow, type TileCoder } from '../codec/coding.js';
-import { readContainer, writeContainer } from '../codec/container/container.js';
+import { concatenate } from '../codec/container/bytes.js';
+import { type Container, readContainer, writeContainer } from '../codec/container/container.js';
 import { crc32 } from '../codec/container/crc32.js';
 import type { CnfzipError } from '../codec/error.js';
 import { forwardColour } from '../codec/flow/colour.js';
 import type { Flow } from '../codec/flow/model.js';
-import { type Image, sameImage } from '../codec/image.js';
+import { type Image, maxvalOf, sameImage } from '../codec/image.js';
 import { info } from '../codec/info.js';
+import { encodePlain } from '../codec/layers/plain.js';
+import { encodeWebp } from '../codec/layers/webp.js';
 import { MAX_TILE_SIDE } from '../codec/tiles.js';
 import { randomBytes } from '../src/fuzz/random-bytes.js';
 import { randomImage } from '../src/fuzz/random-image.js';
@@ -40,7 +43,7 @@ class KeepingCoder implements TileCoder {
 
   async encode(samples: Int32Array) {
     await this.turn();
-    return { payload: Uint8Array.of(this.kept.push(samples) - 1), netBits: 8 };
+    return { payload: Uint8Array.of(this.kept.push(samples) - 1), ends: [1], netBits: 8 };
   }
 
   async decode([index]: Uint8Array) {
@@ -150,7 +153,7 @@ test('tiles are coded at most `concurrency` at once, in any number with the same
 
 test('progress of colour and alpha together ends at 1', async () => {
   const progress: number[] = [];
-  await encodeImage(noise(1100, 70, 4), untrained, { ...shared, onProgress: (part) => progress.push(part) });
+  await encodeImage(noise(1152, 70, 4), untrained, { ...shared, onProgress: (part) => progress.push(part) });
   expect(progress).toEqual([0.25, 0.5, 0.75, 1]);
 });
 
@@ -199,24 +202,44 @@ test('every flipped bit of a small file gives an error, never other pixels', asy
   expect(sameImage(await decodeImage(bytes, untrained, shared), original)).toBe(true);
 });
 
+const deepNoise: Image = {
+  ...noise(160, 100, 3),
+  maxval: 65535,
+  samples: Uint16Array.from(randomBytes(48_000, 2), (byte) => byte * 251),
+};
+
+/** The container of an image that is coded as a whole. */
+async function wholeContainer(image: Image, method: 'webp' | 'plain'): Promise<Container> {
+  const layer = { ...image, maxval: maxvalOf(image) };
+  const stages = [method === 'webp' ? await encodeWebp(layer, 'probe') : encodePlain(layer)];
+  return { ...layer, indexed: false, layers: [{ method, tiles: [{ method, stages }] }] };
+}
+
 test.each([
   ['the flow', photograph, 997],
-  ['WebP', { ...noise(16, 16, 3), samples: new Uint8Array(768).map((_, i) => i >> 3) }, 3],
-  [
-    'deflate',
-    { ...noise(16, 16, 3), maxval: 65535, samples: Uint16Array.from(randomBytes(768, 2), (b) => b * 251) },
-    41,
-  ],
+  ['the flow, cut in stages', fixture('house-253x191.png'), 14_983],
+  ['WebP', noise(128, 96, 3), 9001],
+  ['deflate', deepNoise, 8009],
 ] as const)(
   'damage behind matching checksums is noticed by %s or the checksum of the samples',
-  async (_, image, step) => {
-    const container = readContainer(await encodeImage(image, models, shared));
+  async (method, image, step) => {
+    const whole = ({ WebP: 'webp', deflate: 'plain' } as const)[method as string];
+    const container = whole
+      ? await wholeContainer(image, whole)
+      : readContainer(await encodeImage(image, models, shared));
     const [layer] = container.layers;
-    const [payload] = layer.payloads;
+    const [tile] = layer.tiles;
+    const payload = concatenate(tile.stages);
     for (let at = 0; at < payload.length; at += step) {
       const damaged = payload.slice();
       damaged[at] ^= 0x10;
-      const bytes = writeContainer({ ...container, layers: [{ ...layer, payloads: [damaged] }] }, image.samples);
+      let from = 0;
+      const stages = tile.stages.map(({ length }) => {
+        from += length;
+        return damaged.subarray(from - length, from);
+      });
+      const layers = [{ ...layer, tiles: [{ ...tile, stages }] }];
+      const bytes = writeContainer({ ...container, layers }, image.samples);
       const outcome = await decodeImage(bytes, models, shared).catch((error: CnfzipError) => error.code);
       // The last bits of a deflate or VP8L stream may be padding, which changes nothing.
       if (typeof outcome !== 'string') expect(sameImage(outcome, image), `byte ${at}`).toBe(true);
@@ -244,8 +267,8 @@ test('what does not decode to the image is an error and no file, unless nobody l
     message: expect.stringMatching(/does not decode to the image/),
   };
   const damages: ((payload: Uint8Array) => void)[] = [
-    (payload) => payload.fill(7, 30, 34),
-    (payload) => payload.fill(9, 0, 1),
+    (payload) => payload.fill(7, -34, -30),
+    (payload) => payload.fill(9, -1),
   ];
   for (const damage of damages) {
     const coderOf = (flow: Flow) => forged(flow, damage);
@@ -308,8 +331,7 @@ test('the coder gets what forwardColour makes', async () => {
 });
 
 test('the checksum of 16-bit samples is that of their little-endian bytes', async () => {
-  const samples = Uint16Array.of(0x1234, 0xabcd);
-  const bytes = await encodeImage({ width: 2, height: 1, channels: 1, samples }, []);
-  const { checksum, trailer } = readContainer(bytes);
-  expect(crc32(Uint8Array.of(0x34, 0x12, 0xcd, 0xab), checksum)).toBe(trailer);
+  const bytes = Uint8Array.from([...deepNoise.samples].flatMap((sample) => [sample & 255, sample >> 8]));
+  const file = writeContainer(await wholeContainer(deepNoise, 'plain'), deepNoise.samples);
+  expect(readContainer(file).samplesChecksum).toBe(crc32(bytes));
 });

@@ -78,9 +78,9 @@ test('the bytes and the samples do not depend on the number of threads', async (
 test('an error in a thread arrives with its code', async () => {
   const container = readContainer(await library.encode(photograph, { threads: 2 }));
   const [layer] = container.layers;
-  const payloads = layer.payloads.map((payload) => payload.slice());
-  payloads[0][payloads[0].length - 20] ^= 1;
-  const bytes = writeContainer({ ...container, layers: [{ ...layer, payloads }] }, photograph.samples);
+  const tiles = layer.tiles.map((tile) => ({ ...tile, stages: tile.stages.map((stage) => stage.slice()) }));
+  tiles[0].stages[0][20] ^= 1;
+  const bytes = writeContainer({ ...container, layers: [{ ...layer, tiles }] }, photograph.samples);
   await expect(library.decode(bytes, { threads: 2 })).rejects.toMatchObject({ name: 'CnfzipError', code: 'corrupt' });
 });
 

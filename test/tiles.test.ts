@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { extractTile, insertTile, MAX_TILE_SIDE, tileCount, tileLayout } from '../codec/tiles.js';
+import {
+  ALIGNED_LEVELS,
+  extractTile,
+  insertTile,
+  MAX_TILE_SIDE,
+  maxTilePixels,
+  tileCount,
+  tileLayout,
+} from '../codec/tiles.js';
 import { randomBytes } from '../src/fuzz/random-bytes.js';
 
 test.each([
@@ -22,10 +30,21 @@ test.each([
     }
   }
   expect(cover.every((times) => times === 1)).toBe(true);
+  for (const { x, y } of tiles) expect([x % 2 ** ALIGNED_LEVELS, y % 2 ** ALIGNED_LEVELS]).toEqual([0, 0]);
   const widths = tiles.map((tile) => tile.width);
   const heights = tiles.map((tile) => tile.height);
-  expect(Math.max(...widths) - Math.min(...widths)).toBeLessThanOrEqual(1);
-  expect(Math.max(...heights) - Math.min(...heights)).toBeLessThanOrEqual(1);
+  expect(Math.max(...widths) - Math.min(...widths)).toBeLessThanOrEqual(2 ** (ALIGNED_LEVELS + 1));
+  expect(Math.max(...heights) - Math.min(...heights)).toBeLessThanOrEqual(2 ** (ALIGNED_LEVELS + 1));
+  expect(Math.max(...widths) * Math.max(...heights)).toBe(maxTilePixels(width, height));
+});
+
+test('sides of all lengths are cut into tiles that are none too long and none a thin remainder', () => {
+  for (let side = MAX_TILE_SIDE + 1; side < 20_000; side += 7) {
+    const widths = tileLayout(side, 1).map(({ width }) => width);
+    expect(Math.max(...widths)).toBeLessThanOrEqual(MAX_TILE_SIDE);
+    expect(Math.min(...widths)).toBeGreaterThan(448);
+    expect(widths.reduce((sum, width) => sum + width)).toBe(side);
+  }
 });
 
 test('a photograph of 1536 x 1024 makes two halves', () => {

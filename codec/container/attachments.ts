@@ -1,5 +1,5 @@
 /**
- * What an image has beside its samples: palette and metadata, as one deflated chunk of a `.cnfz` file. It holds the length
+ * What an image has beside its samples: palette and metadata, as one deflated part of a `.cnfz` file. It holds the length
  * of the rest (v, at most 2^28), then deflated: the palette if there is one, as number of its colours (v) and their bytes;
  * then to the end of each piece of metadata, of at most 2^16, 1 byte for its place, 4 for its type, its length (v) and its
  * bytes. What pieces there may be, `metadata.ts` says.
@@ -8,7 +8,7 @@
 import { CnfzipError } from '../error.js';
 import type { Image, Metadata } from '../image.js';
 import { attachmentsProblem, MAX_PIECES, PLACES } from '../metadata.js';
-import { ByteReader, varint } from './bytes.js';
+import { ByteReader, concatenate, varint } from './bytes.js';
 import type { Container } from './container.js';
 import { deflate, inflate } from './deflate.js';
 
@@ -68,14 +68,4 @@ export function readAttachments({
   const problem = attachmentsProblem({ channels, palette, metadata }, maxval);
   if (problem) throw damaged(problem);
   return { palette, metadata };
-}
-
-function concatenate(parts: readonly ArrayLike<number>[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

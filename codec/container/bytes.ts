@@ -9,6 +9,13 @@ export function varint(value: number): number[] {
   return bytes;
 }
 
+/** Bytes that end too early: more of them may be at hand. */
+export class CutShortError extends CnfzipError {
+  constructor() {
+    super('corrupt', 'cut short: the file ends before its data does');
+  }
+}
+
 /** Reads bytes one after the other; throws `corrupt` where they end too early or are no number. */
 export class ByteReader {
   at = 0;
@@ -51,7 +58,19 @@ export class ByteReader {
     throw new CnfzipError('corrupt', 'damaged: a malformed number');
   }
 
-  cutShort(): CnfzipError {
-    return new CnfzipError('corrupt', 'cut short: the file ends before its data does');
+  cutShort(): CutShortError {
+    return new CutShortError();
   }
+}
+
+/** @returns all bytes one behind the other: of one array that itself */
+export function concatenate(parts: readonly ArrayLike<number>[]): Uint8Array {
+  if (parts.length === 1 && parts[0] instanceof Uint8Array) return parts[0];
+  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }

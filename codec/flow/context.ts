@@ -122,12 +122,13 @@ export class ContextNetwork {
    * Computes the context of each of a tile's passes in decoding order, from the coarsest level to the finest. Before it goes
    * on, whoever iterates makes the pass's lattice known: with `take` where the tile is known, with `put` where it is decoded.
    *
-   * @param keep whether every map that the gradient needs stays
+   * @param options.keep whether every map that the gradient needs stays
+   * @param options.finest level to end with, 0 the finest of all
    */
-  *passes(tile: TileSamples, keep = false): Generator<{ state: LevelState; pass: Pass }> {
+  *passes(tile: TileSamples, { keep = false, finest = 0 } = {}): Generator<{ state: LevelState; pass: Pass }> {
     const levels = pyramid(tile.height, tile.width);
     let state: LevelState | undefined;
-    for (let index = levels.length - 1; index >= 0; index--) {
+    for (let index = levels.length - 1; index >= finest; index--) {
       state = this.#open(levels[index], index, tile, state);
       for (const pass of PASSES) {
         this.#forward(state, pass, keep);

@@ -79,7 +79,7 @@ export class Likelihood {
       const { tile } = this.#walk.open(samples, shape);
       const gradients = new Map<LevelState, StateGradients>();
       let nats = 0;
-      for (const { state, pass } of network.passes(tile, gradient)) {
+      for (const { state, pass } of network.passes(tile, { keep: gradient })) {
         network.take(state, pass, tile);
         if (gradient && pass === 'D') gradients.set(state, this.#stateGradients(state));
         nats += this.#passLoss(state, pass, gradients.get(state)?.[pass]);

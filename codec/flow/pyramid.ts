@@ -37,6 +37,33 @@ export function pyramid(height: number, width: number): Level[] {
   return levels;
 }
 
+/** Of the rows or columns of a side (at most 2^24), how many are multiples of 2^level, level 0 .. 24. */
+export function sideAt(side: number, level: number): number {
+  return (side + (1 << level) - 1) >> level;
+}
+
+/**
+ * A tile's samples at a level of its pyramid.
+ *
+ * @param samples height * width * channels, channels of a pixel side by side
+ */
+export function latticeOf(
+  samples: Int32Array,
+  { width, height }: Pick<Level, 'width' | 'height'>,
+  channels: number,
+  level: number,
+): Int32Array {
+  const [rows, columns] = [sideAt(height, level), sideAt(width, level)];
+  const out = new Int32Array(rows * columns * channels);
+  for (let i = 0, at = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      const from = ((i * width + j) << level) * channels;
+      for (let c = 0; c < channels; c++) out[at++] = samples[from + c];
+    }
+  }
+  return out;
+}
+
 /** Rows and columns of the cell grid at which the level has a site of the pass's lattice. */
 export function sites({ height, width }: Level, pass: Pass): { rows: number; columns: number } {
   const [dy, dx] = OFFSETS[pass];

@@ -2,7 +2,9 @@
  * Codes tiles on an rANS stack; in a file each tile has one of its own. The encoder goes through the sites as the decoder will, pass by
  * pass, and notes what is to be pushed; the notes are pushed at the end, the last first. The decoder pops.
  *
- * Payload: the words of the stack (little-endian), then its 64-bit states.
+ * Payload: the 64-bit states of the stack, then its words (little-endian) in the order in which they are popped, so that its first
+ * bytes decode the coarse levels. How many of them a level needs is exact: where the encoder has pushed all notes but those of a level and
+ * of the coarser ones, the stack is what it is when the decoder is done with that level.
  */
 
 import { PASSES, type Pass, TEXTURE_VALUES } from '../../models/definition.js';
@@ -10,7 +12,7 @@ import { CnfzipError } from '../error.js';
 import { Kernels } from '../kernels/kernels.js';
 import type { ContextNetwork, TileSamples } from './context.js';
 import type { Flow } from './model.js';
-import { pyramid, sites } from './pyramid.js';
+import { latticeOf, pyramid, sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';
 import { SiteWalk, type TileShape } from './walk.js';
 
@@ -27,6 +29,7 @@ export function plainBits(depth: number): number {
 }
 
 const STATE_BYTES = 8;
+const WORD_BYTES = 4;
 
 /** From how many pixels on there are four states, one for each site of a group: so many that 24 bytes more do not matter. */
 const MANY_PIXELS = 1 << 14;
@@ -41,6 +44,8 @@ const MAX_BYTES_PER_SAMPLE = 12;
 
 export interface EncodedTile {
   readonly payload: Uint8Array;
+  /** Bytes of the payload from which the tile is decoded at 1/2^k, for each k from 0 (all of them) to the pyramid's top. */
+  readonly ends: readonly number[];
   /** Bits that the samples added to the stack. */
   readonly netBits: number;
 }
@@ -54,10 +59,10 @@ export const TRACED = 2;
  */
 export type Trace = Record<Pass, Float32Array>[];
 
-/** What a tile adds to the stack: its sites' notes between two addresses, its first pixel, its texture. */
+/** What a tile adds to the stack: its sites' notes, its first pixel, its texture. */
 interface Notes {
-  readonly from: number;
-  readonly to: number;
+  /** Where the notes of each level lie, the coarsest first. */
+  readonly levels: { readonly from: number; to: number }[];
   readonly first: Int32Array;
   readonly texture: Uint8Array;
 }
@@ -92,14 +97,24 @@ export class TileCodec {
    * Codes tiles of one size one after the other on one stack, whose end is written once: for tiles that are many and small.
    *
    * @param tiles each as for `encode`
+   * @returns `ends` of the first tile
    */
   encodeSequence(tiles: readonly Int32Array[], shape: TileShape): EncodedTile {
     return this.#encode(tiles, shape);
   }
 
-  /** @throws {CnfzipError} `corrupt` if the payload is not what `encode` makes of a tile of this size */
-  decode(payload: Uint8Array, shape: TileShape): Int32Array {
-    return this.decodeSequence(payload, 1, shape)[0];
+  /**
+   * @param payload whole, or if `level` is not 0 at least the part of it that `ends` tells
+   * @param level of the pyramid: what comes back are the tile's rows and columns 0, 2^level, 2 * 2^level ...
+   * @throws {CnfzipError} `corrupt` if the payload is not what `encode` makes of a tile of this size
+   */
+  decode(payload: Uint8Array, shape: TileShape, level = 0): Int32Array {
+    if (level === 0) return this.decodeSequence(payload, 1, shape)[0];
+    return this.#kernels.scoped(() => {
+      this.#restore(payload, statesOf(1, shape));
+      this.#walk.reset();
+      return this.#pop(shape, level);
+    });
   }
 
   /** @throws {CnfzipError} `corrupt` if the payload is not what `encodeSequence` makes of `count` tiles of this size */
@@ -125,13 +140,21 @@ export class TileCodec {
       const stack = kernels.alloc(capacity);
       const states = statesOf(tiles.length, shape);
       this.#open(stack, capacity, 0, Array<State>(states).fill(FIRST_STATE));
-      for (const note of notes.reverse()) {
-        run.pushNotes(note.from, note.to);
-        for (const sample of note.first.reverse()) run.pushUniform(sample + (1 << shape.depth), 2 << shape.depth);
-        for (const level of note.texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
+      // Words that are left when each level is decoded, the finest first.
+      let left: number[] = [];
+      for (const { levels, first, texture } of notes.reverse()) {
+        left = levels.reverse().map(({ from, to }) => {
+          const words = run.stackCount();
+          run.pushNotes(from, to);
+          return words;
+        });
+        left.push(run.stackCount());
+        for (const sample of first.reverse()) run.pushUniform(sample + (1 << shape.depth), 2 << shape.depth);
+        for (const level of texture.reverse()) run.pushUniform(level, TEXTURE_LEVELS);
       }
       if (run.stackFailed()) throw new Error('the stack has left its bounds');
-      return this.#payload(stack, states);
+      const { payload, netBits } = this.#payload(stack, states);
+      return { payload, netBits, ends: left.map((words) => payload.length - WORD_BYTES * words) };
     });
   }
 
@@ -145,7 +168,9 @@ export class TileCodec {
     return kernels.scoped(() => {
       const { tile, texture } = this.#walk.open(samples, shape);
       let to = from;
+      const levels: Notes['levels'] = [];
       for (const { state, pass } of network.passes(tile)) {
+        if (pass === PASSES[0]) levels.push({ from: to, to });
         network.take(state, pass, tile);
         const { rows, columns } = sites(state.level, pass);
         const size = columns * d * TRACED;
@@ -158,8 +183,9 @@ export class TileCodec {
           if (trace && first + count === columns) bits.set(kernels.floats(tally, size), row * size);
         });
         if (trace) trace[state.index] = { ...trace[state.index], [pass]: bits };
+        levels[levels.length - 1].to = to;
       }
-      return { from, to, first: samples.slice(0, d), texture };
+      return { levels, first: samples.slice(0, d), texture };
     });
   }
 
@@ -169,7 +195,8 @@ export class TileCodec {
     return lattices.reduce((sum, { rows, columns }) => sum + rows * run.noteBytes(this.#channels, columns), 0);
   }
 
-  #pop({ width, height, depth }: TileShape): Int32Array {
+  /** Pops a tile down to a level of the pyramid. */
+  #pop({ width, height, depth }: TileShape, level = 0): Int32Array {
     const kernels = this.#kernels;
     const { run } = kernels;
     const network = this.#network;
@@ -183,14 +210,17 @@ export class TileCodec {
       for (let k = 0; k < d; k++) {
         kernels.floats(tile.address, size)[k] = run.popUniform(2 << depth) - (1 << depth);
       }
-      for (const { state, pass } of network.passes(tile)) {
+      for (const { state, pass } of network.passes(tile, { finest: level })) {
         this.#walk.pass(state, pass, ({ outputs, gradient, x, locals, count }) => {
           run.decodeRow(network.flow, outputs.address, gradient?.address ?? 0, x, locals, count);
         });
         if (run.stackFailed()) throw new CnfzipError('corrupt', 'corrupt tile: it ends too early');
         network.put(state, pass, tile);
       }
+      // A first pixel that needed more words than there are has met no pass that would tell.
+      if (run.stackFailed()) throw new CnfzipError('corrupt', 'corrupt tile: it ends too early');
       const samples = new Int32Array(kernels.floats(tile.address, size));
+      if (level > 0) return latticeOf(samples, { width, height }, d, level);
       const found = tileTexture(samples, width, height, d);
       if (!texture.every((level, i) => level === found[i])) {
         throw new CnfzipError('corrupt', 'corrupt tile: its texture is not the one it tells');
@@ -199,20 +229,21 @@ export class TileCodec {
     });
   }
 
-  #payload(stack: number, states: number): EncodedTile {
+  #payload(stack: number, states: number): Pick<EncodedTile, 'payload' | 'netBits'> {
     const { run } = this.#kernels;
     const count = run.stackCount();
-    const payload = new Uint8Array(4 * count + states * STATE_BYTES);
+    const payload = new Uint8Array(states * STATE_BYTES + WORD_BYTES * count);
     const view = new DataView(payload.buffer);
-    for (const [i, word] of this.#kernels.words(stack, count).entries()) view.setUint32(4 * i, word, true);
     let netBits = 32 * count;
     for (let j = 0; j < states; j++) {
       const [high, low] = this.#state(j);
-      view.setUint32(4 * count + STATE_BYTES * j, low, true);
-      view.setUint32(4 * count + STATE_BYTES * j + 4, high, true);
+      view.setUint32(STATE_BYTES * j, low, true);
+      view.setUint32(STATE_BYTES * j + WORD_BYTES, high, true);
       // biome-ignore lint/plugin: it measures what was coded, and decides no bit
       netBits += Math.log2(high + low / 0x100000000);
     }
+    const words = this.#kernels.words(stack, count);
+    for (let i = 0; i < count; i++) view.setUint32(states * STATE_BYTES + WORD_BYTES * i, words[count - 1 - i], true);
     return { payload, netBits };
   }
 
@@ -225,20 +256,20 @@ export class TileCodec {
 
   /** Opens the stack on a payload's words. */
   #restore(payload: Uint8Array, states: number): void {
-    const count = (payload.length - states * STATE_BYTES) / 4;
+    const count = (payload.length - states * STATE_BYTES) / WORD_BYTES;
     if (!(Number.isInteger(count) && count >= 0)) {
       throw new CnfzipError('corrupt', 'corrupt tile: its length is impossible');
     }
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-    const stack = this.#kernels.alloc(4 * count);
-    const words = this.#kernels.words(stack, count);
-    for (let i = 0; i < count; i++) words[i] = view.getUint32(4 * i, true);
     const found = Array.from({ length: states }, (_, j): State => {
-      const at = 4 * count + STATE_BYTES * j;
-      return [view.getUint32(at + 4, true), view.getUint32(at, true)];
+      const at = STATE_BYTES * j;
+      return [view.getUint32(at + WORD_BYTES, true), view.getUint32(at, true)];
     });
     if (found.some(([high]) => high === 0)) throw new CnfzipError('corrupt', 'corrupt tile: impossible stack state');
-    this.#open(stack, 4 * count, count, found);
+    const stack = this.#kernels.alloc(WORD_BYTES * count);
+    const words = this.#kernels.words(stack, count);
+    for (let i = 0; i < count; i++) words[count - 1 - i] = view.getUint32(states * STATE_BYTES + WORD_BYTES * i, true);
+    this.#open(stack, WORD_BYTES * count, count, found);
   }
 
   #checkEnd(states: number): void {

@@ -1,6 +1,6 @@
 /**
  * Dense alphabets: samples that use few of their values (8 bits stretched to 16, say) are coded as indexes of a list of those.
- * The list in its chunk: the number of values (v), the bytes of what follows (v), then deflated the gaps (v each) between
+ * The list in its part of the file: the number of values (v), the bytes of what follows (v), then deflated the gaps (v each) between
  * neighbouring values, the first from -1, less 1.
  */
 import { ByteReader, varint } from '../container/bytes.js';
@@ -8,7 +8,7 @@ import { deflate, inflate } from '../container/deflate.js';
 import { CnfzipError } from '../error.js';
 import { allocSamples } from '../image.js';
 
-/** An alphabet is worth its chunk where the values that occur are at most this part of those that could. */
+/** An alphabet is worth its part where the values that occur are at most this part of those that could. */
 const SPARSE = 0.5;
 
 /** The values that occur, ascending, if they are few; else nothing. */
@@ -48,9 +48,9 @@ export function writeAlphabet(alphabet: Uint16Array): Uint8Array {
 }
 
 /** @throws {CnfzipError} `corrupt` if it is none of values up to `maxval` */
-export function readAlphabet(chunk: Uint8Array, maxval: number): Uint16Array {
+export function readAlphabet(part: Uint8Array, maxval: number): Uint16Array {
   const damaged = () => new CnfzipError('corrupt', 'damaged: the list of values that occur is malformed');
-  const outer = new ByteReader(chunk);
+  const outer = new ByteReader(part);
   const count = outer.varint();
   const length = outer.varint();
   if (count < 1 || count > maxval + 1 || length > 3 * count) throw damaged();

@@ -1,12 +1,14 @@
-/** Decodes layers: the counterpart of `encode-layer.ts`. */
+/** Decodes layers, or what a view shows of them: the counterpart of `encode-layer.ts`. */
 
-import type { Coding } from '../coding.js';
-import { type CodedLayer, tileMethod } from '../container/container.js';
+import type { Coding, TileCoder } from '../coding.js';
+import { concatenate } from '../container/bytes.js';
+import type { CodedLayer, CodedTile } from '../container/container.js';
+import { stagesFor } from '../container/contents.js';
 import { CnfzipError } from '../error.js';
 import type { Flow } from '../flow/model.js';
 import { allocSamples } from '../image.js';
 import type { Layer } from '../layer.js';
-import { insertTile, tileLayout } from '../tiles.js';
+import { insertShown, shownSize, type View, wantedTiles } from '../view.js';
 import { fromIndexes, readAlphabet } from './alphabet.js';
 import { decodeFlowTile, isFlowLayer } from './flow-tiles.js';
 import { decodePlain } from './plain.js';
@@ -15,53 +17,67 @@ import { decodeWebp } from './webp.js';
 type Shape = Omit<Layer, 'samples'>;
 
 /**
- * @param shape of the layer
+ * @param shape of the whole layer
  * @param flow that the layer names, if it names one
+ * @returns what the view shows
  * @throws {CnfzipError} `corrupt`
  */
 export async function decodeLayer(
   coded: CodedLayer,
   shape: Shape,
+  view: View,
   flow: Flow | undefined,
   coding: Coding,
 ): Promise<Layer> {
-  if (!coded.alphabet) return decodeSamples(coded, shape, flow, coding);
+  if (!coded.alphabet) return decodeTiles(coded, shape, view, flow, coding);
   const alphabet = readAlphabet(coded.alphabet, shape.maxval);
-  const { samples } = await decodeSamples(coded, { ...shape, maxval: alphabet.length - 1 }, flow, coding);
-  return { ...shape, samples: fromIndexes(samples, alphabet, shape.maxval) };
-}
-
-async function decodeSamples(
-  { method, payloads }: CodedLayer,
-  shape: Shape,
-  flow: Flow | undefined,
-  coding: Coding,
-): Promise<Layer> {
-  if (method === 'tiles') return decodeTiles(payloads, shape, flow, coding);
-  await coding.turn();
-  const layer = method === 'webp' ? await decodeWebp(payloads[0], shape) : decodePlain(payloads[0], shape);
-  coding.advance(shape.width * shape.height);
-  return layer;
+  const indexes = await decodeTiles(coded, { ...shape, maxval: alphabet.length - 1 }, view, flow, coding);
+  return { ...indexes, maxval: shape.maxval, samples: fromIndexes(indexes.samples, alphabet, shape.maxval) };
 }
 
 async function decodeTiles(
-  payloads: readonly Uint8Array[],
+  coded: CodedLayer,
   shape: Shape,
+  view: View,
   flow: Flow | undefined,
   coding: Coding,
 ): Promise<Layer> {
-  const { width, height, channels, maxval } = shape;
   const coder = flow && (await coding.coder(flow));
-  const layer: Layer = { ...shape, samples: allocSamples(width * height * channels, maxval) };
-  await coding.forEachTile(tileLayout(width, height), coder?.concurrency ?? 1, async (tile, i) => {
-    const method = tileMethod(payloads[i]);
-    const payload = payloads[i].subarray(1);
-    const tileShape = { ...shape, width: tile.width, height: tile.height };
-    if (method === 'webp') return insertTile(layer, tile, await decodeWebp(payload, tileShape));
-    if (coder && isFlowLayer(tileShape) && flow?.model.definition.channels === channels) {
-      return insertTile(layer, tile, await decodeFlowTile(payload, tileShape, coder));
+  const wanted = wantedTiles(coded, shape, view);
+  const size = shownSize(view);
+  let shown: Layer | undefined;
+  await coding.forEachTile(wanted, coder?.concurrency ?? 1, async (tile) => {
+    const part = await decodeTile(
+      coded.tiles[tile.index],
+      { ...shape, width: tile.width, height: tile.height },
+      tile.level,
+      flow,
+      coder,
+    );
+    // A tile of which all is shown need not be copied.
+    if (wanted.length === 1 && part.layer.samples.length === size.width * size.height * shape.channels) {
+      shown = part.layer;
+      return;
     }
-    throw new CnfzipError('corrupt', `damaged: tile ${i + 1} needs a flow of ${channels} channels`);
+    shown ??= { ...shape, ...size, samples: allocSamples(size.width * size.height * shape.channels, shape.maxval) };
+    insertShown(shown, view, part.layer, tile, part.level);
   });
-  return layer;
+  return shown!;
+}
+
+/** Decodes a tile at a level of its pyramid; where its method knows none, at level 0. */
+async function decodeTile(
+  coded: CodedTile,
+  shape: Shape,
+  level: number,
+  flow: Flow | undefined,
+  coder: TileCoder | undefined,
+): Promise<{ layer: Layer; level: number }> {
+  const payload = concatenate(stagesFor(coded, level));
+  if (coded.method === 'webp') return { layer: await decodeWebp(payload, shape), level: 0 };
+  if (coded.method === 'plain') return { layer: decodePlain(payload, shape), level: 0 };
+  if (coder && isFlowLayer(shape) && flow?.model.definition.channels === shape.channels) {
+    return { layer: await decodeFlowTile(payload, shape, level, coder), level };
+  }
+  throw new CnfzipError('corrupt', `damaged: a tile needs a flow of ${shape.channels} channels`);
 }

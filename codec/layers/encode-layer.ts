@@ -5,14 +5,18 @@
  */
 
 import type { Coding } from '../coding.js';
-import { type CodedLayer, type FlowId, layerBytes, TILE_METHODS, type TileMethod } from '../container/container.js';
+import type { CodedLayer, CodedTile } from '../container/container.js';
+import type { FlowId } from '../container/contents.js';
+import { layerBytes } from '../container/head.js';
 import type { Flow } from '../flow/model.js';
+import type { EncodedTile } from '../flow/tile-codec.js';
 import { KERNEL_VERSION } from '../kernels/kernels.js';
 import type { Layer } from '../layer.js';
 import { extractTile, type Tile, tileLayout } from '../tiles.js';
 import { findAlphabet, toIndexes, writeAlphabet } from './alphabet.js';
 import { encodeFlowTile, isFlowLayer } from './flow-tiles.js';
 import { encodePlain } from './plain.js';
+import { cutStages } from './stages.js';
 import { encodeWebp, fitsWebp } from './webp.js';
 
 /** With so many repeats a tile is next to empty: the flow's time would be wasted on it. */
@@ -33,7 +37,7 @@ const bestSaves = (repeated: number) => (repeated * repeated * repeated) / 3;
 interface Trial {
   readonly place: Tile;
   /** The tile by the flow; nothing where there is none, or the tile is next to empty. */
-  readonly coded?: Uint8Array;
+  readonly coded?: EncodedTile;
   /** Bytes that WebP may come down to; infinite where it cannot code the tile, or need not. */
   readonly webpBytes: number;
 }
@@ -54,18 +58,18 @@ export async function encodeLayer(
     : original;
   const trials = await tryTiles(layer, flow, coding);
   const candidates: CodedLayer[] = [];
-  const flows = trials.reduce((sum, { coded }) => sum + sizeOf(coded), 0);
+  const flows = trials.reduce((sum, { coded }) => sum + sizeOf(coded?.payload), 0);
   const wholeFits = fitsWebp(layer) && (trials.length === 1 || (coding.options.wholeWebp ?? true));
   const asWhole = wholeFits && (isTiny(layer) || trials.reduce((sum, trial) => sum + trial.webpBytes, 0) < flows);
   if (asWhole) {
-    candidates.push({ method: 'webp', payloads: [await encodeWholeWebp(layer, Math.min(flows, toBeat), coding)] });
+    candidates.push(wholeLayer('webp', await encodeWholeWebp(layer, Math.min(flows, toBeat), coding)));
     // One tile is the whole.
     if (trials.length === 1) trials[0] = { ...trials[0], webpBytes: Number.POSITIVE_INFINITY };
   }
   const tiles = await encodeTiles(layer, trials, flow, coding);
   if (tiles) candidates.push(tiles);
   if (candidates.length === 0 || layer.maxval > 255 || isTiny(layer)) {
-    candidates.push({ method: 'plain', payloads: [encodePlain(layer)] });
+    candidates.push(wholeLayer('plain', encodePlain(layer)));
   }
   const smallest = candidates.reduce((a, b) => (layerBytes(b) < layerBytes(a) ? b : a));
   return { ...smallest, alphabet: alphabet && writeAlphabet(alphabet) };
@@ -110,33 +114,31 @@ async function encodeTiles(
   flow: Flow | undefined,
   coding: Coding,
 ): Promise<CodedLayer | undefined> {
-  const payloads: Uint8Array[] = [];
-  let flows = 0;
+  const tiles: (EncodedTile | Uint8Array)[] = [];
   for (const { place, coded, webpBytes } of trials) {
     await coding.turn();
     // The best effort is for whole layers: where it matters most, graphics, they are the smaller ones.
-    const webp = webpBytes < sizeOf(coded) ? await encodeWebp(extractTile(layer, place), 'good') : undefined;
-    if (coded && !(webp && webp.length < coded.length)) {
-      payloads.push(withMethod('flow', coded));
-      flows++;
-    } else if (webp) {
-      payloads.push(withMethod('webp', webp));
-    } else {
-      return undefined;
-    }
+    const beatable = webpBytes < sizeOf(coded?.payload);
+    const webp = beatable ? await encodeWebp(extractTile(layer, place), 'good') : undefined;
+    if (coded && sizeOf(webp) >= coded.payload.length) tiles.push(coded);
+    else if (webp) tiles.push(webp);
+    else return undefined;
   }
-  return { method: 'tiles', flow: flows > 0 ? flowId(flow!) : undefined, payloads };
+  const byFlow = tiles.filter((tile): tile is EncodedTile => !(tile instanceof Uint8Array));
+  const stages = cutStages(byFlow);
+  const coded = tiles.map((tile): CodedTile => {
+    if (tile instanceof Uint8Array) return { method: 'webp', stages: [tile] };
+    return { method: 'flow', stages: stages[byFlow.indexOf(tile)] };
+  });
+  return { method: 'tiles', flow: byFlow.length > 0 ? flowId(flow!) : undefined, tiles: coded };
+}
+
+function wholeLayer(method: 'plain' | 'webp', payload: Uint8Array): CodedLayer {
+  return { method, tiles: [{ method, stages: [payload] }] };
 }
 
 function flowId({ model, adapts }: Flow): FlowId {
   return { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts };
-}
-
-function withMethod(method: TileMethod, payload: Uint8Array): Uint8Array {
-  const out = new Uint8Array(1 + payload.length);
-  out[0] = TILE_METHODS.indexOf(method);
-  out.set(payload, 1);
-  return out;
 }
 
 async function encodeWholeWebp(layer: Layer, toBeat: number, coding: Coding): Promise<Uint8Array> {

@@ -1,6 +1,6 @@
 /** Small files of every kind, to be damaged. */
 import { encodeImage } from '../../codec/codec.js';
-import { type CodedLayer, writeContainer } from '../../codec/container/container.js';
+import { type CodedLayer, type CodedTile, writeContainer } from '../../codec/container/container.js';
 import { crc32 } from '../../codec/container/crc32.js';
 import { forwardColour } from '../../codec/flow/colour.js';
 import type { Flow, Model } from '../../codec/flow/model.js';
@@ -50,16 +50,18 @@ async function flowSpecimen(codec: TileCodec, { model, adapts }: Flow, seed: num
   const [width, height] =
     seed % 4 === 0 ? [MAX_TILE_SIDE + 1 + random(9), 1 + random(3)] : [2 + random(14), 2 + random(14)];
   const layerOf = async (samples: Uint8Array): Promise<CodedLayer> => {
-    const payloads: Uint8Array[] = [];
+    const tiles: CodedTile[] = [];
     for (const [i, place] of tileLayout(width, height).entries()) {
       const tile = extractTile({ width, height, channels, maxval: 255, samples }, place);
-      if (i > 0) payloads.push(Uint8Array.of(1, ...(await encodeWebp(tile, 'probe'))));
-      else
-        payloads.push(
-          Uint8Array.of(0, ...codec.encode(forwardColour(tile.samples, channels), { ...tile, depth: 8 }).payload),
-        );
+      if (i > 0) {
+        tiles.push({ method: 'webp', stages: [await encodeWebp(tile, 'probe')] });
+        continue;
+      }
+      const { payload, ends } = codec.encode(forwardColour(tile.samples, channels), { ...tile, depth: 8 });
+      const cut = ends[Math.min(1, ends.length - 1)];
+      tiles.push({ method: 'flow', stages: [payload.subarray(0, cut), payload.subarray(cut)] });
     }
-    return { method: 'tiles', flow: { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts }, payloads };
+    return { method: 'tiles', flow: { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts }, tiles };
   };
   const slope = () => Uint8Array.from({ length: width * height * channels }, (_, i) => (i >> 2) + random(8));
   const planes = channels === 1 && seed % 3 === 0 ? [slope(), slope()] : [slope()];

@@ -1,18 +1,14 @@
 /**
- * Forged `.cnfz` files: any field of the format (see `container.ts`, and those that it names) may be anything, and all
- * checksums are right all the same.
+ * Forged `.cnfz` files: any field of the format (see `head.ts`, and the parts' own modules) may be anything, and all checksums are
+ * right all the same.
  */
 import { readAttachments } from '../../codec/container/attachments.js';
-import {
-  type Container,
-  FORMAT_VERSION,
-  METHODS,
-  type Method,
-  readContainer,
-  tileMethod,
-} from '../../codec/container/container.js';
+import { varint } from '../../codec/container/bytes.js';
+import { type CodedTile, type Container, readContainer } from '../../codec/container/container.js';
+import { mapParts, partsOf, splitsOf, type TileMethod } from '../../codec/container/contents.js';
 import { crc32 } from '../../codec/container/crc32.js';
 import { inflate } from '../../codec/container/deflate.js';
+import { FORMAT_VERSION, isSmall, uint32 } from '../../codec/container/head.js';
 import { hexToBytes } from '../../codec/container/hex.js';
 import type { Image } from '../../codec/image.js';
 import { layerChannels } from '../../codec/layer.js';
@@ -24,69 +20,85 @@ import { bytes, bytesOf, type Field, forgeOnce, list, number } from './fields.js
  * A file of which up to three fields are others.
  *
  * @param other a file to take fields from
- * @returns the file without its trailer, and the checksum up to there
+ * @returns the file with the checksums that are right if it decodes to some samples
  */
 export function forgeCnfz(file: Uint8Array, other: Uint8Array, random: (below: number) => number): ForgedFile {
-  const [parts, others] = [partsOf(readContainer(file)), partsOf(readContainer(other))];
-  for (let times = 1 + random(3); times > 0; times--) forgeOnce(parts, others, random);
-  const pieces: Uint8Array[] = [];
-  let checksum = 0;
-  for (const part of parts.map(bytesOf)) {
-    checksum = crc32(part, checksum);
-    pieces.push(part, uint32(checksum));
+  const [fields, others] = [fieldsOf(readContainer(file)), fieldsOf(readContainer(other))];
+  for (let times = 1 + random(3); times > 0; times--) forgeOnce(fields, others, random);
+  const parts = fields.flatMap((field) => (field.name === PARTS && 'fields' in field ? field.fields : []));
+  const lengths = parts.map((part) => ('claimed' in part && part.claimed) || bytesOf(part).length);
+  const head = [...fields.filter(({ name }) => name !== PARTS).map(bytesOf), ...lengths.map(varint)];
+  const data = Buffer.concat(parts.map(bytesOf));
+  const checksums: number[] = [];
+  let at = 0;
+  for (const length of lengths) {
+    checksums.push(crc32(data.subarray(at, at + length)));
+    at += length;
   }
-  return { bytes: Buffer.concat(pieces), checksum };
+  const small = isSmall(lengths.map((length) => ({ length })));
+  return (samples) => {
+    const sealed = (...pieces: ArrayLike<number>[]) => {
+      const before = Buffer.concat(pieces.map((piece) => Uint8Array.from(piece)));
+      return Buffer.concat([before, Uint8Array.from(uint32(crc32(before)))]);
+    };
+    if (small) return sealed(...head, data);
+    return Buffer.concat([sealed(...head, ...[crc32(samples), ...checksums].map(uint32)), data]);
+  };
 }
 
-export interface ForgedFile {
-  readonly bytes: Uint8Array;
-  readonly checksum: number;
-}
+export type ForgedFile = (samples: Image['samples']) => Uint8Array;
 
-/** The file with the trailer that is right for these samples. */
-export function seal({ bytes, checksum }: ForgedFile, samples: Image['samples']): Uint8Array {
-  return Buffer.concat([bytes, uint32(crc32(samples, checksum))]);
-}
+/** Name of the field that has all parts; the others are the head's. */
+const PARTS = 'parts';
 
-function uint32(value: number): Uint8Array {
-  return bytesOf(number('', 'uint32', value));
-}
-
-/** The parts of a file that a checksum follows. */
-function partsOf(container: Container): Field[] {
-  const { channels, layers, attachments } = container;
+function fieldsOf(container: Container): Field[] {
+  const { channels, layers } = container;
   const channelsOf = layerChannels(channels, layers.length > 1);
-  return [
-    headerOf(container),
-    ...(attachments ? [list('chunk', 'measured', attachmentsOf(container))] : []),
-    ...layers.flatMap(({ method, alphabet, payloads }, i) => {
-      const maxval = alphabet ? readAlphabet(alphabet, container.maxval).length - 1 : container.maxval;
-      const shape = { ...container, channels: channelsOf[i], maxval };
-      return [
-        ...(alphabet ? [alphabetOf(alphabet, container.maxval)] : []),
-        ...payloads.map((payload) => payloadFields[method](payload, shape)),
-      ].map((chunk) => list('chunk', 'measured', chunk));
-    }),
-  ];
+  const fields = new Map<Uint8Array, Field>();
+  if (container.attachments) fields.set(container.attachments, attachmentsOf(container));
+  for (const [i, { alphabet, tiles }] of layers.entries()) {
+    const maxval = alphabet ? readAlphabet(alphabet, container.maxval).length - 1 : container.maxval;
+    const shape = { ...container, channels: channelsOf[i], maxval };
+    if (alphabet) fields.set(alphabet, alphabetOf(alphabet, container.maxval));
+    for (const { method, stages } of tiles) {
+      fields.set(stages[0], payloadFields[method](stages[0], shape));
+      for (const stage of stages.slice(1)) fields.set(stage, bytes('words', stage));
+    }
+  }
+  const parts = [...partsOf(mapParts(container, (part) => list('part', 'list', fields.get(part)!)))];
+  return [headOf(container), list(PARTS, 'list', ...parts)];
 }
 
-function headerOf({ width, height, channels, maxval, indexed, attachments, layers }: Container): Field {
-  const flags = (indexed ? 8 : 0) + (attachments ? 16 : 0) + (layers.length > 1 ? 32 : 0);
+function headOf({ width, height, channels, maxval, indexed, attachments, layers }: Container): Field {
+  const flags = (indexed ? 4 : 0) + (attachments ? 8 : 0) + (layers.length > 1 ? 16 : 0) + (maxval === 255 ? 32 : 0);
   return list(
-    'header',
+    'head',
     'list',
     bytes('magic', [0xcf, 0x5a, 0x0d, 0x0a]),
     number('version', 'byte', FORMAT_VERSION),
     number('width', 'varint', width),
     number('height', 'varint', height),
-    number('kind', 'byte', channels + flags),
-    number('maxval', 'varint', maxval),
-    ...layers.flatMap(({ method, alphabet, flow }) => [
-      number('method', 'byte', METHODS.indexOf(method) + (alphabet ? 16 : 0) + (flow?.adapts ? 32 : 0)),
-      ...(method === 'tiles' ? [number('kernel version', 'byte', flow?.kernelVersion ?? 0)] : []),
-      ...(method === 'tiles' ? [bytes('hash', flow ? hexToBytes(flow.modelHash) : new Uint8Array(8))] : []),
-    ]),
+    number('kind', 'byte', channels - 1 + flags),
+    ...(maxval === 255 ? [] : [number('maxval', 'varint', maxval)]),
+    ...layers.flatMap((layer) => {
+      const { method, alphabet, flow, tiles } = layer;
+      const mixed = tiles.some((tile) => tile.method === 'webp');
+      const code = { plain: 0, webp: 1, tiles: mixed ? 3 : 2 }[method];
+      const flags = (alphabet ? 4 : 0) + (flow?.adapts ? 8 : 0) + 16 * splitsOf(layer);
+      return [
+        number('method', 'byte', code + flags),
+        ...(code === 3 ? [bytes('tiles of WebP', bitsOf(tiles))] : []),
+        ...(flow ? [number('kernel version', 'byte', flow.kernelVersion)] : []),
+        ...(flow ? [bytes('hash', hexToBytes(flow.modelHash))] : []),
+      ];
+    }),
   );
+}
+
+function bitsOf(tiles: readonly CodedTile[]): number[] {
+  const bits = new Array<number>(Math.ceil(tiles.length / 8)).fill(0);
+  for (const [i, { method }] of tiles.entries()) if (method === 'webp') bits[i >> 3] += 1 << (i & 7);
+  return bits;
 }
 
 function attachmentsOf(container: Container): Field {
@@ -117,7 +129,7 @@ function alphabetOf(chunk: Uint8Array, maxval: number): Field {
 
 type Shape = Pick<Container, 'height' | 'width' | 'channels' | 'maxval'>;
 
-const payloadFields: Record<Method, (payload: Uint8Array, shape: Shape) => Field> = {
+const payloadFields: Record<TileMethod, (payload: Uint8Array, shape: Shape) => Field> = {
   plain: (payload, { width, height, channels, maxval }) => {
     const rowBytes = width * channels * (maxval > 255 ? 2 : 1);
     const rows = inflate(payload, height * (1 + rowBytes));
@@ -128,10 +140,7 @@ const payloadFields: Record<Method, (payload: Uint8Array, shape: Shape) => Field
     return list('plain', 'deflated', ...fields);
   },
   webp: webpFields,
-  tiles: (payload) => {
-    const inner = (tileMethod(payload) === 'webp' ? webpFields : flowFields)(payload.subarray(1));
-    return list('tile', 'list', number('tile method', 'byte', payload[0]), inner);
-  },
+  flow: flowFields,
 };
 
 function webpFields(stream: Uint8Array): Field {
@@ -145,13 +154,14 @@ function webpFields(stream: Uint8Array): Field {
   );
 }
 
+/** Of the first stage, with its first state. */
 function flowFields(payload: Uint8Array): Field {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   return list(
     'flow',
     'list',
-    bytes('words', payload.subarray(0, -8)),
-    number('low half of the state', 'uint32', view.getUint32(payload.length - 8, true)),
-    number('high half of the state', 'uint32', view.getUint32(payload.length - 4, true)),
+    number('low half of the state', 'uint32', view.getUint32(0, true)),
+    number('high half of the state', 'uint32', view.getUint32(4, true)),
+    bytes('words', payload.subarray(8)),
   );
 }

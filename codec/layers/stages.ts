@@ -1,0 +1,32 @@
+/**
+ * Where the payloads of a flow's tiles are cut, so that a file's first bytes decode to a smaller image. Each cut costs a length and a
+ * checksum: too little to be seen in a photograph's file, too much for a small one, which is read at once anyway.
+ */
+
+import { MAX_SPLITS, SMALL_BYTES } from '../container/head.js';
+import type { EncodedTile } from '../flow/tile-codec.js';
+
+/** Bytes of a tile's coarse levels that are worth a stage of their own: some 7 bytes more. */
+const LEAST_STAGE = 4096;
+
+/** @returns each tile's stages, the coarsest first: as many of all */
+export function cutStages(tiles: readonly EncodedTile[]): Uint8Array[][] {
+  const splits = splitsOf(tiles);
+  return tiles.map(({ payload, ends }) => {
+    const cuts = Array.from({ length: splits }, (_, i) => endAt(ends, splits - i));
+    return [...cuts, payload.length].map((end, i) => payload.subarray(i > 0 ? cuts[i - 1] : 0, end));
+  });
+}
+
+function splitsOf(tiles: readonly EncodedTile[]): number {
+  const bytesAt = (level: number) => tiles.reduce((sum, { ends }) => sum + endAt(ends, level), 0);
+  let splits = 0;
+  if (bytesAt(0) <= SMALL_BYTES) return splits;
+  while (splits < MAX_SPLITS && bytesAt(splits + 1) >= LEAST_STAGE * tiles.length) splits++;
+  return splits;
+}
+
+/** Bytes for 1/2^level; above a tile's pyramid those of its top. */
+function endAt(ends: readonly number[], level: number): number {
+  return ends[Math.min(level, ends.length - 1)];
+}
