@@ -101,7 +101,8 @@ function isPath(choice: string): boolean {
   return choice.endsWith(SUFFIX) || /[/\\]/.test(choice);
 }
 
-async function shippedNames(): Promise<string[]> {
+/** The names of the shipped models, in alphabetical order. */
+export async function shippedNames(): Promise<string[]> {
   return (await filesBelow(FOLDER, [SUFFIX])).map((file) => file.slice(0, -SUFFIX.length));
 }
 

@@ -181,8 +181,18 @@ test('targets that cannot be are refused, by name', async () => {
   await refused(join(folder, 'sub'), /is a folder/);
   await refused(join(folder, 'none', 'a'), /there is no folder .*none/);
   await refused(join(folder, 'file', 'a'), /a part of the path is not a folder/);
-  await refused('/dev/null', /is not a regular file/);
   await refused(join(folder, 'x'.repeat(300)), /name is too long/);
+});
+
+test('devices and pipes are given what is written, and stay what they are', async () => {
+  expect(await writeFileAtomic('/dev/null', bytes)).toBeUndefined();
+  expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
+  const fifo = path('fifo');
+  spawnSync('mkfifo', [fifo]);
+  const reader = spawn('cat', [fifo]);
+  const read = new Promise<Buffer>((resolve) => reader.stdout.once('data', resolve));
+  expect(await writeFileAtomic(fifo, bytes)).toBeUndefined();
+  expect([...(await read)]).toEqual([...bytes]);
 });
 
 test('a failure while writing leaves nothing', async () => {

@@ -116,8 +116,9 @@ test('what is not kept as it is, or is no image, is refused', async () => {
   for (const [start, code, message] of [
     ['', 'bad-input', /it is empty/],
     ['<!doctype html>', 'bad-input', /not an image of a known format: PNG/],
-    ['\xff\x0a1234', 'unsupported', /JPEG XL files are not read/],
-    ['\0\0\0\x20ftypavif', 'unsupported', /AVIF or HEIF/],
+    ['\xff\x0a1234', 'unsupported', /^is a JPEG XL file, which is not read/],
+    ['\0\0\0\x20ftypavif', 'unsupported', /^is an AVIF file, which is not read/],
+    ['\0\0\0\x20ftypheic', 'unsupported', /^is a HEIF file, which is not read/],
     ['\xcfZ\r\n', 'bad-input', /compressed already/],
     ['\x09PNG\r\n\x1a\n', 'bad-input', /its signature is not whole/],
   ] as const) {

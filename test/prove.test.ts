@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { type Image, maxvalOf } from '../codec/image.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import { randomImage } from '../src/fuzz/random-image.js';
-import { naturalFormat, OUTPUT_FORMATS, writeImage } from '../src/io/formats.js';
+import { naturalFormat, OUTPUT_FORMATS, readImage, writeImage } from '../src/io/formats.js';
 import { holdsImage, writeProven } from '../src/io/prove.js';
 import '../src/webp.js';
 
@@ -65,3 +65,24 @@ test('what would read as another image is refused', async () => {
 function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
+
+test('a tRNS chunk of a wrong length is told of, and means nothing', async () => {
+  const samples = Uint8Array.of(7, 7, 7, 9, 9, 9);
+  const withChunk = (bytes: number): Image => ({
+    width: 2,
+    height: 1,
+    channels: 3,
+    samples,
+    metadata: [{ type: 'tRNS', place: 'start', data: Uint8Array.from({ length: bytes }, (_, i) => 7 * (i % 2)) }],
+  });
+  for (const format of ['ppm', 'tiff', 'webp'] as const) {
+    for (const bytes of [0, 1, 2, 5, 7]) {
+      const { warnings, complete } = await writeProven(withChunk(bytes), format);
+      expect(warnings, `${format}, ${bytes} bytes`).toEqual([`metadata is not written to ${format}: tRNS`]);
+      expect(complete).toBe(false);
+    }
+    const { bytes, complete } = await writeProven(withChunk(6), format);
+    expect(complete).toBe(true);
+    expect((await readImage(bytes)).image.samples).toEqual(Uint8Array.of(7, 7, 7, 0, 9, 9, 9, 255));
+  }
+});

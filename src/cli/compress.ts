@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
-import { encode, type Image } from '../index.js';
+import { encode, type Image, info } from '../index.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
+import { describeLayers } from './describe.js';
 import { addLevels, choiceOf } from './levels.js';
 import { addAdapt, addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
-import { Progress } from './progress.js';
 import { count, say } from './report.js';
 import { type Done, type Job, transformFiles } from './transform.js';
 
@@ -20,7 +20,7 @@ export function addCompress(program: Command): void {
   const command = program
     .command('compress')
     .description('compress images: photo.png becomes photo.cnfz, and photo.png is kept')
-    .argument('<file...>', 'PNG, Netpbm, TIFF, WebP, BMP, GIF or JPEG files, folders with -r, or - for standard input');
+    .argument('[file...]', 'PNG, Netpbm, TIFF, WebP, BMP, GIF or JPEG files, folders with -r, or - for standard input');
   addOutputOptions(command);
   addLevels(command);
   addAdapt(command).option('--strip', 'leave out colour profiles, EXIF, text and all else that is no sample');
@@ -34,7 +34,7 @@ export function addCompress(program: Command): void {
 Examples:
   cnfzip compress photo.png                      photo.cnfz beside it
   cnfzip compress -9 -r photos/ --output-dir z   the best model, a folder, into another folder
-  cnfzip compress -c - < photo.png > photo.cnfz  in a pipe`,
+  cnfzip < photo.png > photo.cnfz                in a pipe`,
     )
     .action(async (files: string[], given: CompressOptions) => {
       const options = { ...given, ...choiceOf(command, given) };
@@ -48,17 +48,17 @@ async function compress(job: Job, options: CompressOptions): Promise<Done> {
   const { image, warnings, complete } = await readImage(file, options);
   if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
   const started = performance.now();
-  const progress = new Progress(job.label, options);
+  job.progress.start(image);
   let bytes: Uint8Array;
   try {
     bytes = await encode(options.strip ? stripped(image) : image, {
       ...codingOptions(options),
       verify: options.verify,
       adapt: options.adapt,
-      onProgress: progress.update,
+      onProgress: job.progress.update,
     });
   } finally {
-    progress.clear();
+    job.progress.clear();
   }
   const seconds = (performance.now() - started) / 1000;
   await target.write(bytes);
@@ -69,6 +69,7 @@ async function compress(job: Job, options: CompressOptions): Promise<Done> {
       `${job.label} -> ${target.name}: ${count(file.length)} -> ${count(bytes.length)} bytes (${percent} %), ` +
         `${bitsPerSample.toFixed(3)} bits per sample, ${seconds.toFixed(2)} s`,
     );
+    if (options.verbose) for (const line of await describeLayers(info(bytes))) say(line);
   }
   const sizes = { inputBytes: file.length, outputBytes: bytes.length };
   return { facts: { output: target.name, ...sizes, bitsPerSample, seconds }, complete, warnings };

@@ -2,9 +2,8 @@ import { type Command, Option } from 'commander';
 import { decode, type Image, info } from '../index.js';
 import { extensionOf, formatOfExtension, naturalFormat, OUTPUT_FORMATS, type OutputFormat } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
-import { describeImage } from './describe.js';
+import { describeImage, describeLayers } from './describe.js';
 import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
-import { Progress } from './progress.js';
 import { count, say } from './report.js';
 import { type Done, type Job, transformFiles } from './transform.js';
 
@@ -16,7 +15,7 @@ export function addDecompress(program: Command): void {
   const command = program
     .command('decompress')
     .description('decompress .cnfz files: photo.cnfz becomes photo.png, and photo.cnfz is kept')
-    .argument('<file...>', '.cnfz files, folders with -r, or - for standard input');
+    .argument('[file...]', '.cnfz files, folders with -r, or - for standard input');
   addOutputOptions(command);
   command.addOption(
     new Option(
@@ -31,7 +30,7 @@ export function addDecompress(program: Command): void {
 Examples:
   cnfzip decompress photo.cnfz                 photo.png beside it
   cnfzip decompress -r z --output-dir photos   a folder, into another folder
-  cnfzip decompress -c - < photo.cnfz | display -`,
+  cnfzip -d < photo.cnfz | display -           in a pipe`,
     )
     .action(async (files: string[], options: DecompressOptions) => {
       await transformFiles(command, files, options, ['.cnfz'], (job) => decompress(job, options));
@@ -45,12 +44,12 @@ async function decompress(job: Job, options: DecompressOptions): Promise<Done> {
   const format = options.format ?? formatOfExtension(options.output ?? '') ?? naturalFormat(about);
   const target = await job.target(extensionOf(about, format));
   const started = performance.now();
-  const progress = new Progress(job.label, options);
+  job.progress.start(about);
   let image: Image;
   try {
-    image = await decode(bytes, { ...codingOptions(options), onProgress: progress.update });
+    image = await decode(bytes, { ...codingOptions(options), onProgress: job.progress.update });
   } finally {
-    progress.clear();
+    job.progress.clear();
   }
   const seconds = (performance.now() - started) / 1000;
   const written = await writeProven(image, format);
@@ -61,6 +60,7 @@ async function decompress(job: Job, options: DecompressOptions): Promise<Done> {
       `${job.label} -> ${target.name}: ${describeImage(about)}, ` +
         `${count(bytes.length)} -> ${count(written.bytes.length)} bytes, ${seconds.toFixed(2)} s`,
     );
+    if (options.verbose) for (const line of await describeLayers(about)) say(line);
   }
   const { width, height, channels, maxval } = about;
   const sizes = { inputBytes: bytes.length, outputBytes: written.bytes.length };

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { type FileInfo, info, type LayerInfo, type Limits } from '../index.js';
-import { readInput } from '../io/files/read.js';
 import { findShipped } from '../models.js';
 import { describeImage } from './describe.js';
-import { addLimits } from './options.js';
-import { count, forEachFile, print, printJson } from './report.js';
+import { type Input, listInputs, read } from './inputs.js';
+import { addLimits, addListing } from './options.js';
+import { count, forEachInput, print, printJson } from './report.js';
 
 interface InfoOptions extends Limits {
   json?: boolean;
@@ -14,9 +14,8 @@ export function addInfo(program: Command): void {
   const command = program
     .command('info')
     .description('show what .cnfz files are made of')
-    .argument('<file...>', '.cnfz files')
-    .option('--json', 'one JSON object a line and file, sizes in bytes');
-  addLimits(command)
+    .argument('[file...]', '.cnfz files, folders of them, or - for standard input');
+  addLimits(addListing(command))
     .addHelpText(
       'after',
       `
@@ -25,22 +24,23 @@ Examples:
   cnfzip info --json *.cnfz | jq .bytes`,
     )
     .action(async (files: string[], options: InfoOptions) => {
-      await forEachFile(files, false, (file) => describe(file, options));
+      const inputs = await listInputs(command, files, true, ['.cnfz']);
+      await forEachInput(inputs, 'file', options, (input) => describe(input, options));
     });
 }
 
-async function describe(file: string, { json, ...limits }: InfoOptions): Promise<void> {
-  const facts = info(await readInput(file), limits);
+async function describe(input: Input, { json, maxPixels, maxMemory }: InfoOptions): Promise<void> {
+  const facts = info(await read(input), { maxPixels, maxMemory });
   const models = await Promise.all(
     facts.layers.map(async ({ modelHash }) => modelHash && ((await findShipped(modelHash))?.name ?? null)),
   );
   if (json) {
     const layers = facts.layers.map((layer, i) => ({ ...layer, model: models[i] }));
-    await printJson({ file, ...facts, layers });
+    await printJson({ file: input.path, ...facts, layers });
     return;
   }
   const lines = [
-    `${file}: ${count(facts.bytes)} bytes, ${facts.bitsPerSample.toFixed(3)} bits per sample`,
+    `${input.label}: ${count(facts.bytes)} bytes, ${facts.bitsPerSample.toFixed(3)} bits per sample`,
     `  image: ${describeImage(facts)}`,
     `  format version ${facts.formatVersion}; header, lengths and checksums: ${count(facts.overheadBytes)} bytes`,
     ...formatMetadata(facts),

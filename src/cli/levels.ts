@@ -24,6 +24,9 @@ const LEVELS: Record<string, Level> = {
   9: BEST,
 };
 
+/** Levels that have a name, too. */
+const NAMES = { fast: '1', best: '9' };
+
 /** Adds -1 to -9, of which the help shows four. */
 export function addLevels(command: Command): void {
   for (const [level, { model, adapt }] of Object.entries(LEVELS)) {
@@ -32,11 +35,14 @@ export function addLevels(command: Command): void {
     const option = new Option(`-${level}`, `the model ${model}, as --model ${model}${how} (levels -1 to -9)`);
     command.addOption(shown ? option : option.hideHelp());
   }
+  for (const [name, level] of Object.entries(NAMES)) command.addOption(new Option(`--${name}`, `as -${level}`));
 }
 
 /** The model that is named, by itself or by a level, and whether it goes on learning. */
 export function choiceOf(command: Command, options: CommonOptions & { adapt: boolean }): Partial<Level> {
-  const given = Object.keys(LEVELS).filter((level) => (options as unknown as Record<string, unknown>)[level]);
+  const isGiven = (name: string) => (options as unknown as Record<string, unknown>)[name] === true;
+  const named = Object.entries(NAMES).flatMap(([name, level]) => (isGiven(name) ? [level] : []));
+  const given = [...Object.keys(LEVELS).filter(isGiven), ...named];
   if (given.length + (options.model ? 1 : 0) > 1) command.error('error: name one level or one model');
   const level = LEVELS[given[0]] as Level | undefined;
   return { model: options.model ?? level?.model, adapt: options.adapt && (level?.adapt ?? true) };

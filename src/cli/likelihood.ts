@@ -1,16 +1,24 @@
 import type { Command } from 'commander';
 import { type Limits, readImage } from '../index.js';
+import { INPUT_EXTENSIONS } from '../io/formats.js';
 import { type CodeLength, codeLength } from '../likelihood.js';
 import { modelsForEncoding } from '../models.js';
-import { addAdapt, addLimits, addModel } from './options.js';
-import { forEachFile, print } from './report.js';
+import { listInputs, read } from './inputs.js';
+import { addAdapt, addLimits, addListing, addModel } from './options.js';
+import { forEachInput, print, printJson } from './report.js';
+
+interface LikelihoodOptions extends Limits {
+  model?: string;
+  adapt: boolean;
+  json?: boolean;
+}
 
 export function addLikelihood(program: Command): void {
   const command = program
     .command('likelihood')
     .description("hold real code length against the model's negative log-likelihood")
-    .argument('<file...>', 'images');
-  addLimits(addAdapt(addModel(command)))
+    .argument('[file...]', 'images, folders of them, or - for standard input');
+  addLimits(addListing(addAdapt(addModel(command))))
     .addHelpText(
       'after',
       `
@@ -18,14 +26,21 @@ Examples:
   cnfzip likelihood photo.png                file, net bits and likelihood in bits per sample
   cnfzip likelihood --model fast a.png b.png`,
     )
-    .action(async (files: string[], given: { model?: string; adapt: boolean } & Limits) => {
-      const { model, adapt, ...limits } = given;
-      await forEachFile(files, false, async (file) => {
-        const image = await readImage(file, limits);
+    .action(async (files: string[], options: LikelihoodOptions) => {
+      const { model, adapt, json, maxPixels, maxMemory } = options;
+      const inputs = await listInputs(command, files, true, INPUT_EXTENSIONS);
+      await forEachInput(inputs, 'file', options, async (input) => {
+        const image = await readImage(await read(input), { maxPixels, maxMemory });
         const lengths = await codeLength(image, await modelsForEncoding(image.channels, model), adapt);
-        await print(`${file}: ${format(lengths, image.samples.length)}`);
+        const samples = image.samples.length;
+        if (json) await printJson({ file: input.path, samples, ...inBits(lengths) });
+        else await print(`${input.label}: ${format(lengths, samples)}`);
       });
     });
+}
+
+function inBits({ file, container, net, ideal, tiles }: CodeLength) {
+  return { fileBits: file, containerBits: container, netBits: net, likelihoodBits: ideal, tiles };
 }
 
 function format({ file, container, net, ideal, tiles }: CodeLength, samples: number): string {

@@ -23,11 +23,13 @@ export interface OutputOptions extends CommonOptions {
   json?: boolean;
 }
 
+const JSON_LINES = 'one JSON object a line and file on standard output, failures too';
+
 export function addCommonOptions(command: Command): Command {
   command.option(
     '-T, --threads <n>',
-    'threads, 1 to 256 (default: as many as the machine runs at once)',
-    integer(1, 256),
+    'threads, 1 to 256 (default, or 0: as many as the machine runs at once)',
+    integer(0, 256),
   );
   return addLimits(addModel(command))
     .addOption(new Option('-q, --quiet', 'print nothing but errors').conflicts('verbose'))
@@ -59,7 +61,10 @@ export function addLimits(command: Command): Command {
 export function addOutputOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('-o, --output <file>', 'write to this file; for one input only').conflicts(['stdout', 'outputDir']),
+      new Option('-o, --output <file>', 'write to this file, or to standard output (-); for one input only').conflicts([
+        'stdout',
+        'outputDir',
+      ]),
     )
     .addOption(
       new Option('-c, --stdout', 'write to standard output; for one input only').conflicts(['outputDir', 'json']),
@@ -67,20 +72,21 @@ export function addOutputOptions(command: Command): Command {
     .option('--output-dir <folder>', 'write into this folder, which is made if need be')
     .option('-r, --recursive', 'take the files in folders and in those below')
     .option('-f, --force', 'replace existing files, write binary data to a terminal')
+    .addOption(new Option('-k, --keep', 'keep the inputs, as without it').conflicts('rm'))
     .option('--rm', 'remove each input after its result is safely written')
-    .option('--json', 'one JSON object a line and file on standard output');
+    .option('--json', JSON_LINES);
 }
 
-/** Several results cannot go to one place: a file holds one image. */
-export function requireOneInput(command: Command, files: readonly string[], { output, stdout }: OutputOptions): void {
-  if (files.length < 2) return;
-  if (output) command.error('error: --output is for one input only');
-  if (stdout) command.error('error: --stdout is for one input only');
+/** For commands that only read: they search folders without being told to, too. */
+export function addListing(command: Command): Command {
+  return command
+    .addOption(new Option('-r, --recursive', 'accepted; folders are always searched').hideHelp())
+    .option('--json', JSON_LINES);
 }
 
 /** The library's options. */
 export function codingOptions({ threads, model, maxPixels, maxMemory }: CommonOptions): Options {
-  return { threads, model, maxPixels, maxMemory };
+  return { threads: threads || undefined, model, maxPixels, maxMemory };
 }
 
 function parseSize(text: string): number {

@@ -28,7 +28,8 @@ export async function run(words: readonly string[]): Promise<void> {
 Without a command, files are compressed; -d decompresses, -t verifies and -l lists them:
   cnfzip photo.png            photo.cnfz beside it
   cnfzip -d photo.cnfz        photo.png again
-  cnfzip -t -q *.cnfz         exit code 0 if all are whole`,
+  cnfzip -tq *.cnfz           exit code 0 if all are whole
+  cnfzip < a.png > a.cnfz     in a pipe; cnfzip -d undoes it`,
     )
     .showHelpAfterError('(--help shows the usage)')
     .configureOutput({
@@ -47,7 +48,7 @@ Without a command, files are compressed; -d decompresses, -t verifies and -l lis
   addCompletion(program);
 
   try {
-    await program.parseAsync(withCommand(words, ['-h', '--help', '-V', '--version']), { from: 'user' });
+    await program.parseAsync(await withCommand(words, program), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? 0 : 2;

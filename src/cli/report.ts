@@ -2,30 +2,56 @@
 import { CnfzipError } from '../../codec/error.js';
 import { errorCode, isSystemError, reason } from '../io/files/errors.js';
 import { writeStandardOutput } from '../io/files/standard-output.js';
+import type { Input, Refusal } from './inputs.js';
 import { printable } from './printable.js';
 
-/** Does `work` for each file; one that fails costs a line on stderr and the exit code, not the files after it. */
-export async function forEachFile(
-  files: readonly string[],
-  verbose: boolean | undefined,
-  work: (file: string) => Promise<void>,
-): Promise<void> {
-  for (const file of files) {
+export interface ReportOptions {
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+}
+
+/**
+ * Does `work` for each input; one that fails costs a line on stderr, a record with `json`, and the exit code, not the ones after it.
+ *
+ * @param key what the command's records call an input's path
+ * @returns how many came through
+ */
+export async function forEachInput(
+  inputs: readonly (Input | Refusal)[],
+  key: 'input' | 'file',
+  { json, verbose }: ReportOptions,
+  work: (input: Input, index: number) => Promise<void>,
+): Promise<number> {
+  let done = 0;
+  for (const [index, input] of inputs.entries()) {
     try {
-      await work(file);
+      if ('error' in input) throw input.error;
+      await work(input, index);
+      done++;
     } catch (error) {
-      reportError(file, error, verbose);
+      reportError(input.label, error, verbose);
+      const code = error instanceof CnfzipError ? error.code : isSystemError(error) ? 'file' : 'internal';
+      // Where that cannot be written, the line on stderr and the exit code stand.
+      if (json) await printJson({ [key]: input.path, error: { code, message: meaning(error) } }).catch(() => {});
     }
   }
+  return done;
 }
 
 /** @param subject what the error is about, or nothing */
 export function reportError(subject: string | undefined, error: unknown, verbose: boolean | undefined): void {
-  const known = error instanceof CnfzipError || isSystemError(error);
-  const what = known ? reason(error) : `internal error: ${(error as Error).message.replace(/\s*\n\s*/g, ' ')}`;
-  say(['cnfzip', ...(subject === undefined ? [] : [subject]), what].join(': '));
-  if (verbose && !known) for (const line of ((error as Error).stack ?? '').split('\n')) say(line);
+  say(['cnfzip', ...(subject === undefined ? [] : [subject]), meaning(error)].join(': '));
+  if (verbose && !isKnown(error)) for (const line of ((error as Error).stack ?? '').split('\n')) say(line);
   process.exitCode = 1;
+}
+
+function isKnown(error: unknown): boolean {
+  return error instanceof CnfzipError || isSystemError(error);
+}
+
+/** What an error means, in a line. */
+function meaning(error: unknown): string {
+  return isKnown(error) ? reason(error) : `internal error: ${(error as Error).message.replace(/\s*\n\s*/g, ' ')}`;
 }
 
 /** A line on stderr. */
@@ -49,6 +75,12 @@ export async function print(...lines: readonly string[]): Promise<void> {
  */
 export async function printJson(value: object): Promise<void> {
   await write(`${JSON.stringify(value)}\n`);
+}
+
+/** `1 file`, `2 files`; of several, where not all came through, `2 of 3 files`. */
+export function countFiles(done: number, all: number): string {
+  const files = all === 1 ? 'file' : 'files';
+  return done === all ? `${count(all)} ${files}` : `${count(done)} of ${count(all)} ${files}`;
 }
 
 /** 1234567 as `1,234,567`. */

@@ -4,17 +4,19 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
 import { makeFolder } from '../io/files/folders.js';
-import { type OpenInput, openInput, openStandardInput, removeInput } from '../io/files/read.js';
+import { removeInput } from '../io/files/read.js';
 import { type FileState, sameFile } from '../io/files/state.js';
-import { type Input, listInputs, STANDARD_STREAM } from './inputs.js';
-import { type OutputOptions, requireOneInput } from './options.js';
+import { type Input, listInputs, open, STANDARD_STREAM, sizeOf } from './inputs.js';
+import type { OutputOptions } from './options.js';
 import { openTarget, type Target } from './output.js';
-import { printJson, reportError, say } from './report.js';
+import { type FileProgress, Progress } from './progress.js';
+import { count, countFiles, forEachInput, printJson, say } from './report.js';
 
 export interface Job {
   /** The input, for people. */
   readonly label: string;
   input(): Promise<Uint8Array>;
+  readonly progress: FileProgress;
   /**
    * Where the result goes; checks that it can be written.
    *
@@ -26,7 +28,7 @@ export interface Job {
 /** A result that is written, and proven to be what it should be. */
 export interface Done {
   /** What `--json` tells beside the input's name. */
-  readonly facts: object;
+  readonly facts: { readonly inputBytes: number; readonly outputBytes: number; readonly [more: string]: unknown };
   /** Whether it holds all that the input does: no input is removed otherwise. */
   readonly complete: boolean;
   /** What it does not hold, a line each. */
@@ -34,52 +36,73 @@ export interface Done {
 }
 
 /**
- * Does `work` for each input; one that fails costs a line on stderr and the exit code, not the ones after it.
+ * Does `work` for each input.
  *
+ * @param given options, of which `-o -` means `-c`
  * @param extensions of inputs, in lower case with their dots
  */
 export async function transformFiles(
   command: Command,
   paths: readonly string[],
-  options: OutputOptions,
+  given: OutputOptions,
   extensions: readonly string[],
   work: (job: Job) => Promise<Done>,
 ): Promise<void> {
-  requireOneInput(command, paths, options);
-  if (options.rm && !options.quiet && (options.stdout || paths.includes(STANDARD_STREAM))) {
+  const options = given.output === STANDARD_STREAM ? { ...given, output: undefined, stdout: true } : given;
+  const inputs = await listInputs(command, paths, options.recursive ?? false, extensions);
+  requireOnePlaceEach(command, inputs.length, options);
+  if (options.rm && !options.quiet && (options.stdout || inputs.some(({ path }) => path === STANDARD_STREAM))) {
     say('cnfzip: --rm is ignored where standard input or output is used');
   }
+  const began = performance.now();
+  const progress = new Progress(await Promise.all(inputs.map(sizeOf)), options);
+  const sum = { inputBytes: 0, outputBytes: 0 };
   // Two inputs of one name (a.png, a.tiff) must not overwrite each other's result, even with --force.
   const results: { label: string; state: FileState }[] = [];
-  for (const found of await listInputs(paths, options.recursive ?? false, extensions)) {
-    const { path } = found;
-    const label = path === STANDARD_STREAM ? 'standard input' : path;
-    let input: OpenInput | undefined;
+  const done = await forEachInput(inputs, 'input', options, async (input, index) => {
+    const { path, label } = input;
+    const opened = await open(input);
+    let lasting = false;
     try {
-      if ('error' in found) throw found.error;
-      const opened = path === STANDARD_STREAM ? openStandardInput() : await openInput(path);
-      input = opened;
       const target = async (extension: string): Promise<Target> => {
-        const { name, existing, write } = await targetOf(found, options, extensions, extension, opened.state);
+        const { name, existing, write } = await targetOf(input, options, extensions, extension, opened.state);
         const earlier = existing && results.find(({ state }) => sameFile(state, existing));
         if (earlier)
           throw new CnfzipError('usage', `its result would replace that of ${earlier.label}: name it with -o`);
         const record = async (bytes: Uint8Array) => {
           const state = await write(bytes);
           if (state) results.push({ label, state });
+          lasting = state !== undefined;
           return state;
         };
         return { name, existing, write: record };
       };
-      const done = await work({ label, target, input: opened.read });
+      const done = await work({ label, target, input: opened.read, progress: progress.file(index, label) });
+      sum.inputBytes += done.facts.inputBytes;
+      sum.outputBytes += done.facts.outputBytes;
       if (options.json) await printJson({ input: path, ...done.facts });
-      if (options.rm && !options.stdout && path !== STANDARD_STREAM) await removeDone(path, opened.state, done);
-    } catch (error) {
-      reportError(label, error, options.verbose);
+      if (options.rm && !options.stdout && path !== STANDARD_STREAM) {
+        if (!lasting) throw new CnfzipError('file', 'it is not removed, as its result is in no file');
+        await removeDone(path, opened.state, done);
+      }
     } finally {
-      await input?.close();
+      await opened.close();
     }
-  }
+  });
+  if (inputs.length < 2 || options.quiet || options.json) return;
+  const percent = sum.inputBytes > 0 ? ` (${((100 * sum.outputBytes) / sum.inputBytes).toFixed(1)} %)` : '';
+  const seconds = ((performance.now() - began) / 1000).toFixed(2);
+  say(
+    `${countFiles(done, inputs.length)}: ${count(sum.inputBytes)} -> ${count(sum.outputBytes)} bytes${percent}, ${seconds} s`,
+  );
+}
+
+/** Several results cannot go to one place: a file holds one image. */
+function requireOnePlaceEach(command: Command, inputs: number, { output, stdout, json }: OutputOptions): void {
+  const refuse = (option: string, why: string) => command.error(`error: ${option} is for one input only: ${why}`);
+  if (inputs > 1 && output !== undefined) refuse('--output', 'a file holds one image (--output-dir names a folder)');
+  if (inputs > 1 && stdout) refuse('--stdout', 'what follows a first image there would be taken for damage of it');
+  if (stdout && json) command.error('error: --json would mix with the result on standard output');
 }
 
 async function targetOf(
@@ -91,8 +114,9 @@ async function targetOf(
 ): Promise<Target> {
   if (path === STANDARD_STREAM && !options.output) return openTarget(path, { ...options, stdout: true }, source);
   if (options.output || options.stdout) return openTarget(options.output ?? path, options, source);
-  const extension = from.find((known) => name.toLowerCase().endsWith(known));
-  if (!extension)
+  // A name that does not tell what kind of image it is stays whole: photo becomes photo.cnfz.
+  const extension = from.find((known) => name.toLowerCase().endsWith(known)) ?? (to === '.cnfz' ? '' : undefined);
+  if (extension === undefined)
     throw new CnfzipError('usage', `its name does not end in ${from.join(' or ')}: name the output with -o`);
   const renamed = (file: string) => file.slice(0, file.length - extension.length) + to;
   if (!options.outputDir) return openTarget(renamed(path), options, source);

@@ -4,16 +4,36 @@ import { sameImage } from '../../codec/image.js';
 import { CnfzipError, decode, encode, type Image, info } from '../index.js';
 import { isFile } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
-import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
+import { INPUT_EXTENSIONS, isCnfz, readImage } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
 import { modelForDecoding } from '../models.js';
-import { listInputs } from './inputs.js';
-import { addCommonOptions, type CommonOptions, codingOptions } from './options.js';
-import { Progress } from './progress.js';
-import { count, forEachFile, print, reportError, say } from './report.js';
+import { type Input, listInputs, read, STANDARD_STREAM, sizeOf } from './inputs.js';
+import { addCommonOptions, addListing, type CommonOptions, codingOptions } from './options.js';
+import { type FileProgress, Progress } from './progress.js';
+import { count, countFiles, forEachInput, print, printJson, say } from './report.js';
 
 interface VerifyOptions extends CommonOptions {
   exact?: boolean;
+  json?: boolean;
+}
+
+interface Trial {
+  readonly input: Input;
+  readonly bytes: Uint8Array;
+  readonly options: VerifyOptions;
+  readonly progress: FileProgress;
+}
+
+interface Finding {
+  /** For people. */
+  readonly text: string;
+  /** For programs; `bytes` are those of the compressed image. */
+  readonly facts: {
+    readonly bytes: number;
+    readonly bitsPerSample: number;
+    readonly sameAs?: string;
+    readonly exact?: boolean;
+  };
 }
 
 export function addVerify(program: Command): void {
@@ -23,9 +43,9 @@ export function addVerify(program: Command): void {
       'prove that files survive: a .cnfz file is decoded, its checksums checked, and compared with the image beside ' +
         'it if there is one; an image is encoded, decoded and compared',
     )
-    .argument('<path...>', 'files, or folders whose images and .cnfz files are all verified')
+    .argument('[path...]', 'files, folders whose images and .cnfz files are all verified, or - for standard input')
     .option('--exact', 'a .cnfz file with an image beside it must also be what encoding that gives now, byte for byte');
-  addCommonOptions(command)
+  addCommonOptions(addListing(command))
     .addHelpText(
       'after',
       `
@@ -34,60 +54,62 @@ Examples:
   cnfzip verify -q photos/    exit code 0 if all is well`,
     )
     .action(async (paths: string[], options: VerifyOptions) => {
-      for (const found of await listInputs(paths, true, ['.cnfz', ...INPUT_EXTENSIONS])) {
-        if ('error' in found) reportError(found.path, found.error, options.verbose);
-        else await forEachFile([found.path], options.verbose, (file) => verify(file, options));
-      }
+      const inputs = await listInputs(command, paths, true, ['.cnfz', ...INPUT_EXTENSIONS]);
+      const progress = new Progress(await Promise.all(inputs.map(sizeOf)), options);
+      const whole = await forEachInput(inputs, 'file', options, async (input, index) => {
+        const trial: Trial = { input, bytes: await read(input), options, progress: progress.file(index, input.label) };
+        const { text, facts } = await verify(trial).finally(() => trial.progress.clear());
+        if (options.json) await printJson({ file: input.path, ...facts });
+        else if (!options.quiet) {
+          await print(`${input.label}: ${text}, ${facts.bitsPerSample.toFixed(3)} bits per sample`);
+        }
+      });
+      if (inputs.length > 1 && !options.quiet && !options.json) say(`${countFiles(whole, inputs.length)} whole`);
     });
 }
 
-async function verify(file: string, options: VerifyOptions): Promise<void> {
-  const bytes = await readInput(file);
-  const progress = new Progress(file, options);
-  let result: string;
-  try {
-    result = await (extname(file).toLowerCase() === '.cnfz' ? verifyCnfz : verifyImage)(file, bytes, options, progress);
-  } finally {
-    progress.clear();
-  }
-  if (!options.quiet) await print(`${file}: ${result}`);
+function verify(trial: Trial): Promise<Finding> {
+  const { input, bytes } = trial;
+  const packed = isCnfz(bytes) || extname(input.path).toLowerCase() === '.cnfz';
+  return packed ? verifyCnfz(trial) : verifyImage(trial);
 }
 
-async function verifyImage(
-  file: string,
-  bytes: Uint8Array,
-  options: VerifyOptions,
-  progress: Progress,
-): Promise<string> {
+async function verifyImage({ input, bytes, options, progress }: Trial): Promise<Finding> {
   const { image, warnings } = await readImage(bytes, options);
-  if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${file}: warning: ${warning}`);
+  if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${input.label}: warning: ${warning}`);
+  progress.start(image);
   // It decodes and compares.
   const encoded = await encode(image, { ...codingOptions(options), onProgress: progress.update });
-  return `round trip exact, ${count(bytes.length)} -> ${count(encoded.length)} bytes, ${bits(encoded, image)}`;
+  return {
+    text: `round trip exact, ${count(bytes.length)} -> ${count(encoded.length)} bytes`,
+    facts: { bytes: encoded.length, bitsPerSample: rate(encoded, image) },
+  };
 }
 
-async function verifyCnfz(
-  file: string,
-  bytes: Uint8Array,
-  options: VerifyOptions,
-  progress: Progress,
-): Promise<string> {
+async function verifyCnfz({ input, bytes, options, progress }: Trial): Promise<Finding> {
+  const { maxPixels, maxMemory } = options;
+  const about = info(bytes, { maxPixels, maxMemory });
+  progress.start(about);
   const decoded = await decode(bytes, { ...codingOptions(options), onProgress: progress.update });
   // What decompressing it would write holds the image, too.
   await writeProven(decoded);
-  const summary = `${count(bytes.length)} bytes, ${bits(bytes, decoded)}`;
-  const sibling = await findSibling(file);
-  if (!sibling) return `decodes, checksums match, ${summary}`;
+  const summary = `${count(bytes.length)} bytes`;
+  const facts = { bytes: bytes.length, bitsPerSample: rate(bytes, decoded) };
+  const sibling = input.path === STANDARD_STREAM ? undefined : await findSibling(input.path);
+  if (!sibling) return { text: `decodes, checksums match, ${summary}`, facts };
   const { image } = await readImage(await readInput(sibling), options);
   if (!sameImage(image, decoded)) throw new CnfzipError('corrupt', `the decoded image differs from ${sibling}`);
-  if (!options.exact) return `decodes to ${sibling}, ${summary}`;
-  const [hash] = info(bytes).layers.flatMap(({ modelHash }) => modelHash ?? []);
+  if (!options.exact) return { text: `decodes to ${sibling}, ${summary}`, facts: { ...facts, sameAs: sibling } };
+  const [hash] = about.layers.flatMap(({ modelHash }) => modelHash ?? []);
   const model = hash === undefined ? options.model : await modelForDecoding(hash, options.model);
   const again = await encode(image, { ...codingOptions(options), model, verify: false });
   if (Buffer.compare(again, bytes) !== 0) {
     throw new CnfzipError('corrupt', `encoding ${sibling} gives other bytes than this file's`);
   }
-  return `decodes to ${sibling} and is encoded byte for byte, ${summary}`;
+  return {
+    text: `decodes to ${sibling} and is encoded byte for byte, ${summary}`,
+    facts: { ...facts, sameAs: sibling, exact: true },
+  };
 }
 
 /** The image beside a `.cnfz` file, of the same name but for the extension, which cameras write in capitals. */
@@ -98,6 +120,7 @@ async function findSibling(file: string): Promise<string | undefined> {
   return undefined;
 }
 
-function bits(encoded: Uint8Array, image: Image): string {
-  return `${((8 * encoded.length) / image.samples.length).toFixed(3)} bits per sample`;
+/** Bits per sample. */
+function rate(encoded: Uint8Array, image: Image): number {
+  return (8 * encoded.length) / image.samples.length;
 }

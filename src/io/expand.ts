@@ -1,14 +1,26 @@
 /** Palettes and transparency spelled out, for formats that know neither. */
 import { allocSamples, type Channels, type Image, maxvalOf } from '../../codec/image.js';
 
+/** Whether a tRNS chunk of so many bytes says what it should say (11.3.2.1); one of another length is of no meaning. */
+export function isTransparency(bytes: number, channels: Channels, paletteColours: number): boolean {
+  if (paletteColours > 0) return bytes <= paletteColours;
+  return channels % 2 === 1 && bytes === 2 * channels;
+}
+
+/** The tRNS chunk of an image, if it has one that says something. */
+export function transparencyOf({ palette = new Uint8Array(), channels, metadata = [] }: Image): Uint8Array | undefined {
+  const data = metadata.find(({ type }) => type === 'tRNS')?.data;
+  return data && isTransparency(data.length, channels, palette.length / 3) ? data : undefined;
+}
+
 /**
  * An image without a palette, and with transparency (a PNG's tRNS chunk, 11.3.2.1) as alpha; other images as they are. The
  * metadata stays, but for tRNS.
  */
 export function expand(image: Image): Image {
   const { palette, metadata = [] } = image;
-  const transparency = metadata.find(({ type }) => type === 'tRNS')?.data;
-  if (!palette && !(transparency && image.channels % 2 === 1)) return image;
+  const transparency = transparencyOf(image);
+  if (!palette && !transparency) return image;
   const rest = metadata
     .filter(({ type }) => type !== 'tRNS')
     .map((piece) => ({ ...piece, place: atStart(piece.place) }));

@@ -6,6 +6,7 @@ import type { FileInfo } from '../../codec/info.js';
 import type { Limits } from '../memory.js';
 import { decodeBmp } from './bmp.js';
 import type { Decoded } from './decoded.js';
+import { isTransparency, transparencyOf } from './expand.js';
 import { decodeNetpbm, encodeNetpbm } from './netpbm.js';
 import { encodePng, fitsPng, pngRange, readPng } from './png.js';
 import { encodeTiff, encodeWebp, rasterRange, readGif, readJpeg, readTiff, readWebp } from './raster.js';
@@ -60,7 +61,16 @@ const FORMATS: readonly Format[] = [
   { name: 'BMP', start: /^424d/, decode: decodeBmp },
   { name: 'JPEG', start: /^ffd8ff/, decode: readJpeg },
   { name: 'JPEG XL', start: /^(ff0a|0000000c4a584c20)/ },
-  { name: 'AVIF or HEIF', start: /^.{8}66747970/ },
+  { name: 'JPEG 2000', start: /^(ff4fff51|0000000c6a502020)/ },
+  { name: 'JPEG XR', start: /^4949bc/ },
+  { name: 'AVIF', start: /^.{8}66747970617669(66|73)/ },
+  { name: 'HEIF', start: /^.{8}66747970(6865|6d6966|6d736631)/ },
+  { name: 'ISO media', start: /^.{8}66747970/ },
+  { name: 'QOI', start: /^716f6966/ },
+  { name: 'Photoshop', start: /^38425053/ },
+  { name: 'OpenEXR', start: /^762f3101/ },
+  { name: 'PDF', start: /^25504446/ },
+  { name: 'SVG or XML', start: /^(efbbbf)?3c(3f786d6c|737667)/ },
 ];
 
 /**
@@ -75,8 +85,8 @@ export async function readImage(
   limits: Limits = {},
 ): Promise<{ image: Image; warnings: readonly string[]; complete: boolean }> {
   if (bytes.length === 0) throw new CnfzipError('bad-input', 'not an image: it is empty');
-  const start = Buffer.from(bytes.subarray(0, 16)).toString('hex');
-  if (start.startsWith('cf5a0d0a')) throw new CnfzipError('bad-input', 'a cnfz file: it is compressed already');
+  const start = startOf(bytes);
+  if (isCnfz(bytes)) throw new CnfzipError('bad-input', 'a cnfz file: it is compressed already');
   const format = FORMATS.find(({ start: pattern }) => pattern.test(start));
   if (format?.decode) {
     const { image, lost } = await format.decode(bytes, limits);
@@ -85,9 +95,22 @@ export async function readImage(
   // What text transfers do to a PNG: other line ends, the top bit lost.
   if (/504e47/.test(start)) throw new CnfzipError('bad-input', 'damaged PNG: its signature is not whole');
   const known = FORMATS.filter(({ decode }) => decode).map(({ name }) => name);
-  if (format)
-    throw new CnfzipError('unsupported', `${format.name} files are not read; those known: ${known.join(', ')}`);
+  if (format) {
+    const article = /^([AIO]|SVG)/.test(format.name) ? 'an' : 'a';
+    const why = `is ${article} ${format.name} file, which is not read; formats are: ${known.join(', ')}`;
+    throw new CnfzipError('unsupported', why);
+  }
   throw new CnfzipError('bad-input', `not an image of a known format: ${known.join(', ')}`);
+}
+
+/** Whether a file begins as a `.cnfz` file does. */
+export function isCnfz(bytes: Uint8Array): boolean {
+  return startOf(bytes).startsWith('cf5a0d0a');
+}
+
+/** What a file begins with, as hexadecimal digits. */
+function startOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, 16)).toString('hex');
 }
 
 /**
@@ -101,7 +124,8 @@ export async function writeImage(
   format: OutputFormat,
 ): Promise<{ bytes: Uint8Array; warnings: string[]; complete: boolean }> {
   const warnings: string[] = [];
-  const lost = (image.metadata ?? []).filter(({ type }) => type !== 'tRNS').map(({ type }) => type);
+  const kept = transparencyOf(image);
+  const lost = (image.metadata ?? []).filter(({ data }) => data !== kept).map(({ type }) => type);
   if (format !== 'png' && lost.length > 0) warnings.push(`metadata is not written to ${format}: ${lost.join(', ')}`);
   if (format !== 'png' && image.palette)
     warnings.push(`its palette is not written to ${format}, but the colours of its pixels`);
@@ -129,7 +153,10 @@ export function extensionOf(
   format: OutputFormat,
 ): string {
   if (format !== 'ppm') return `.${format}`;
-  if (channels % 2 === 0 || metadata.some(({ type }) => type === 'tRNS')) return '.pam';
+  const transparent = metadata.some(
+    ({ type, bytes }) => type === 'tRNS' && isTransparency(bytes, channels, paletteColours),
+  );
+  if (channels % 2 === 0 || transparent) return '.pam';
   return channels === 3 || paletteColours > 0 ? '.ppm' : '.pgm';
 }
 

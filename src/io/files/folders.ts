@@ -21,6 +21,14 @@ export async function isFile(path: string): Promise<boolean> {
   );
 }
 
+/** Bytes of a file; 0 where that cannot be told. */
+export async function fileSize(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
 /**
  * The regular files of a folder and those below it that have one of the extensions, in alphabetical order, by their paths in
  * it. Links to files count; fifos, devices and links to folders do not.

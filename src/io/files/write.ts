@@ -43,7 +43,8 @@ export async function checkTarget(path: string, { force = false, source }: Write
     const existing = await unlessMissing(stat(place, { bigint: true }));
     if (source && existing && sameFile(source, existing)) throw targetError(path, 'it is the input itself');
     if (existing?.isDirectory()) throw targetError(path, 'is a folder');
-    if (existing && !existing.isFile()) throw targetError(path, 'is not a regular file');
+    // Nothing is lost of what a device, a pipe or a terminal is given.
+    if (existing && !existing.isFile()) return { path: place, existing };
     // A link that points to nothing is something, too.
     if (!force && (existing ?? (await unlessMissing(lstat(place))))) throw existsAlready(path);
     return { path: place, existing };
@@ -58,11 +59,18 @@ export async function checkTarget(path: string, { force = false, source }: Write
  * ends the process, neither the temporary file nor a part of the target is left; what SIGKILL leaves, the next write into the
  * folder removes.
  *
- * @returns the state of the file that was written
+ * What a device or a pipe is given goes there.
+ *
+ * @returns the state of the file that was written; nothing where it is no regular file
  * @throws CnfzipError `file`
  */
-export async function writeFileAtomic(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<FileState> {
+export async function writeFileAtomic(
+  path: string,
+  bytes: Uint8Array,
+  options: WriteOptions = {},
+): Promise<FileState | undefined> {
   const place = await checkTarget(path, options);
+  if (place.existing && !place.existing.isFile()) return writeThrough(path, bytes);
   const folder = dirname(place.path);
   await removeStale(folder);
   const temporary = temporaryPath(folder);
@@ -86,15 +94,28 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array, options: 
   return state;
 }
 
+async function writeThrough(path: string, bytes: Uint8Array): Promise<undefined> {
+  try {
+    const handle = await open(path, 'w');
+    await writeAll(handle, bytes).finally(() => handle.close());
+  } catch (error) {
+    throw targetError(path, reason(error), error);
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, at, Math.min(bytes.length - at, MOST_AT_ONCE));
+    if (bytesWritten === 0) throw new Error('the disk takes no more');
+    at += bytesWritten;
+  }
+}
+
 async function writeTemporary(temporary: string, bytes: Uint8Array, source?: FileState): Promise<FileState> {
   // What came from a file may be a secret: nobody else reads it before it has that file's mode.
   const handle = await open(temporary, 'wx', source?.isFile() ? 0o600 : 0o666);
   try {
-    for (let at = 0; at < bytes.length; ) {
-      const { bytesWritten } = await handle.write(bytes, at, Math.min(bytes.length - at, MOST_AT_ONCE));
-      if (bytesWritten === 0) throw new Error('the disk takes no more');
-      at += bytesWritten;
-    }
+    await writeAll(handle, bytes);
     if (source?.isFile()) await copyAttributes(source, handle);
     await handle.sync();
     return await handle.stat({ bigint: true });
