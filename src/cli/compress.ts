@@ -75,6 +75,7 @@ async function compress(job: Job, options: CompressOptions): Promise<Done> {
   return { facts: { output: target.name, ...sizes, bitsPerSample, seconds }, complete, warnings };
 }
 
-function stripped(image: Image): Image {
+/** An image without what does not change its picture. */
+export function stripped(image: Image): Image {
   return { ...image, metadata: image.metadata?.filter(({ type }) => PART_OF_THE_PICTURE.includes(type)) };
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { readInput } from '../io/files/read.js';
 import { withCommand } from './aliases.js';
+import { addBulk } from './bulk.js';
 import { addCompletion } from './completion.js';
 import { addCompress } from './compress.js';
 import { addDecompress } from './decompress.js';
@@ -45,6 +46,7 @@ Without a command, files are compressed; -d decompresses, -t verifies and -l lis
   addLikelihood(program);
   addTrain(program);
   addLab(program, version);
+  addBulk(program);
   addCompletion(program);
 
   try {

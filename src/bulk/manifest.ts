@@ -1,0 +1,121 @@
+/**
+ * The manifest of a folder of results: lines of JSON, one for each source that was dealt with, in files of the folder
+ * `cnfzip-manifest` below it. Each shard has a file of its own, which it only ever adds to; of several lines about one source the newest holds.
+ */
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CnfzipErrorCode } from '../../codec/error.js';
+import { filesBelow, isFolder, makeFolder, syncFolder } from '../io/files/folders.js';
+import { readInput } from '../io/files/read.js';
+import type { Shard } from './shard.js';
+
+/** Folder of the manifest, in that of the results. */
+export const MANIFEST = 'cnfzip-manifest';
+
+/** What a result is made from and how: as long as that is the same, it need not be made again. */
+export interface SourceState {
+  /** Path below the folder of sources. */
+  readonly source: string;
+  /** Bytes, and the time of the last change in nanoseconds since 1970. */
+  readonly sourceBytes: number;
+  readonly sourceTime: string;
+  /** What is done with it: `compress`, `decompress`, and all options that its result depends on. */
+  readonly coding: string;
+}
+
+/** A source that was dealt with. */
+interface Dealt extends SourceState {
+  /** When: ISO 8601, in UTC. */
+  readonly at: string;
+}
+
+/** A source whose result is on the disk and proven. */
+export interface Success extends Dealt {
+  readonly sourceSha256: string;
+  /** Path below the folder of results. */
+  readonly target: string;
+  readonly targetBytes: number;
+  readonly targetSha256: string;
+  /** Of the image's samples, eight hexadecimal digits. */
+  readonly samplesCrc32: string;
+  /** Seconds that it took. */
+  readonly seconds: number;
+  /** What of the source the result does not hold. */
+  readonly warnings?: readonly string[];
+}
+
+/** A source that has no result. */
+export interface Failure extends Dealt {
+  readonly error: { readonly code: CnfzipErrorCode | 'internal'; readonly message: string };
+}
+
+export type Entry = Success | Failure;
+
+export function isFailure(entry: Entry): entry is Failure {
+  return 'error' in entry;
+}
+
+/** Whether an entry is about a source as it is now, and the same work. */
+export function isAbout(entry: Entry, { sourceBytes, sourceTime, coding }: SourceState): boolean {
+  return entry.sourceBytes === sourceBytes && entry.sourceTime === sourceTime && entry.coding === coding;
+}
+
+/**
+ * What is known of each source, by its path: of all shards' lines the newest. A line that a killed process did not end is none.
+ *
+ * @param folder of the results
+ */
+export async function readManifest(folder: string): Promise<Map<string, Entry>> {
+  const entries = new Map<string, Entry>();
+  const manifest = join(folder, MANIFEST);
+  if (!(await isFolder(manifest).catch(() => false))) return entries;
+  for (const name of await filesBelow(manifest, ['.jsonl'])) {
+    const text = new TextDecoder().decode(await readInput(join(manifest, name)));
+    for (const line of text.split('\n')) {
+      const entry = parseEntry(line);
+      const known = entry && entries.get(entry.source);
+      if (entry && !(known && known.at > entry.at)) entries.set(entry.source, entry);
+    }
+  }
+  return entries;
+}
+
+function parseEntry(line: string): Entry | undefined {
+  try {
+    const entry = JSON.parse(line) as Entry;
+    return typeof entry.source === 'string' && typeof entry.at === 'string' ? entry : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A shard's file of the manifest, open to be added to. */
+export class ManifestWriter {
+  readonly #handle: FileHandle;
+
+  private constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  /** @throws CnfzipError `file` */
+  static async open(folder: string, { index, count }: Shard): Promise<ManifestWriter> {
+    const manifest = join(folder, MANIFEST);
+    await makeFolder(manifest);
+    const handle = await open(join(manifest, `${index}-of-${count}.jsonl`), 'a');
+    await syncFolder(manifest);
+    // Ends what a process that was killed may have left without an end.
+    if ((await handle.stat()).size > 0) await handle.appendFile('\n');
+    return new ManifestWriter(handle);
+  }
+
+  /** Adds a line, which is on the disk when this returns. */
+  async add(entry: Entry): Promise<void> {
+    await this.#handle.appendFile(`${JSON.stringify(entry)}\n`);
+    await this.#handle.sync();
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}

@@ -1,0 +1,34 @@
+/** Proves a folder of results by its manifest. */
+
+import { join } from 'node:path';
+import { CnfzipError, decode, type Image, type Options } from '../index.js';
+import { readInput } from '../io/files/read.js';
+import { isCnfz, readImage } from '../io/formats.js';
+import type { Success } from './manifest.js';
+import { samplesCrc32, sha256 } from './work.js';
+
+export interface VerifyFolders {
+  /** Of the results. */
+  readonly to: string;
+  /** Of the sources, where these are to be compared, too. */
+  readonly from?: string;
+}
+
+/**
+ * Proves that a result is what the manifest says, that it decodes to the image that was coded, and that its source is what it was.
+ *
+ * @throws CnfzipError `corrupt`, `file`, or what decoding throws
+ */
+export async function verifyEntry(entry: Success, { to, from }: VerifyFolders, options: Options): Promise<void> {
+  const bytes = await readInput(join(to, entry.target));
+  if (sha256(bytes) !== entry.targetSha256) throw new CnfzipError('corrupt', 'it is not what was written');
+  const image: Image = isCnfz(bytes) ? await decode(bytes, options) : (await readImage(bytes, options)).image;
+  if (samplesCrc32(image) !== entry.samplesCrc32)
+    throw new CnfzipError('corrupt', 'its samples are not those of the source');
+  if (from === undefined) return;
+  const source = join(from, entry.source);
+  const found = await readInput(source).catch((error) => {
+    throw new CnfzipError('file', `its source ${source}: ${(error as Error).message}`, { cause: error });
+  });
+  if (sha256(found) !== entry.sourceSha256) throw new CnfzipError('corrupt', `its source ${source} is not what it was`);
+}
