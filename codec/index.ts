@@ -12,6 +12,9 @@ export { type AdaptationRates, type Flow, type Model, parseModel } from './flow/
 export type { EncodedTile } from './flow/tile-codec.js';
 export type { TileShape } from './flow/walk.js';
 export type { Channels, Image, Metadata } from './image.js';
-export { type FileInfo, info, type LayerInfo } from './info.js';
+export { type FileInfo, info, type LayerInfo, type ScaleInfo } from './info.js';
 export { provideWebp, type WebpModules } from './layers/webp.js';
+export { type DecodeOptions, OpenedImage, openImage, type ScaledImage } from './open.js';
+export { httpSource, type Source, streamSource } from './source.js';
 export type { Tile } from './tiles.js';
+export type { Region, ViewOptions } from './view.js';

@@ -39,12 +39,18 @@ export function viewOf(size: Size, { scale = 1, region = { x: 0, y: 0, ...size }
     );
   }
   const view = { x, y, width, height, level };
-  const { columns, rows } = latticeIn(view, view);
-  if (columns.end > columns.first && rows.end > rows.first) return view;
+  if (hasPixels(view)) return view;
   throw new CnfzipError('usage', `region ${width}x${height}+${x}+${y} has no pixel at scale 1/${1 << level}`);
 }
 
-function levelOf(scale: number): number {
+/** Whether a view, or the part of it that lies in a rectangle, shows anything. */
+export function hasPixels(view: View, within: Region = view): boolean {
+  const { columns, rows } = latticeIn(view, within);
+  return columns.end > columns.first && rows.end > rows.first;
+}
+
+/** @throws CnfzipError `usage` if there is no such scale */
+export function levelOf(scale: number): number {
   for (let level = 0; level <= MAX_LEVEL; level++) if (scale === 1 / (1 << level)) return level;
   throw new CnfzipError('usage', `scale must be 1, 1/2, 1/4 ... or 1/2^${MAX_LEVEL}: ${scale}`);
 }
@@ -94,12 +100,7 @@ export function wantedTiles(
 ): Wanted[] {
   const places = method === 'tiles' ? tileLayout(width, height) : [{ x: 0, y: 0, width, height }];
   const level = places.length > 1 ? Math.min(view.level, ALIGNED_LEVELS) : view.level;
-  return places
-    .map((place, index) => ({ ...place, index, level }))
-    .filter((place) => {
-      const { columns, rows } = latticeIn(view, place);
-      return columns.end > columns.first && rows.end > rows.first;
-    });
+  return places.map((place, index) => ({ ...place, index, level })).filter((place) => hasPixels(view, place));
 }
 
 /** Pixels of all tiles that a view needs. */

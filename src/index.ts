@@ -3,14 +3,11 @@
  *
  * @module cnfzip
  */
-import { availableParallelism } from 'node:os';
 import { decodeContainer, encodeImage } from '../codec/codec.js';
-import type { CodingOptions } from '../codec/coding.js';
 import { attachedBytes, readAttachments } from '../codec/container/attachments.js';
 import { type Container, checkBytes, readContainer, readParts } from '../codec/container/container.js';
 import { readHead } from '../codec/container/head.js';
 import { CnfzipError } from '../codec/error.js';
-import type { Flow } from '../codec/flow/model.js';
 import { checkImage, type Image, maxvalOf, metadataBytes } from '../codec/image.js';
 import { describe, type FileInfo } from '../codec/info.js';
 import { tileCount } from '../codec/tiles.js';
@@ -25,23 +22,27 @@ import {
   readImage as parseImage,
   writeImage as serializeImage,
 } from './io/formats.js';
-import { checkLimits, type ImageSize, type Limits, planWithin, type Work, webpPixelsOf } from './memory.js';
+import { checkLimits, type ImageSize, type Limits, type Work, webpPixelsOf } from './memory.js';
 import { modelForDecoding, modelsForEncoding } from './models.js';
-import { checkOptions, type EncodeOptions, MAX_THREADS, type Options } from './options.js';
-import { WorkerPool } from './pool.js';
+import { checkOptions, type EncodeOptions, type Options } from './options.js';
+import { withThreads } from './threads.js';
 import './webp.js';
 
 export { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
 export type { AdaptationRates, Model } from '../codec/flow/model.js';
 export type { Channels, Image, Metadata } from '../codec/image.js';
-export type { FileInfo, LayerInfo } from '../codec/info.js';
+export type { FileInfo, LayerInfo, ScaleInfo } from '../codec/info.js';
+export type { ScaledImage } from '../codec/open.js';
+export { httpSource, type Source, streamSource } from '../codec/source.js';
 export type { Tile } from '../codec/tiles.js';
+export type { Region, ViewOptions } from '../codec/view.js';
 export type { ModelDefinition } from '../models/definition.js';
 export type { OutputFormat } from './io/formats.js';
 export { decodePng, encodePng } from './io/png.js';
 export type { Limits } from './memory.js';
 export { loadModel } from './models.js';
-export type { EncodeOptions, Options } from './options.js';
+export { type OpenFile, open } from './open.js';
+export type { EncodeOptions, OpenOptions, Options, ViewingOptions } from './options.js';
 
 /**
  * Compresses an image without loss.
@@ -92,7 +93,8 @@ export async function encode(image: Image, options: EncodeOptions = {}): Promise
   checkLimits(size, options);
   const models = await modelsForEncoding(image.channels, options.model);
   const { verify, adapt } = options;
-  return withThreads(size, { operation: 'encode', models }, options, (coding) =>
+  const threads = { ...options, tiles: tileCount(size.width, size.height) };
+  return withThreads(size, { operation: 'encode', models }, threads, (coding) =>
     encodeImage(image, models, { ...coding, verify, adapt }),
   );
 }
@@ -130,7 +132,8 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
   const hashes = container.layers.flatMap(({ flow }) => flow?.modelHash ?? []);
   const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, options.model)));
   const work: Work = { operation: 'decode', models, webpPixels: webpPixelsOf(container) };
-  return withThreads(size, work, options, (coding) => decodeContainer(container, models, coding));
+  const threads = { ...options, tiles: tileCount(size.width, size.height) };
+  return withThreads(size, work, threads, (coding) => decodeContainer(container, models, coding));
 }
 
 /**
@@ -232,29 +235,4 @@ async function readBytes(source: string | Uint8Array | AsyncIterable<Uint8Array>
     throw fileError(error);
   }
   return Buffer.concat(pieces);
-}
-
-/** Runs `run` within the limits, with as many threads as are asked for and worth while. */
-async function withThreads<T>(
-  size: ImageSize,
-  work: Work,
-  options: Options,
-  run: (coding: CodingOptions) => Promise<T>,
-): Promise<T> {
-  checkLimits(size, options, work);
-  const { threads: asked = availableParallelism(), maxMemory, onProgress } = options;
-  const wanted = Math.min(asked, tileCount(size.width, size.height), MAX_THREADS);
-  const { threads, wholeWebp } = planWithin(maxMemory, size, work, wanted);
-  if (threads === 1) return run({ onProgress, wholeWebp });
-  const pools: WorkerPool[] = [];
-  const coderOf = async (flow: Flow) => {
-    const pool = new WorkerPool(flow, threads);
-    pools.push(pool);
-    return pool;
-  };
-  try {
-    return await run({ onProgress, wholeWebp, coderOf });
-  } finally {
-    await Promise.all(pools.map((pool) => pool.close()));
-  }
 }

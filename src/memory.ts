@@ -35,6 +35,8 @@ export interface Work {
   readonly models: readonly Model[];
   /** When decoding: pixels of the one WebP that the file may have for all of the image. */
   readonly webpPixels?: number;
+  /** Of the largest tile; without it that of an image of this size. */
+  readonly tilePixels?: number;
 }
 
 /** Pixels of the one WebP that a file may have for all of its image. */
@@ -113,13 +115,13 @@ export function planWithin(
 }
 
 /** Bytes of memory that a process takes at most, from file to file, but for what WebP may take to encode a whole image. */
-export function memoryFor(size: ImageSize, { operation, models, webpPixels = 0 }: Work, threads: number): number {
+export function memoryFor(size: ImageSize, work: Work, threads: number): number {
   const { width, height, channels, maxval, metadataBytes = 0 } = size;
+  const { operation, models, webpPixels = 0, tilePixels = maxTilePixels(width, height) } = work;
   const deep = maxval > 255;
   const samples = width * height * channels * (deep ? 2 : 1);
-  const tile = maxTilePixels(width, height);
   const coders = models.map(
-    ({ definition }) => THREAD + tile * (CODER_PIXEL[operation] + CODER_CHANNEL * definition.width),
+    ({ definition }) => THREAD + tilePixels * (CODER_PIXEL[operation] + CODER_CHANNEL * definition.width),
   );
   const copies = CODING_COPIES[operation] + (channels % 2 === 0 ? ALPHA_COPIES : 0);
   const coding =

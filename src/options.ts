@@ -1,6 +1,7 @@
 /** Options of the library's functions. */
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
+import type { ViewOptions } from '../codec/view.js';
 import { OUTPUT_FORMATS, type OutputFormat } from './io/formats.js';
 import type { Limits } from './memory.js';
 
@@ -33,6 +34,17 @@ export interface EncodeOptions extends Options {
   adapt?: boolean;
 }
 
+/** Options of `open`, for all images of its file. */
+export type OpenOptions = Pick<Options, 'maxPixels' | 'maxMemory' | 'model' | 'threads'>;
+
+/** Options of an image of an open file. */
+export interface ViewingOptions extends ViewOptions {
+  /** Called after each tile with the part that is done, above 0 and up to 1. */
+  onProgress?: (fraction: number) => void;
+  /** Stops the work: the promise is rejected with the signal's reason, and its threads end. Tiles of a flow are then coded in threads. */
+  signal?: AbortSignal;
+}
+
 export const MAX_THREADS = 256;
 
 type Check = (value: unknown) => string | undefined;
@@ -41,6 +53,8 @@ const integer = (least: number, most: number): Check => {
   const fits = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
   return (value) => (fits(value) ? undefined : `must be an integer from ${least} to ${most}: ${String(value)}`);
 };
+
+const anything: Check = () => undefined;
 
 const truth: Check = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false');
 
@@ -66,6 +80,9 @@ const CHECKS = {
   info: LIMITS,
   decode: COMMON,
   encode: { ...COMMON, verify: truth, adapt: truth },
+  open: { ...LIMITS, model: COMMON.model, threads: COMMON.threads },
+  // `viewOf` says what scale and region may be.
+  view: { scale: anything, region: anything, onProgress: COMMON.onProgress, signal: COMMON.signal },
   writeImage: {
     format: (value) =>
       OUTPUT_FORMATS.includes(value as OutputFormat) ? undefined : `must be one of ${OUTPUT_FORMATS.join(', ')}`,
