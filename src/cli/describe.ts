@@ -15,3 +15,8 @@ export function describeImage({
   const bits = Math.log2(maxval + 1);
   return `${width} x ${height} ${kind}, ${Number.isInteger(bits) ? `${bits} bits` : `values to ${maxval}`}`;
 }
+
+/** `1/8`. */
+export function scaleName(scale: number): string {
+  return scale === 1 ? '1' : `1/${1 / scale}`;
+}

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type FileInfo, info, type LayerInfo, type Limits } from '../index.js';
 import { readInput } from '../io/files/read.js';
 import { findShipped } from '../models.js';
-import { describeImage } from './describe.js';
+import { describeImage, scaleName } from './describe.js';
 import { addLimits } from './options.js';
 import { count, forEachFile, print, printJson } from './report.js';
 
@@ -42,11 +42,12 @@ async function describe(file: string, { json, ...limits }: InfoOptions): Promise
   const lines = [
     `${file}: ${count(facts.bytes)} bytes, ${facts.bitsPerSample.toFixed(3)} bits per sample`,
     `  image: ${describeImage(facts)}`,
-    `  format version ${facts.formatVersion}; header, lengths and checksums: ${count(facts.overheadBytes)} bytes`,
+    `  format version ${facts.formatVersion}; head and checksums: ${count(facts.overheadBytes)} bytes`,
     ...formatMetadata(facts),
     ...facts.layers.flatMap((layer, i) =>
       formatLayer(layer, models[i], facts.layers.length > 1 ? PARTS[i] : 'samples'),
     ),
+    ...formatScales(facts),
   ];
   await print(...lines);
 }
@@ -57,6 +58,17 @@ function formatMetadata({ metadata, attachmentBytes }: FileInfo): string[] {
   return [
     `  palette and metadata: ${count(attachmentBytes)} bytes${pieces.length > 0 ? `: ${pieces.join(', ')}` : ''}`,
   ];
+}
+
+/** What of the file smaller images need, where they need less than all. */
+function formatScales({ scales, bytes }: FileInfo): string[] {
+  return [...scales]
+    .reverse()
+    .slice(1)
+    .map((scale) => {
+      const share = `${count(scale.bytes)} bytes, ${((100 * scale.bytes) / bytes).toFixed(1)} % of the file`;
+      return `  scale ${scaleName(scale.scale)}: ${scale.width} x ${scale.height}, from the first ${share}`;
+    });
 }
 
 /** Names of the layers of an image whose alpha is one of its own. */
