@@ -30,6 +30,7 @@ type Size = Pick<Region, 'width' | 'height'>;
 /** @throws CnfzipError `usage` if there is no such scale or region, or no pixel in it */
 export function viewOf(size: Size, { scale = 1, region = { x: 0, y: 0, ...size } }: ViewOptions): View {
   const level = levelOf(scale);
+  if (typeof region !== 'object' || region === null) throw new CnfzipError('usage', 'region must be a rectangle');
   const { x, y, width, height } = region;
   const whole = [x, y, width, height].every(Number.isInteger);
   if (!whole || x < 0 || y < 0 || width < 1 || height < 1 || x + width > size.width || y + height > size.height) {

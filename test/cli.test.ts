@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { decodePng, encodePng, type FileInfo } from '../src/index.js';
+import { decodePng, encodePng, type FileInfo, type Image } from '../src/index.js';
 import { beside } from './beside.js';
 
 const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
@@ -170,6 +170,60 @@ test('one bad file costs a line and the exit code, not the others', () => {
   expect(stderr).toMatch(/^cnfzip: none\.png: no such file or folder\nb\.png -> b\.cnfz/);
   expect(status).toBe(1);
   expect(existsSync(join(folder, 'b.cnfz'))).toBe(true);
+});
+
+test('a smaller image, a region, and both; info tells what they need', () => {
+  const file = fixture('house-253x191.cnfz');
+  const whole = decodePng(readFileSync(fixture('house-253x191.png')));
+  const pixel = (image: Image, x: number, y: number) => [
+    ...image.samples.subarray(3 * (y * image.width + x)).subarray(0, 3),
+  ];
+  const run = (...options: string[]) => decodePng(cnfzip('decompress', '-qc', ...options, file).stdout);
+  const small = run('--scale', '1/4');
+  const part = run('--region', '50x40+100+20');
+  const both = run('--region', '50x40+101+20', '--scale', '1/2');
+  expect([small, part, both].map(({ width, height }) => [width, height])).toEqual([
+    [64, 48],
+    [50, 40],
+    [25, 20],
+  ]);
+  expect(pixel(small, 10, 7)).toEqual(pixel(whole, 40, 28));
+  expect(pixel(part, 10, 7)).toEqual(pixel(whole, 110, 27));
+  expect(pixel(both, 10, 7)).toEqual(pixel(whole, 122, 34));
+  expect(small.metadata).toEqual(whole.metadata);
+  expect(cnfzip('info', file).text).toMatch(/scale 1\/2: 127 x 96, from the first [\d,]+ bytes, 3\d\.\d % of the file/);
+  expect(cnfzip('decompress', '--scale', '1/3', file).status).toBe(2);
+  expect(cnfzip('decompress', '--region', '5x5', file).status).toBe(2);
+  expectRefusal(
+    ['decompress', '--region', '9x9+250+0', '-o', 'x.png', file],
+    /region 9x9\+250\+0 does not lie in the image/,
+  );
+  copyFileSync(file, join(folder, 'h.cnfz'));
+  expect(cnfzip('decompress', '-q', '--rm', '--scale', '1/2', 'h.cnfz').stderr).toMatch(/not removed.*only in part/);
+  expect(files()).toContain('h.cnfz');
+});
+
+test('--partial: of a file that is cut short or damaged what is whole, with a warning and exit code 1', () => {
+  const file = readFileSync(fixture('house-253x191.cnfz'));
+  const whole = decodePng(readFileSync(fixture('house-253x191.png')));
+  writeFileSync(join(folder, 'cut.cnfz'), file.subarray(0, 30_000));
+  expectRefusal(['decompress', 'cut.cnfz'], /cut short/);
+  const { status, stderr } = cnfzip('decompress', '-q', '--partial', 'cut.cnfz');
+  expect([status, stderr]).toEqual([
+    1,
+    'cnfzip: cut.cnfz: warning: it is cut short or damaged: only scale 1/2 of 253 x 191 pixels is whole\n',
+  ]);
+  expect(decodePng(read('cut.png'))).toMatchObject({ width: 127, height: 96 });
+  const damaged = Buffer.from(file);
+  damaged[10_000] ^= 1;
+  writeFileSync(join(folder, 'bad.cnfz'), damaged);
+  expect(cnfzip('decompress', '-q', '--partial', 'bad.cnfz')).toMatchObject({ status: 1 });
+  expect(decodePng(read('bad.png'))).toMatchObject({ width: 64, height: 48 });
+  writeFileSync(join(folder, 'short.cnfz'), file.subarray(0, 3000));
+  expectRefusal(['decompress', '--partial', 'short.cnfz'], /cut short: not even the smallest image of it is whole/);
+  writeFileSync(join(folder, 'good.cnfz'), file);
+  expect(cnfzip('decompress', '-q', '--partial', 'good.cnfz')).toMatchObject({ status: 0, stderr: '' });
+  expect(decodePng(read('good.png'))).toEqual(whole);
 });
 
 test('damaged files: one clear line, exit 1, nothing written', () => {

@@ -19,7 +19,7 @@ export function describeImage({
 }
 
 /** Names of the layers of an image whose alpha is one of its own. */
-const PARTS = ['colour', 'alpha'];
+export const PARTS = ['colour', 'alpha'];
 
 const METHODS = { plain: 'row filters and deflate', webp: 'WebP', tiles: 'tiles', flow: 'flow' };
 
@@ -41,4 +41,9 @@ async function describeMethod({ method, tiles, modelHash }: LayerInfo): Promise<
     ...(flows > 0 ? [`the flow of model ${model} in ${places(flows)}`] : []),
     ...(flows < tiles.length ? [`WebP in ${places(tiles.length - flows)}`] : []),
   ].join(', ');
+}
+
+/** `1/8`. */
+export function scaleName(scale: number): string {
+  return scale === 1 ? '1' : `1/${1 / scale}`;
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type FileInfo, info, type LayerInfo, type Limits } from '../index.js';
 import { findShipped } from '../models.js';
-import { describeImage } from './describe.js';
+import { describeImage, PARTS, scaleName } from './describe.js';
 import { type Input, listInputs, read } from './inputs.js';
 import { addLimits, addListing } from './options.js';
 import { count, forEachInput, print, printJson } from './report.js';
@@ -42,11 +42,12 @@ async function describe(input: Input, { json, maxPixels, maxMemory }: InfoOption
   const lines = [
     `${input.label}: ${count(facts.bytes)} bytes, ${facts.bitsPerSample.toFixed(3)} bits per sample`,
     `  image: ${describeImage(facts)}`,
-    `  format version ${facts.formatVersion}; header, lengths and checksums: ${count(facts.overheadBytes)} bytes`,
+    `  format version ${facts.formatVersion}; head and checksums: ${count(facts.overheadBytes)} bytes`,
     ...formatMetadata(facts),
     ...facts.layers.flatMap((layer, i) =>
       formatLayer(layer, models[i], facts.layers.length > 1 ? PARTS[i] : 'samples'),
     ),
+    ...formatScales(facts),
   ];
   await print(...lines);
 }
@@ -59,8 +60,16 @@ function formatMetadata({ metadata, attachmentBytes }: FileInfo): string[] {
   ];
 }
 
-/** Names of the layers of an image whose alpha is one of its own. */
-const PARTS = ['colour', 'alpha'];
+/** What of the file smaller images need, where they need less than all. */
+function formatScales({ scales, bytes }: FileInfo): string[] {
+  return [...scales]
+    .reverse()
+    .slice(1)
+    .map((scale) => {
+      const share = `${count(scale.bytes)} bytes, ${((100 * scale.bytes) / bytes).toFixed(1)} % of the file`;
+      return `  scale ${scaleName(scale.scale)}: ${scale.width} x ${scale.height}, from the first ${share}`;
+    });
+}
 
 const METHODS = { plain: 'row filters and deflate', webp: 'WebP', tiles: 'tiles' };
 

@@ -42,13 +42,18 @@ export function pngCorpus(count: number): Specimen[] {
 
 /**
  * A slope with noise, coded by the flow whether or not that is the smallest; of two tiles, the second by WebP; every third gray
- * image with alpha.
+ * image with alpha; every eighth too large to be read at once.
  */
 async function flowSpecimen(codec: TileCodec, { model, adapts }: Flow, seed: number): Promise<Specimen> {
   const random = randomIntegers(seed);
   const { channels } = model.definition;
-  const [width, height] =
-    seed % 4 === 0 ? [MAX_TILE_SIDE + 1 + random(9), 1 + random(3)] : [2 + random(14), 2 + random(14)];
+  // Noise that takes more than a small file.
+  const large = seed % 8 === 1;
+  const [width, height] = large
+    ? [130 + random(9), 110 * (4 - channels) + random(9)]
+    : seed % 4 === 0
+      ? [MAX_TILE_SIDE + 1 + random(9), 1 + random(3)]
+      : [2 + random(14), 2 + random(14)];
   const layerOf = async (samples: Uint8Array): Promise<CodedLayer> => {
     const tiles: CodedTile[] = [];
     for (const [i, place] of tileLayout(width, height).entries()) {
@@ -63,7 +68,8 @@ async function flowSpecimen(codec: TileCodec, { model, adapts }: Flow, seed: num
     }
     return { method: 'tiles', flow: { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts }, tiles };
   };
-  const slope = () => Uint8Array.from({ length: width * height * channels }, (_, i) => (i >> 2) + random(8));
+  const slope = () =>
+    Uint8Array.from({ length: width * height * channels }, (_, i) => (large ? random(256) : (i >> 2) + random(8)));
   const planes = channels === 1 && seed % 3 === 0 ? [slope(), slope()] : [slope()];
   const samples = Uint8Array.from(
     { length: planes.length * planes[0].length },

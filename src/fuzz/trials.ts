@@ -6,6 +6,7 @@ import { CnfzipError } from '../../codec/error.js';
 import type { Model } from '../../codec/flow/model.js';
 import { checkImage, type Image, sameImage } from '../../codec/image.js';
 import { info } from '../../codec/info.js';
+import { openImage } from '../../codec/open.js';
 import { decodePng, encodePng } from '../io/png.js';
 import { writeProven } from '../io/prove.js';
 import { modelsForEncoding } from '../models.js';
@@ -51,9 +52,12 @@ interface Case {
 }
 
 const TRIALS: Record<FuzzKind, (trial: Case) => Promise<Outcome>> = {
-  /** What is accepted must be the image that was damaged, or the one that parts were taken from. */
+  /** What is accepted must be the image that was damaged, or the one that parts were taken from; a smaller one, what it shows of it. */
   async cnfz({ specimen, other, seed, models, coding }) {
     const bytes = mutate(specimen.file, other.file, seed);
+    const opened = await openImage(bytes);
+    const half = await opened.decode(models, { ...coding, scale: 1 / 2 });
+    if (![specimen, other].some(({ image }) => sameImage(half, halfOf(image)))) throw new Error('wrong pixels at 1/2');
     info(bytes);
     const image = await decodeImage(bytes, models, coding);
     if (isOneOf(image, [specimen, other])) return 'unchanged';
@@ -73,6 +77,8 @@ const TRIALS: Record<FuzzKind, (trial: Case) => Promise<Outcome>> = {
       const told =
         width === image.width && height === image.height && metadata.length === (image.metadata ?? []).length;
       if (!told || overheadBytes < 0) throw new Error('info tells of another image');
+      const half = await (await openImage(file)).decode(models, { ...coding, scale: 1 / 2 }).catch(refused);
+      if (half && !sameImage(half, halfOf(image))) throw new Error('it shows other pixels at 1/2');
       await encodeImage(image, models, coding);
       await writeProven(image);
     });
@@ -91,8 +97,23 @@ const TRIALS: Record<FuzzKind, (trial: Case) => Promise<Outcome>> = {
   },
 };
 
+/** Every second row and column. */
+function halfOf(image: Image): Image {
+  const { width, height, channels } = image;
+  const samples = image.samples.filter((_, i) => {
+    const pixel = Math.floor(i / channels);
+    return (pixel % width) % 2 === 0 && Math.floor(pixel / width) % 2 === 0;
+  });
+  return { ...image, width: Math.ceil(width / 2), height: Math.ceil(height / 2), samples };
+}
+
 function isOneOf(image: Image, specimens: readonly Specimen[]): boolean {
   return specimens.some((specimen) => sameImage(image, specimen.image));
+}
+
+/** Stages may be cut where no scale ends: all of them decode, and not a part. */
+function refused(error: unknown): undefined {
+  if (!(error instanceof CnfzipError && error.code === 'corrupt')) throw error;
 }
 
 /** Refusals are no excuse in here. */
