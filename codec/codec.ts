@@ -44,12 +44,14 @@ export async function encodeImage(
   image: Image,
   models: readonly Model[],
   { verify = true, adapt = true, ...options }: EncodingOptions = {},
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   checkHost();
   checkImage(image);
   const flows = models.map((model): Flow => ({ model, adapts: adapt }));
   const [encoding, decoding] = codingParts(options, verify ? [0.5, 0.5] : [1]);
-  const bytes = writeContainer(await encodeContainer(image, flows, encoding), image.samples);
+  // Fresh memory, which the container's type does not tell: the type is what `new Blob([bytes])` wants.
+  const container = await encodeContainer(image, flows, encoding);
+  const bytes = writeContainer(container, image.samples) as Uint8Array<ArrayBuffer>;
   if (verify) await verifyFile(bytes, image, models, decoding);
   return bytes;
 }

@@ -34,7 +34,11 @@ const COPIED_AT_ONCE = 2 ** 24;
  * @param options without those of `caller`
  * @throws CnfzipError as `encode`
  */
-export async function encodeAbortably(image: Image, options: Options, caller: Caller): Promise<Uint8Array> {
+export async function encodeAbortably(
+  image: Image,
+  options: Options,
+  caller: Caller,
+): Promise<Uint8Array<ArrayBuffer>> {
   checkMembers(image);
   const copy = <T extends Samples>(array: T) => copyOf(array, caller.signal);
   const copyPiece = async ({ type, place, data }: Metadata) => ({ type, place, data: await copy(data) });
@@ -48,7 +52,7 @@ export async function encodeAbortably(image: Image, options: Options, caller: Ca
     palette: palette && (await copy(palette)),
     metadata: metadata && (await Promise.all(metadata.map(copyPiece))),
   };
-  return (await run({ operation: 'encode', input, options }, input.samples, caller)) as Uint8Array;
+  return (await run({ operation: 'encode', input, options }, input.samples, caller)) as Uint8Array<ArrayBuffer>;
 }
 
 /** @param options without those of `caller` */

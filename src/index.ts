@@ -83,7 +83,7 @@ export type { EncodeOptions, OpenOptions, Options, ViewingOptions } from './opti
  * }
  * ```
  */
-export async function encode(image: Image, options: EncodeOptions = {}): Promise<Uint8Array> {
+export async function encode(image: Image, options: EncodeOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   checkOptions(options, 'encode');
   const { signal, onProgress, ...rest } = options;
   // What takes time, such as looking at all samples, is left to a thread that the signal can end.

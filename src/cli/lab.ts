@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
 import { exists } from '../io/files/read.js';
+import { requirePackages } from '../packages.js';
 import { integer } from './options.js';
 import { print, reportError, say } from './report.js';
 
@@ -27,7 +28,10 @@ Examples:
   cnfzip lab run hutchinson --quick     cnfzip-lab/hutchinson.html and .json
   cnfzip lab run all --out reports      all of them, and reports/index.html`,
     );
-  lab.command('list').description('the experiments and what each asks').action(list);
+  lab
+    .command('list')
+    .description('the experiments and what each asks')
+    .action(() => withPackages(false, list));
   lab
     .command('run')
     .description('run experiments; exit code 1 if a prediction does not hold')
@@ -39,7 +43,21 @@ Examples:
     .option('-T, --threads <n>', 'experiments that run at once', integer(1, 256), availableParallelism())
     .option('-q, --quiet', 'print nothing but errors')
     .option('-v, --verbose', 'print what each experiment is doing')
-    .action((names: string[], options: RunOptions) => run(names, version, options));
+    .action((names: string[], options: RunOptions) =>
+      withPackages(options.verbose, () => run(names, version, options)),
+    );
+}
+
+const PACKAGES = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm', '@observablehq/plot', 'linkedom'];
+
+/** Runs what needs the laboratory's packages. */
+async function withPackages(verbose: boolean | undefined, work: () => Promise<void>): Promise<void> {
+  try {
+    await requirePackages('the laboratory', PACKAGES);
+    await work();
+  } catch (error) {
+    reportError('lab', error, verbose);
+  }
 }
 
 async function list(): Promise<void> {
@@ -53,32 +71,28 @@ async function list(): Promise<void> {
 async function run(names: string[], version: string, options: RunOptions): Promise<void> {
   const { quiet, verbose, quick = false, data, ...rest } = options;
   if (data !== undefined && !(await exists(data))) {
-    return reportError('lab', new CnfzipError('file', `there is no folder ${data} (option --data)`), verbose);
+    throw new CnfzipError('file', `there is no folder ${data} (option --data)`);
   }
   const { runExperiments } = await import('../lab/run.js');
   const { passed, verdict } = await import('../lab/report.js');
   const { significant } = await import('../lab/experiment.js');
-  try {
-    await runExperiments(names, {
-      ...rest,
-      data: data ?? 'data',
-      quick,
-      version,
-      onLog: (name, line) => verbose && say(`${name}: ${line}`),
-      onDone(done, file) {
-        const { checks } = done.findings;
-        if (!passed(done)) process.exitCode = 1;
-        if (quiet) return;
-        const lines = checks.map(
-          ({ claim, measured, predicted, unit, passed: holds }) =>
-            `  ${holds ? 'pass' : 'FAIL'}  ${claim}: ${significant(measured)}${unit && ` ${unit}`} (${predicted})`,
-        );
-        const head = `${done.name}: ${verdict(checks)}, ${done.seconds.toFixed(1)} s -> ${file}`;
-        print(head, ...lines).catch((error) => reportError(`lab: ${done.name}`, error, verbose));
-      },
-      onError: (name, error) => reportError(`lab: ${name}`, error, verbose),
-    });
-  } catch (error) {
-    reportError('lab', error, verbose);
-  }
+  await runExperiments(names, {
+    ...rest,
+    data: data ?? 'data',
+    quick,
+    version,
+    onLog: (name, line) => verbose && say(`${name}: ${line}`),
+    onDone(done, file) {
+      const { checks } = done.findings;
+      if (!passed(done)) process.exitCode = 1;
+      if (quiet) return;
+      const lines = checks.map(
+        ({ claim, measured, predicted, unit, passed: holds }) =>
+          `  ${holds ? 'pass' : 'FAIL'}  ${claim}: ${significant(measured)}${unit && ` ${unit}`} (${predicted})`,
+      );
+      const head = `${done.name}: ${verdict(checks)}, ${done.seconds.toFixed(1)} s -> ${file}`;
+      print(head, ...lines).catch((error) => reportError(`lab: ${done.name}`, error, verbose));
+    },
+    onError: (name, error) => reportError(`lab: ${name}`, error, verbose),
+  });
 }

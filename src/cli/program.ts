@@ -1,7 +1,6 @@
 /** The commands. */
-import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
-import { readInput } from '../io/files/read.js';
+import { manifest } from '../packages.js';
 import { withCommand } from './aliases.js';
 import { addBulk } from './bulk.js';
 import { addCompletion } from './completion.js';
@@ -14,8 +13,7 @@ import { print, say } from './report.js';
 import { addTrain } from './train.js';
 import { addVerify } from './verify.js';
 
-const manifest = await readInput(fileURLToPath(new URL('../../../package.json', import.meta.url)));
-const { version } = JSON.parse(new TextDecoder().decode(manifest)) as { version: string };
+const { version } = await manifest();
 
 /** Runs a command line, without the program's name; sets the exit code. */
 export async function run(words: readonly string[]): Promise<void> {

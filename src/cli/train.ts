@@ -5,6 +5,7 @@ import { type AdaptationRates, checkDefinition, USUAL_RATES } from '../../codec/
 import type { ModelDefinition } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
 import { readInput } from '../io/files/read.js';
+import { requirePackages } from '../packages.js';
 import type { Augmentation } from '../train/dataset.js';
 import type { Engine } from '../train/engine.js';
 import { integer } from './options.js';
@@ -77,12 +78,13 @@ Examples:
 }
 
 async function run({ threads, valid = [], resume = false, learning, adapt, ...options }: TrainOptions): Promise<void> {
-  const { train } = await import('../train/trainer.js');
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());
   let engine: Engine | undefined;
   try {
+    await requirePackages('training', ['sharp', '@observablehq/plot', 'linkedom']);
+    const { train } = await import('../train/trainer.js');
     const definition = await readDefinition(options.definition);
     const rates: AdaptationRates = { ...USUAL_RATES, head: learning, field: learning };
     engine = await openEngine(adapt ? 'kernel' : options.engine, definition, adapt ? rates : undefined, threads);

@@ -113,7 +113,7 @@ export function writePngStructure(
   palette: Uint8Array | undefined,
   metadata: readonly Metadata[],
   imageData: Uint8Array,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);

@@ -93,7 +93,7 @@ export function readPng(bytes: Uint8Array, limits: Limits): Decoded {
  *
  * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed
  */
-export function encodePng(image: Image): Uint8Array {
+export function encodePng(image: Image): Uint8Array<ArrayBuffer> {
   checkImage(image);
   const { width, height, channels, palette, metadata = [] } = image;
   const depth = pngDepth(channels, maxvalOf(image));

@@ -28,7 +28,8 @@ export async function writeProven(
 /** Whether a file of the format, as `writeImage` makes it, holds an image. */
 export async function holdsImage(bytes: Uint8Array, image: Image, format: OutputFormat): Promise<boolean> {
   const back = await readImage(bytes).catch((error) => {
-    if (!(error instanceof CnfzipError)) throw error;
+    // What cannot be read here says nothing of the file.
+    if (!(error instanceof CnfzipError) || error.code === 'unsupported') throw error;
     return undefined;
   });
   if (!back) return false;

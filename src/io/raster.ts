@@ -1,6 +1,6 @@
 /** TIFF, WebP, GIF and JPEG through libvips: exact samples, no colour management, metadata as the chunks PNG has for it. */
 import { deflateSync } from 'node:zlib';
-import sharp from 'sharp';
+import type { Metadata as SharpMetadata } from 'sharp';
 import { CnfzipError } from '../../codec/error.js';
 import {
   type Channels,
@@ -17,6 +17,7 @@ import { type Decoded, damaged, type Remarks } from './decoded.js';
 import { expand } from './expand.js';
 import { inspectGif } from './gif-blocks.js';
 import { scaleSamples } from './scale.js';
+import { loadSharp } from './sharp.js';
 import { inspectTiff } from './tiff-tags.js';
 import { inspectWebp } from './webp-chunks.js';
 
@@ -45,6 +46,7 @@ export function readJpeg(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
 /** @param inspect tells what of the file is not in its samples, or throws what is wrong with them */
 async function decodeRaster(bytes: Uint8Array, kind: string, limits: Limits, inspect: () => Remarks): Promise<Decoded> {
   const { lost, metadata: told = [] } = inspect();
+  const sharp = await loadSharp(kind);
   // libtiff warns of tags that it does not know; libjpeg, of data that is missing.
   const failOn = kind === 'TIFF' ? 'error' : 'warning';
   const source = () => sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn, ignoreIcc: true });
@@ -99,6 +101,7 @@ async function decodeRaster(bytes: Uint8Array, kind: string, limits: Limits, ins
  */
 export async function encodeTiff(image: Image): Promise<Uint8Array> {
   const { width, height, channels, samples, maxval } = plain(image);
+  const sharp = await loadSharp('TIFF');
   const range = rasterRange(maxval);
   const scaled = scaleSamples(samples, maxval, range);
   return sharp(scaled, { raw: { width, height, channels }, limitInputPixels: MAX_PIXELS })
@@ -139,7 +142,7 @@ function plain(image: Image) {
 }
 
 /** Colour profile, EXIF and XMP as chunks of a PNG (11.3.2.3, 11.3.4.5, 11.3.3.4). */
-function metadataOf({ icc, exif, xmp }: sharp.Metadata): Metadata[] {
+function metadataOf({ icc, exif, xmp }: SharpMetadata): Metadata[] {
   const found: Metadata[] = [];
   const text = (string: string) => Buffer.from(string, 'latin1');
   const add = (type: string, parts: Uint8Array[]) =>

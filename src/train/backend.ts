@@ -1,5 +1,6 @@
 /** Which TensorFlow.js computes: `@tensorflow/tfjs-node-gpu` where it is installed and finds a GPU, else the WASM backend. */
 
+import { requirePackages } from '../packages.js';
 import type { TensorFlow } from './tfjs/tensorflow.js';
 
 /** Imports a module by its name. */
@@ -42,6 +43,7 @@ export async function loadGpuBackend(
 }
 
 async function loadWasmBackend(): Promise<TensorFlow> {
+  await requirePackages('TensorFlow.js', ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm']);
   const tf = await import('@tensorflow/tfjs-core');
   // The package finds its .wasm files beside its own code: nothing is fetched.
   await import('@tensorflow/tfjs-backend-wasm');
