@@ -28,6 +28,7 @@ import { checkOptions, type EncodeOptions, type Options } from './options.js';
 import { withThreads } from './threads.js';
 import './webp.js';
 
+export type { Method, TileMethod } from '../codec/container/contents.js';
 export { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
 export type { AdaptationRates, Model } from '../codec/flow/model.js';
 export type { Channels, Image, Metadata } from '../codec/image.js';
