@@ -17,6 +17,9 @@ export interface TileCoder {
 /** Gives what codes tiles by a flow. */
 export type CoderOf = (flow: Flow) => Promise<TileCoder>;
 
+export const EFFORTS = ['low', 'medium', 'high'] as const;
+export type Effort = (typeof EFFORTS)[number];
+
 export interface CodingOptions {
   /** Called after each tile with the part of the image that is done, above 0 and up to 1. */
   onProgress?: (fraction: number) => void;
@@ -30,6 +33,11 @@ export interface CodingOptions {
    * Without it: true.
    */
   wholeWebp?: boolean;
+  /**
+   * When encoding: `low` tries what is likely, for graphics in under a tenth of the time, which may cost a third of their size;
+   * `high` everything that may be smaller. Without it: `medium`, which leaves out what has never been worth its time.
+   */
+  effort?: Effort;
   /** Who codes the tiles of a flow. Without it they are coded one after the other in this thread. */
   coderOf?: CoderOf;
 }

@@ -30,6 +30,7 @@ import { checkOptions, type EncodeOptions, MAX_THREADS, type Options } from './o
 import { WorkerPool } from './pool.js';
 import './webp.js';
 
+export type { Effort } from '../codec/coding.js';
 export { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
 export type { AdaptationRates, Model } from '../codec/flow/model.js';
 export type { Channels, Image, Metadata } from '../codec/image.js';
@@ -90,9 +91,9 @@ export async function encode(image: Image, options: EncodeOptions = {}): Promise
   const size = { ...image, maxval: maxvalOf(image), metadataBytes: metadataBytes(image) };
   checkLimits(size, options);
   const models = await modelsForEncoding(image.channels, options.model);
-  const { verify, adapt } = options;
+  const { verify, adapt, effort } = options;
   return withThreads(size, { operation: 'encode', models }, options, (coding) =>
-    encodeImage(image, models, { ...coding, verify, adapt }),
+    encodeImage(image, models, { ...coding, verify, adapt, effort }),
   );
 }
 
