@@ -17,8 +17,8 @@ export interface TileCoder {
 /** Gives what codes tiles by a flow. */
 export type CoderOf = (flow: Flow) => Promise<TileCoder>;
 
-export const EFFORTS = ['low', 'medium', 'high'] as const;
-export type Effort = (typeof EFFORTS)[number];
+export type Effort = 'low' | 'medium' | 'high';
+export const EFFORTS: readonly Effort[] = ['low', 'medium', 'high'];
 
 export interface CodingOptions {
   /** Called after each tile with the part of the image that is done, above 0 and up to 1. */
