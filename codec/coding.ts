@@ -34,7 +34,7 @@ export interface CodingOptions {
    */
   wholeWebp?: boolean;
   /**
-   * When encoding: `low` tries what is likely, for graphics in under a tenth of the time, which may cost a third of their size;
+   * When encoding: `low` tries what is likely, for graphics in a fraction of the time, which may cost a third of their size;
    * `high` everything that may be smaller. Without it: `medium`, which leaves out what has never been worth its time.
    */
   effort?: Effort;
