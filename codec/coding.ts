@@ -18,6 +18,9 @@ export interface TileCoder {
 /** Gives what codes tiles by a flow. */
 export type CoderOf = (flow: Flow) => Promise<TileCoder>;
 
+export type Effort = 'low' | 'medium' | 'high';
+export const EFFORTS: readonly Effort[] = ['low', 'medium', 'high'];
+
 export interface CodingOptions {
   /** Called after each tile with the part of the image that is done, above 0 and up to 1. */
   onProgress?: (fraction: number) => void;
@@ -31,6 +34,11 @@ export interface CodingOptions {
    * Without it: true.
    */
   wholeWebp?: boolean;
+  /**
+   * When encoding: `low` tries what is likely, for graphics in a fraction of the time, which may cost a third of their size;
+   * `high` everything that may be smaller. Without it: `medium`, which leaves out what has never been worth its time.
+   */
+  effort?: Effort;
   /** Who codes the tiles of a flow. Without it they are coded one after the other in this thread. */
   coderOf?: CoderOf;
 }

@@ -6,7 +6,7 @@
 
 export type { ModelDefinition } from '../models/definition.js';
 export { decodeImage, encodeImage } from './codec.js';
-export type { CoderOf, CodingOptions, EncodingOptions, TileCoder } from './coding.js';
+export type { CoderOf, CodingOptions, Effort, EncodingOptions, TileCoder } from './coding.js';
 export type { Method, TileMethod } from './container/contents.js';
 export { CnfzipError, type CnfzipErrorCode } from './error.js';
 export { type AdaptationRates, type Flow, type Model, parseModel } from './flow/model.js';

@@ -28,6 +28,7 @@ import { checkOptions, type EncodeOptions, type Options } from './options.js';
 import { withThreads } from './threads.js';
 import './webp.js';
 
+export type { Effort } from '../codec/coding.js';
 export type { Method, TileMethod } from '../codec/container/contents.js';
 export { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
 export type { AdaptationRates, Model } from '../codec/flow/model.js';
@@ -93,10 +94,10 @@ export async function encode(image: Image, options: EncodeOptions = {}): Promise
   const size = { ...image, maxval: maxvalOf(image), metadataBytes: metadataBytes(image) };
   checkLimits(size, options);
   const models = await modelsForEncoding(image.channels, options.model);
-  const { verify, adapt } = options;
+  const { verify, adapt, effort } = options;
   const threads = { ...options, tiles: tileCount(size.width, size.height) };
   return withThreads(size, { operation: 'encode', models }, threads, (coding) =>
-    encodeImage(image, models, { ...coding, verify, adapt }),
+    encodeImage(image, models, { ...coding, verify, adapt, effort }),
   );
 }
 

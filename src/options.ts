@@ -1,8 +1,9 @@
 /** Options of the library's functions. */
+import { EFFORTS, type Effort } from '../codec/coding.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
 import type { ViewOptions } from '../codec/view.js';
-import { OUTPUT_FORMATS, type OutputFormat } from './io/formats.js';
+import { OUTPUT_FORMATS } from './io/formats.js';
 import type { Limits } from './memory.js';
 
 /** Options that `encode` and `decode` share. */
@@ -32,6 +33,8 @@ export interface EncodeOptions extends Options {
   verify?: boolean;
   /** Whether the flow goes on learning while it codes: files are smaller and take longer, both ways; true without it. */
   adapt?: boolean;
+  /** How much is tried on graphics: `low`, `medium`, `high`; `medium` without it. */
+  effort?: Effort;
 }
 
 /** Options of `open`, for all images of its file. */
@@ -58,6 +61,10 @@ const anything: Check = () => undefined;
 
 const truth: Check = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false');
 
+function oneOf(words: readonly string[]): Check {
+  return (value) => (words.includes(value as string) ? undefined : `must be one of ${words.join(', ')}`);
+}
+
 const LIMITS: Record<keyof Limits, Check> = {
   maxPixels: integer(1, Number.MAX_SAFE_INTEGER),
   maxMemory: integer(1, Number.MAX_SAFE_INTEGER),
@@ -79,13 +86,12 @@ const CHECKS = {
   readImage: LIMITS,
   info: LIMITS,
   decode: COMMON,
-  encode: { ...COMMON, verify: truth, adapt: truth },
+  encode: { ...COMMON, verify: truth, adapt: truth, effort: oneOf(EFFORTS) },
   open: { ...LIMITS, model: COMMON.model, threads: COMMON.threads },
   // `viewOf` says what scale and region may be.
   view: { scale: anything, region: anything, onProgress: COMMON.onProgress, signal: COMMON.signal },
   writeImage: {
-    format: (value) =>
-      OUTPUT_FORMATS.includes(value as OutputFormat) ? undefined : `must be one of ${OUTPUT_FORMATS.join(', ')}`,
+    format: oneOf(OUTPUT_FORMATS),
     force: truth,
   },
 } satisfies Record<string, Record<string, Check>>;

@@ -17,10 +17,12 @@ import { findAlphabet, toIndexes, writeAlphabet } from './alphabet.js';
 import { encodeFlowTile, isFlowLayer } from './flow-tiles.js';
 import { encodePlain } from './plain.js';
 import { cutStages } from './stages.js';
-import { encodeWebp, fitsWebp } from './webp.js';
+import { encodeWebp, fitsWebp, isPredicted } from './webp.js';
 
 /** With so many repeats a tile is next to empty: the flow's time would be wasted on it. */
 const EMPTY = 0.985;
+/** With so many repeats it is a graphic, which WebP is likely to code in less than the flow. */
+const GRAPHIC = 0.75;
 /** A layer with fewer repeats is no graphic: few values are worth an alphabet. */
 const PHOTOGRAPH = 0.5;
 /** Layers up to this many pixels are coded in every way there is. */
@@ -66,7 +68,9 @@ export async function encodeLayer(
     // One tile is the whole.
     if (trials.length === 1) trials[0] = { ...trials[0], webpBytes: Number.POSITIVE_INFINITY };
   }
-  const tiles = await encodeTiles(layer, trials, flow, coding);
+  // Graphics are mostly smaller as a whole than in tiles.
+  const wholeWillDo = asWhole && coding.options.effort === 'low' && trials.every(({ coded }) => !coded);
+  const tiles = wholeWillDo ? undefined : await encodeTiles(layer, trials, flow, coding);
   if (tiles) candidates.push(tiles);
   if (candidates.length === 0 || layer.maxval > 255 || isTiny(layer)) {
     candidates.push(wholeLayer('plain', encodePlain(layer)));
@@ -99,7 +103,8 @@ async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): P
     const tile = extractTile(layer, place);
     const webp = fitsWebp(tile);
     const repeated = repeats(tile);
-    const wanted = isTiny(layer) || !webp || repeated < EMPTY;
+    const most = coding.options.effort === 'low' ? GRAPHIC : EMPTY;
+    const wanted = isTiny(layer) || !webp || repeated < most;
     const coded = coder && isFlowLayer(tile) && wanted ? await encodeFlowTile(tile, coder) : undefined;
     const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
     trials[i] = { place, coded, webpBytes: probe * (1 - goodSaves(repeated)) };
@@ -144,10 +149,14 @@ function flowId({ model, adapts }: Flow): FlowId {
 async function encodeWholeWebp(layer: Layer, toBeat: number, coding: Coding): Promise<Uint8Array> {
   const good = await encodeWebp(layer, 'good');
   const repeated = repeats(layer);
-  const worthwhile = isTiny(layer) || (repeated > BEST_REPEATS && layer.width * layer.height <= BEST_PIXELS);
+  const { effort = 'medium' } = coding.options;
+  const few = layer.width * layer.height <= BEST_PIXELS && effort !== 'low';
+  const worthwhile = isTiny(layer) || (repeated > BEST_REPEATS && few);
   if (!worthwhile || good.length * (1 - bestSaves(repeated)) >= toBeat) return good;
   await coding.turn();
-  const best = await encodeWebp(layer, 'best');
+  // Where libwebp does not predict pixels of its own accord, trying all sets of transforms has saved 0.1 % at most.
+  const likely = effort === 'high' || isTiny(layer) || isPredicted(good);
+  const best = await encodeWebp(layer, likely ? 'best' : 'thorough');
   return best.length < good.length ? best : good;
 }
 

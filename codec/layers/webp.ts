@@ -14,13 +14,14 @@ export interface WebpModules {
   decoder(): Promise<WebAssembly.Module>;
 }
 
-/** How hard the encoder tries: of a megapixel some 0.05 s, 0.5 s, or 2 to 20 s. */
-export type WebpEffort = 'probe' | 'good' | 'best';
+/** How hard the encoder tries: of a megapixel some 0.05 s, 0.5 s, 2 s, or 2 to 20 s. The best tries each set of transforms. */
+export type WebpEffort = 'probe' | 'good' | 'thorough' | 'best';
 
 /** libwebp's settings (cwebp -m, -q). */
 const EFFORTS: Record<WebpEffort, { method: number; quality: number }> = {
   probe: { method: 0, quality: 0 },
   good: { method: 4, quality: 75 },
+  thorough: { method: 4, quality: 100 },
   best: { method: 6, quality: 100 },
 };
 
@@ -79,6 +80,15 @@ export async function encodeWebp(layer: Layer, effort: WebpEffort): Promise<Uint
   const file = await encodeWebpFile(layer, effort);
   const length = new DataView(file.buffer).getUint32(RIFF_BYTES - 4, true);
   return file.slice(RIFF_BYTES, RIFF_BYTES + length);
+}
+
+/** Whether a VP8L stream tells pixels by their difference to a prediction: its first transforms (RFC 9649, 3.5.2 and 4). */
+export function isPredicted(stream: Uint8Array): boolean {
+  const [PREDICTOR, SUBTRACT_GREEN] = [0, 2];
+  // Three bits each behind the size, from the lowest on: whether there is a transform, and which one.
+  let bits = stream[5];
+  while ((bits & 1) === 1 && ((bits >> 1) & 3) === SUBTRACT_GREEN) bits >>= 3;
+  return (bits & 1) === 1 && ((bits >> 1) & 3) === PREDICTOR;
 }
 
 /** A layer as WebP file. */

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { encode, type Image, info } from '../index.js';
+import { type Effort, encode, type Image, info } from '../index.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
 import { describeLayers } from './describe.js';
 import { addLevels, choiceOf } from './levels.js';
@@ -10,6 +10,7 @@ import { type Done, type Job, transformFiles } from './transform.js';
 interface CompressOptions extends OutputOptions {
   verify: boolean;
   adapt: boolean;
+  effort?: Effort;
   strip?: boolean;
 }
 
@@ -55,6 +56,7 @@ async function compress(job: Job, options: CompressOptions): Promise<Done> {
       ...codingOptions(options),
       verify: options.verify,
       adapt: options.adapt,
+      effort: options.effort,
       onProgress: job.progress.update,
     });
   } finally {

@@ -1,16 +1,18 @@
 /** Compression levels after the habit of gzip and zstd: each stands for a shipped model, and for whether it goes on learning. */
 
 import { type Command, Option } from 'commander';
+import type { Effort } from '../index.js';
 import type { CommonOptions } from './options.js';
 
 interface Level {
   readonly model: string;
   readonly adapt: boolean;
+  readonly effort: Effort;
 }
 
-const FAST: Level = { model: 'fast', adapt: true };
-const DEFAULT: Level = { model: 'default', adapt: true };
-const BEST: Level = { model: 'best', adapt: true };
+const FAST: Level = { model: 'fast', adapt: true, effort: 'low' };
+const DEFAULT: Level = { model: 'default', adapt: true, effort: 'medium' };
+const BEST: Level = { model: 'best', adapt: true, effort: 'high' };
 
 const LEVELS: Record<string, Level> = {
   1: { ...FAST, adapt: false },
@@ -45,5 +47,9 @@ export function choiceOf(command: Command, options: CommonOptions & { adapt: boo
   const given = [...Object.keys(LEVELS).filter(isGiven), ...named];
   if (given.length + (options.model ? 1 : 0) > 1) command.error('error: name one level or one model');
   const level = LEVELS[given[0]] as Level | undefined;
-  return { model: options.model ?? level?.model, adapt: options.adapt && (level?.adapt ?? true) };
+  return {
+    model: options.model ?? level?.model,
+    adapt: options.adapt && (level?.adapt ?? true),
+    effort: level?.effort,
+  };
 }
