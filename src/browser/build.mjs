@@ -3,17 +3,11 @@ import { copyFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { zlibForBrowsers } from './zlib-for-browsers.mjs';
 
 const { resolve } = createRequire(import.meta.url);
 const path = (file) => fileURLToPath(new URL(file, import.meta.url));
 const OUT = path('../../dist/browser/bundle/');
-
-/** Puts fflate in the place of Node's zlib. */
-export const zlibForBrowsers = {
-  name: 'zlib-for-browsers',
-  resolveId: (id, importer) =>
-    id.endsWith('/zlib.js') && importer?.includes('/io/') ? path('../../dist/src/browser/zlib.js') : null,
-};
 
 const bundle = await rolldown({
   input: { index: path('../../dist/src/browser/index.js'), worker: path('../../dist/src/browser/worker.js') },

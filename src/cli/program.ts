@@ -12,6 +12,7 @@ import { addLikelihood } from './likelihood.js';
 import { print, say } from './report.js';
 import { addTrain } from './train.js';
 import { addVerify } from './verify.js';
+import { addWeb } from './web.js';
 
 const manifest = await readInput(fileURLToPath(new URL('../../../package.json', import.meta.url)));
 const { version } = JSON.parse(new TextDecoder().decode(manifest)) as { version: string };
@@ -44,6 +45,7 @@ Without a command, files are compressed; -d decompresses, -t verifies and -l lis
   addLikelihood(program);
   addTrain(program);
   addLab(program, version);
+  addWeb(program);
   addCompletion(program);
 
   try {
