@@ -160,6 +160,7 @@ describe.skipIf(!chromium)('in Chromium', () => {
     try {
       const page = await browser.newPage();
       await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      await page.waitForFunction(() => 'cnfzip' in globalThis);
       const samples = Array.from({ length: 40 * 30 * 4 }, (_, i) => (i * 7919) % 251);
       const found = await page.evaluate(async (values) => {
         const { compress, decompress, open } = (globalThis as unknown as { cnfzip: Library }).cnfzip;
