@@ -144,7 +144,10 @@ describe.skipIf(!chromium)('in Chromium', () => {
       fetched.push(path);
       if (path === '/') {
         response.setHeader('content-type', 'text/html');
-        response.end('<script type="importmap">{"imports":{"cnfzip/browser":"/browser/bundle/index.js"}}</script>');
+        response.end(
+          '<script type="importmap">{"imports":{"cnfzip/browser":"/browser/bundle/index.js"}}</script>' +
+            '<script type="module">import * as cnfzip from "cnfzip/browser"; globalThis.cnfzip = cnfzip;</script>',
+        );
         return;
       }
       try {
