@@ -6,11 +6,13 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decode, decodePng, encode, encodePng } from '../dist/src/index.js';
-import { servePage } from '../dist/src/web/serve.js';
 import { deflateZlib, inflateZlib } from '../src/browser/zlib.js';
 import { findProgram } from '../src/engines/engine.js';
+import { decode, decodePng, encode, encodePng } from '../src/index.js';
 import * as node from '../src/io/zlib.js';
+
+const built = new URL('../dist/src/web/serve.js', import.meta.url).href;
+const { servePage } = (await import(built)) as typeof import('../src/web/serve.js');
 
 type Library = typeof import('../src/browser/index.js');
 

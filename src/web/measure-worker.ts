@@ -113,5 +113,6 @@ function shade(bits: Float64Array, width: number, height: number): ImageData {
 }
 
 function tell(answer: Answer): void {
-  globalThis.postMessage(answer);
+  const given = 'answer' in answer && answer.answer instanceof ImageData ? [answer.answer.data.buffer] : [];
+  globalThis.postMessage(answer, { transfer: given });
 }

@@ -17,7 +17,7 @@ export interface Answers {
 
 export type Answer = { readonly answer: Answers[Question['kind']] } | { readonly failure: string };
 
-/** Asks in a worker of its own, which ends with the answer. */
+/** Asks in a worker of its own, which ends with the answer; the image's samples are given away. */
 export function ask<T extends Question>(question: T): Promise<Answers[T['kind']]> {
   const worker = new Worker(new URL('./measure-worker.js', import.meta.url), { type: 'module' });
   return new Promise<Answers[T['kind']]>((resolve, reject) => {
@@ -26,6 +26,6 @@ export function ask<T extends Question>(question: T): Promise<Answers[T['kind']]
       else resolve(data.answer as Answers[T['kind']]);
     };
     worker.onerror = (event) => reject(new Error(event.message));
-    worker.postMessage(question);
+    worker.postMessage(question, [question.image.samples.buffer as ArrayBuffer]);
   }).finally(() => worker.terminate());
 }
