@@ -51,7 +51,7 @@ export async function encodeImage(
   const [encoding, decoding] = codingParts(options, verify ? [0.5, 0.5] : [1]);
   // Fresh memory, which the container's type does not tell: the type is what `new Blob([bytes])` wants.
   const container = await encodeContainer(image, flows, encoding);
-  const bytes = writeContainer(container, image.samples) as Uint8Array<ArrayBuffer>;
+  const bytes = writeContainer(container, image.samples);
   if (verify) await verifyFile(bytes, image, models, decoding);
   return bytes;
 }

@@ -63,9 +63,8 @@ export class ByteReader {
   }
 }
 
-/** @returns all bytes one behind the other: of one array that itself */
-export function concatenate(parts: readonly ArrayLike<number>[]): Uint8Array {
-  if (parts.length === 1 && parts[0] instanceof Uint8Array) return parts[0];
+/** All bytes one behind the other. */
+export function concatenate(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {

@@ -23,7 +23,7 @@ export interface SealedContainer extends Container {
  *
  * @param samples those that the layers decode to
  */
-export function writeContainer(container: Container, samples: Image['samples']): Uint8Array {
+export function writeContainer(container: Container, samples: Image['samples']): Uint8Array<ArrayBuffer> {
   const parts = [...partsOf(container)];
   const head = writeHead(container, () => crc32(samples));
   const seal = (bytes: Uint8Array) => concatenate([bytes, uint32(crc32(bytes))]);

@@ -12,6 +12,7 @@ import { addLikelihood } from './likelihood.js';
 import { print, say } from './report.js';
 import { addTrain } from './train.js';
 import { addVerify } from './verify.js';
+import { addWeb } from './web.js';
 
 const { version } = await manifest();
 
@@ -45,6 +46,7 @@ Without a command, files are compressed; -d decompresses, -t verifies and -l lis
   addTrain(program);
   addLab(program, version);
   addBulk(program);
+  addWeb(program);
   addCompletion(program);
 
   try {

@@ -86,10 +86,16 @@ export function encodeNetpbm(image: Image): Uint8Array {
       ? `${channels === 1 ? 'P5' : 'P6'}\n${width} ${height}\n${maxval}\n`
       : `P7\nWIDTH ${width}\nHEIGHT ${height}\nDEPTH ${channels}\nMAXVAL ${maxval}\nTUPLTYPE ${TUPLE_TYPES[channels]}\nENDHDR\n`;
   const size = maxval > 255 ? 2 : 1;
-  const out = Buffer.alloc(header.length + size * samples.length);
-  out.write(header, 'latin1');
-  if (size === 1) out.set(samples, header.length);
-  else for (const [i, sample] of samples.entries()) out.writeUInt16BE(sample, header.length + 2 * i);
+  const out = new Uint8Array(header.length + size * samples.length);
+  for (let i = 0; i < header.length; i++) out[i] = header.charCodeAt(i);
+  const data = out.subarray(header.length);
+  if (size === 1) data.set(samples);
+  else {
+    for (let i = 0; i < samples.length; i++) {
+      data[2 * i] = samples[i] >> 8;
+      data[2 * i + 1] = samples[i];
+    }
+  }
   return out;
 }
 
@@ -139,7 +145,7 @@ class Text {
   line(): string {
     const end = this.bytes.indexOf(LINE_FEED, this.at);
     if (end < 0) throw damaged('its header does not end');
-    const line = Buffer.from(this.bytes.subarray(this.at, end)).toString('latin1');
+    const line = Array.from(this.bytes.subarray(this.at, end), (byte) => String.fromCharCode(byte)).join('');
     this.at = end + 1;
     return line;
   }

@@ -1,4 +1,5 @@
 /** The structure of a PNG file: header and chunks, checked before anything is decoded (PNG, third edition, 5). */
+import { concatenate } from '../../codec/container/bytes.js';
 import { crc32 } from '../../codec/container/crc32.js';
 import { CnfzipError } from '../../codec/error.js';
 import { checkSize, type Metadata } from '../../codec/image.js';
@@ -114,13 +115,10 @@ export function writePngStructure(
   metadata: readonly Metadata[],
   imageData: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([depth, colourType], 8);
+  const header = Uint8Array.of(...bytesOf(width), ...bytesOf(height), depth, colourType, 0, 0, 0);
   const at = (wanted: Metadata['place']) =>
     metadata.filter(({ place }) => place === wanted).flatMap(({ type, data }) => chunk(type, data));
-  return Buffer.concat([
+  return concatenate([
     Uint8Array.from(SIGNATURE),
     ...chunk('IHDR', header),
     ...at('start'),
@@ -134,12 +132,15 @@ export function writePngStructure(
 
 /** A chunk's parts, in their order. */
 function chunk(type: string, data: Uint8Array): Uint8Array[] {
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(data.length, 0);
-  head.write(type, 4, 'latin1');
-  const crc = Buffer.alloc(4);
-  crc.writeUInt32BE(crc32(data, crc32(head.subarray(4))), 0);
+  const letters = [...type].map((letter) => letter.charCodeAt(0));
+  const head = Uint8Array.of(...bytesOf(data.length), ...letters);
+  const crc = Uint8Array.from(bytesOf(crc32(data, crc32(head.subarray(4)))));
   return [head, data, crc];
+}
+
+/** A number of 32 bits, highest first. */
+function bytesOf(value: number): number[] {
+  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
 }
 
 function readHeader(data: Uint8Array): PngHeader {

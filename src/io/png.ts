@@ -1,5 +1,5 @@
 /** PNG files to exact samples and back. Samples are never colour-managed: gAMA, iCCP and their like change nothing. */
-import { deflateSync, inflateSync } from 'node:zlib';
+import { concatenate } from '../../codec/container/bytes.js';
 import { MAX_INFLATION } from '../../codec/container/deflate.js';
 import { CnfzipError } from '../../codec/error.js';
 import { allocSamples, type Channels, checkImage, type Image, maxvalOf, metadataBytes } from '../../codec/image.js';
@@ -8,6 +8,7 @@ import { checkLimits, type Limits } from '../memory.js';
 import { type Decoded, damaged } from './decoded.js';
 import { type ColourType, readPngStructure, writePngStructure } from './png-chunks.js';
 import { scaleSamples } from './scale.js';
+import { deflateZlib, inflateZlib } from './zlib.js';
 
 const CHANNELS: Record<ColourType, Channels> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const COLOUR_TYPES: Record<Channels, ColourType> = { 1: 0, 2: 4, 3: 2, 4: 6 };
@@ -23,15 +24,6 @@ const ADAM7 = [
   [0, 1, 1, 2],
 ] as const;
 const AT_ONCE = [[0, 0, 1, 1]] as const;
-
-/** Bytes of a buffer for inflated data beyond its size: with them it is one of its own and the only one. */
-const SPARE = 16384;
-
-/** What Node returns with the option `info`, of which its types do not know; `bytesWritten` counts the bytes that were read. */
-interface Inflated {
-  readonly buffer: Uint8Array;
-  readonly engine: { readonly bytesWritten: number };
-}
 
 /** A part of the image whose rows follow each other: every dx-th sample of every dy-th row, from (x, y) on. */
 interface Pass {
@@ -106,7 +98,7 @@ export function encodePng(image: Image): Uint8Array<ArrayBuffer> {
     palette || depth < 8 ? unfilteredRows(packed, height, rowBytes) : filterRows(packed, height, rowBytes, bits >> 3);
   const colourType = palette ? 3 : COLOUR_TYPES[channels];
   const header = { width, height, depth, colourType, interlaced: false };
-  return writePngStructure(header, palette, metadata, deflateSync(filtered, { level: 9 }));
+  return writePngStructure(header, palette, metadata, deflateZlib(filtered));
 }
 
 /** Whether a PNG holds samples of this range as they are. */
@@ -141,14 +133,12 @@ function passesOf(width: number, height: number, bits: number, interlaced: boole
  * @returns also how many compressed bytes are behind its end
  */
 function inflate(imageData: readonly Uint8Array[], size: number): { inflated: Uint8Array; behind: number } {
-  const compressed = Buffer.concat(imageData);
+  const compressed = concatenate(imageData);
   if (compressed.length * MAX_INFLATION < size) throw damaged('PNG', 'it holds too little image data for its size');
   try {
-    const options = { maxOutputLength: size, chunkSize: size + SPARE, info: true };
-    const { buffer, engine } = inflateSync(compressed, options) as unknown as Inflated;
-    if (buffer.length < size) throw damaged('PNG', 'its image data ends too early');
-    const inflated = new Uint8Array(buffer.buffer, buffer.byteOffset, size);
-    return { inflated, behind: compressed.length - engine.bytesWritten };
+    const { inflated, behind } = inflateZlib(compressed, size);
+    if (inflated.length < size) throw damaged('PNG', 'its image data ends too early');
+    return { inflated, behind };
   } catch (error) {
     throw error instanceof CnfzipError ? error : damaged('PNG', 'its image data cannot be decoded', error);
   }

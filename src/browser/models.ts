@@ -1,0 +1,68 @@
+/** The shipped models, fetched when one is needed first. */
+import { CnfzipError } from '../../codec/error.js';
+import { type Model, parseModel } from '../../codec/flow/model.js';
+import type { FileInfo } from '../../codec/info.js';
+
+/** Whole expressions, which bundlers know to be files. */
+const ADDRESSES = {
+  default: new URL('../../models/default.cnfm', import.meta.url),
+  fast: new URL('../../models/fast.cnfm', import.meta.url),
+  best: new URL('../../models/best.cnfm', import.meta.url),
+  gray: new URL('../../models/gray.cnfm', import.meta.url),
+};
+
+type ModelName = keyof typeof ADDRESSES;
+
+/** A shipped model for colour. */
+export type ColourModel = Exclude<ModelName, 'gray'>;
+
+const COLOUR: readonly ColourModel[] = ['default', 'fast', 'best'];
+
+const fetched = new Map<ModelName, Promise<Model>>();
+
+/** The models to encode an image of so many channels with. */
+export function modelsForEncoding(channels: number, colour: ColourModel = 'default'): Promise<Model[]> {
+  if (!COLOUR.includes(colour)) {
+    throw new CnfzipError('unknown-model', `there is no model ${colour}; there are: ${COLOUR.join(', ')}`);
+  }
+  const names: ModelName[] = [...(channels >= 3 ? [colour] : []), ...(channels === 3 ? [] : (['gray'] as const))];
+  return Promise.all(names.map(shippedModel));
+}
+
+/** The models that a file names: of those that could be, one after the other is fetched until it is found. */
+export async function modelsForDecoding({ layers }: FileInfo): Promise<Model[]> {
+  const models: Model[] = [];
+  for (const { modelHash } of layers) if (modelHash) models.push(await findModel(modelHash));
+  return models;
+}
+
+async function findModel(hash: string): Promise<Model> {
+  const names: ModelName[] = [...COLOUR, 'gray'];
+  // What was fetched already comes first.
+  names.sort((a, b) => Number(fetched.has(b)) - Number(fetched.has(a)));
+  for (const name of names) {
+    const model = await shippedModel(name);
+    if (model.hash === hash) return model;
+  }
+  throw new CnfzipError('unknown-model', `needs the model ${hash}, which is not shipped with this cnfzip`);
+}
+
+function shippedModel(name: ModelName): Promise<Model> {
+  let model = fetched.get(name);
+  if (!model) {
+    model = fetchModel(name);
+    fetched.set(name, model);
+    // The next call tries again.
+    model.catch(() => fetched.delete(name));
+  }
+  return model;
+}
+
+async function fetchModel(name: ModelName): Promise<Model> {
+  const address = ADDRESSES[name];
+  const response = await fetch(address).catch((cause) => {
+    throw new CnfzipError('file', `cannot fetch the model ${address}`, { cause });
+  });
+  if (!response.ok) throw new CnfzipError('file', `cannot fetch the model ${address}: ${response.status}`);
+  return parseModel(new Uint8Array(await response.arrayBuffer()));
+}

@@ -1,0 +1,118 @@
+/** Answers one question of the page. */
+import { encodeImage } from '../../codec/codec.js';
+import type { TileCoder } from '../../codec/coding.js';
+import type { Flow } from '../../codec/flow/model.js';
+import { OFFSETS, pyramid, sites } from '../../codec/flow/pyramid.js';
+import { TileCodec, TRACED, type Trace } from '../../codec/flow/tile-codec.js';
+import { type Image, maxvalOf } from '../../codec/image.js';
+import { encodeWebpFile, fitsWebp } from '../../codec/layers/webp.js';
+import { type Tile, tileLayout } from '../../codec/tiles.js';
+import { PASSES } from '../../models/definition.js';
+import { type ColourModel, modelsForEncoding } from '../browser/models.js';
+import { expand } from '../io/expand.js';
+import type { Answer, Question } from './measures.js';
+
+/** Pixels of a side of the map's blocks. */
+const BLOCK = 4;
+
+globalThis.onmessage = async ({ data }: MessageEvent<Question>) => {
+  try {
+    tell({ answer: await answer(data) });
+  } catch (error) {
+    tell({ failure: (error as Error).message });
+  }
+};
+
+function answer(question: Question) {
+  if (question.kind === 'webp') return webpBytes(question.image);
+  return question.kind === 'picture' ? picture(question.image) : map(question.image, question.model);
+}
+
+async function webpBytes(image: Image): Promise<number | undefined> {
+  const plain = expand(image);
+  const layer = { ...plain, maxval: maxvalOf(plain) };
+  if (layer.maxval !== 255 || !fitsWebp(layer)) return undefined;
+  return (await encodeWebpFile(layer, 'good').catch(() => undefined))?.length;
+}
+
+function picture(image: Image): ImageData {
+  const { width, height, channels, samples, ...rest } = expand(image);
+  const scale = 255 / maxvalOf({ samples, ...rest });
+  const rgba = new Uint8ClampedArray(width * height * 4);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) rgba[4 * i + c] = samples[i * channels + (channels < 3 ? 0 : c)] * scale;
+    rgba[4 * i + 3] = channels % 2 === 0 ? samples[(i + 1) * channels - 1] * scale : 255;
+  }
+  return new ImageData(rgba, width, height);
+}
+
+async function map(image: Image, model: ColourModel): Promise<ImageData | undefined> {
+  const { width, height } = image;
+  const [columns, rows] = [Math.ceil(width / BLOCK), Math.ceil(height / BLOCK)];
+  const bits = new Float64Array(columns * rows);
+  const tiles = tileLayout(width, height);
+  let coded = 0;
+  const coderOf = async (flow: Flow): Promise<TileCoder> => {
+    const codec = await TileCodec.create(flow);
+    return {
+      concurrency: 1,
+      async encode(samples, shape) {
+        const trace: Trace = [];
+        const encoded = codec.encode(samples, shape, trace);
+        // One after the other, in this order, and then those of the next layer.
+        const tile = tiles[coded++ % tiles.length];
+        for (const { x, y, size, sum } of tracedSites(trace, tile, flow.model.definition.channels)) {
+          addSquare(x, y, size, sum);
+        }
+        return encoded;
+      },
+      decode: async (payload, shape, level) => codec.decode(payload, shape, level),
+    };
+  };
+  const addSquare = (x: number, y: number, size: number, sum: number) => {
+    const side = Math.max(1, size / BLOCK);
+    const [left, top] = [Math.floor(x / BLOCK), Math.floor(y / BLOCK)];
+    for (let row = top; row < Math.min(rows, top + side); row++) {
+      for (let column = left; column < Math.min(columns, left + side); column++) {
+        bits[row * columns + column] += sum / (side * side);
+      }
+    }
+  };
+  await encodeImage(image, await modelsForEncoding(image.channels, model), { coderOf, verify: false });
+  return coded > 0 ? shade(bits, columns, rows) : undefined;
+}
+
+/** The sites of a tile: each a square of pixels, of which it is the first, and the bits that it took. */
+function* tracedSites(trace: Trace, tile: Tile, channels: number) {
+  for (const [index, level] of pyramid(tile.height, tile.width).entries()) {
+    for (const pass of PASSES) {
+      const taken = trace[index][pass];
+      const [dy, dx] = OFFSETS[pass];
+      const { rows, columns } = sites(level, pass);
+      for (let row = 0; row < rows; row++) {
+        for (let column = 0; column < columns; column++) {
+          let sum = 0;
+          for (let k = 0; k < channels; k++) sum += taken[((row * columns + column) * channels + k) * TRACED];
+          const size = 1 << index;
+          yield { x: tile.x + (2 * column + dx) * size, y: tile.y + (2 * row + dy) * size, size, sum };
+        }
+      }
+    }
+  }
+}
+
+/** The busiest hundredth of the blocks is white. */
+function shade(bits: Float64Array, width: number, height: number): ImageData {
+  const white = Float64Array.from(bits).sort()[Math.floor(0.99 * (bits.length - 1))] || 1;
+  const rgba = new Uint8ClampedArray(4 * bits.length);
+  for (const [i, amount] of bits.entries()) {
+    const part = Math.min(1, amount / white);
+    rgba.set([20 + 235 * part * part, 30 + 215 * part, 45 + 130 * Math.sqrt(part), 255], 4 * i);
+  }
+  return new ImageData(rgba, width, height);
+}
+
+function tell(answer: Answer): void {
+  const given = 'answer' in answer && answer.answer instanceof ImageData ? [answer.answer.data.buffer] : [];
+  globalThis.postMessage(answer, { transfer: given });
+}
