@@ -80,10 +80,15 @@ function randomLayer(seed: number, tiles: number): CodedLayer {
   };
 }
 
+/** A container as text, which is compared a hundred times as fast. */
+function text(container: Container): string {
+  return JSON.stringify(container, (_, value) => (value instanceof Uint8Array ? `${value}` : value));
+}
+
 test('random containers come back, and the head tells where their parts lie', () => {
   const random = randomIntegers(5);
   let small = 0;
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 30; i++) {
     const [width, height] = [1 + random(2000), 1 + random(2000)];
     const channels = (1 + random(4)) as Channels;
     const attachments = random(2) ? randomBytes(random(50), i) : undefined;
@@ -99,7 +104,7 @@ test('random containers come back, and the head tells where their parts lie', ()
     };
     const bytes = write(original);
     const { samplesChecksum, ...read } = readContainer(bytes);
-    expect(read).toEqual(original);
+    expect(text(read) === text(original)).toBe(true);
     if (samplesChecksum === undefined) small++;
     else expect(samplesChecksum).toBe(crc32(SAMPLES));
     const head = readHead(bytes.subarray(0, samplesChecksum === undefined ? bytes.length : 5000));
@@ -107,7 +112,7 @@ test('random containers come back, and the head tells where their parts lie', ()
     const places = [...partsOf(head)];
     for (const [p, part] of [...partsOf(original)].entries()) {
       const { offset, length } = places[p];
-      expect(bytes.subarray(offset, offset + length)).toEqual(part);
+      expect(Buffer.from(bytes.subarray(offset, offset + length)).equals(part)).toBe(true);
       if (p > 0) expect(offset).toBe(places[p - 1].offset + places[p - 1].length);
     }
     if (split) continue;
@@ -118,8 +123,8 @@ test('random containers come back, and the head tells where their parts lie', ()
     const more = alone.length - empty.length + 2 - layerBytes(layer);
     expect(more).toBe(readHead(alone).samplesChecksum === undefined ? 0 : 4);
   }
-  expect(small).toBeGreaterThan(20);
-  expect(small).toBeLessThan(80);
+  expect(small).toBeGreaterThan(5);
+  expect(small).toBeLessThan(25);
 });
 
 function crcHex(hex: string): string {

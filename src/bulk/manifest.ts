@@ -3,10 +3,10 @@
  * `cnfzip-manifest` below it. Each shard has a file of its own, which it only ever adds to; of several lines about one source the newest holds.
  */
 
-import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CnfzipErrorCode } from '../../codec/error.js';
-import { filesBelow, isFolder, makeFolder, syncFolder } from '../io/files/folders.js';
+import { filesBelow, isFolder } from '../io/files/folders.js';
+import { LineWriter } from '../io/files/lines.js';
 import { readInput } from '../io/files/read.js';
 import type { Shard } from './shard.js';
 
@@ -92,30 +92,23 @@ function parseEntry(line: string): Entry | undefined {
 
 /** A shard's file of the manifest, open to be added to. */
 export class ManifestWriter {
-  readonly #handle: FileHandle;
+  readonly #lines: LineWriter;
 
-  private constructor(handle: FileHandle) {
-    this.#handle = handle;
+  private constructor(lines: LineWriter) {
+    this.#lines = lines;
   }
 
   /** @throws CnfzipError `file` */
   static async open(folder: string, { index, count }: Shard): Promise<ManifestWriter> {
-    const manifest = join(folder, MANIFEST);
-    await makeFolder(manifest);
-    const handle = await open(join(manifest, `${index}-of-${count}.jsonl`), 'a');
-    await syncFolder(manifest);
-    // Ends what a process that was killed may have left without an end.
-    if ((await handle.stat()).size > 0) await handle.appendFile('\n');
-    return new ManifestWriter(handle);
+    return new ManifestWriter(await LineWriter.open(join(folder, MANIFEST, `${index}-of-${count}.jsonl`)));
   }
 
-  /** Adds a line, which is on the disk when this returns. */
+  /** Adds an entry, which is on the disk when this returns. */
   async add(entry: Entry): Promise<void> {
-    await this.#handle.appendFile(`${JSON.stringify(entry)}\n`);
-    await this.#handle.sync();
+    await this.#lines.add(JSON.stringify(entry));
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#lines.close();
   }
 }

@@ -1,9 +1,8 @@
 /** What of a folder is still to be done. */
 
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileError } from '../io/files/errors.js';
 import { fileSize, filesBelow } from '../io/files/folders.js';
+import { stateOfFile } from '../io/files/state.js';
 import {
   type Failure,
   isAbout,
@@ -56,10 +55,6 @@ export async function planWork(work: BulkWork, retry: boolean): Promise<Plan> {
 }
 
 async function stateOf({ from, coding }: BulkWork, source: string): Promise<SourceState> {
-  try {
-    const { size, mtimeNs } = await stat(join(from, source), { bigint: true });
-    return { source, sourceBytes: Number(size), sourceTime: String(mtimeNs), coding };
-  } catch (error) {
-    throw fileError(error);
-  }
+  const { size, mtimeNs } = await stateOfFile(join(from, source));
+  return { source, sourceBytes: Number(size), sourceTime: String(mtimeNs), coding };
 }

@@ -1,5 +1,7 @@
 /** Which file it is, and in which state: what tells whether two paths or two moments show the same. */
 import type { BigIntStats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { fileError } from './errors.js';
 
 export type FileState = BigIntStats;
 
@@ -10,4 +12,13 @@ export function sameFile(a: FileState, b: FileState): boolean {
 /** Whether nobody has replaced or written a file between two looks at it. */
 export function unchanged(a: FileState, b: FileState): boolean {
   return sameFile(a, b) && a.size === b.size && a.mtimeNs === b.mtimeNs;
+}
+
+/** @throws CnfzipError `file`; the message does not repeat the path */
+export async function stateOfFile(path: string): Promise<FileState> {
+  try {
+    return await stat(path, { bigint: true });
+  } catch (error) {
+    throw fileError(error);
+  }
 }
