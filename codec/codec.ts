@@ -49,9 +49,7 @@ export async function encodeImage(
   checkImage(image);
   const flows = models.map((model): Flow => ({ model, adapts: adapt }));
   const [encoding, decoding] = codingParts(options, verify ? [0.5, 0.5] : [1]);
-  // Fresh memory, which the container's type does not tell: the type is what `new Blob([bytes])` wants.
-  const container = await encodeContainer(image, flows, encoding);
-  const bytes = writeContainer(container, image.samples);
+  const bytes = writeContainer(await encodeContainer(image, flows, encoding), image.samples);
   if (verify) await verifyFile(bytes, image, models, decoding);
   return bytes;
 }

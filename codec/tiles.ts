@@ -59,14 +59,6 @@ export function extractTile({ width, channels, maxval, samples }: Layer, tile: T
   return { width: tile.width, height: tile.height, channels, maxval, samples: out };
 }
 
-/** Copies a tile into a layer's samples. */
-export function insertTile({ width, channels, samples }: Layer, tile: Tile, part: Layer): void {
-  const row = tile.width * channels;
-  for (let y = 0; y < tile.height; y++) {
-    samples.set(part.samples.subarray(y * row, (y + 1) * row), ((tile.y + y) * width + tile.x) * channels);
-  }
-}
-
 /** Where a side is cut, into parts as equal as multiples of 2^ALIGNED_LEVELS can be: 0, then the end of each tile. */
 function cuts(side: number): number[] {
   const count = Math.ceil(side / MAX_TILE_SIDE);

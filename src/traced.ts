@@ -1,23 +1,10 @@
 /** Compresses an image under observation: what the flow's coder did, tile by tile. */
 
-import type { TileCoder } from '../codec/coding.js';
 import { CnfzipError } from '../codec/error.js';
-import type { Flow, Model } from '../codec/flow/model.js';
-import { TileCodec, type Trace } from '../codec/flow/tile-codec.js';
-import type { TileShape } from '../codec/flow/walk.js';
+import type { Model } from '../codec/flow/model.js';
 import type { Image } from '../codec/image.js';
 import { encodeImage, info } from './codec.js';
-
-/** A tile that the flow has coded. */
-export interface TracedTile {
-  readonly flow: Flow;
-  /** As for `TileCodec.encode`. */
-  readonly samples: Int32Array;
-  readonly shape: TileShape;
-  readonly trace: Trace;
-  /** Bits that the samples added to the stack. */
-  readonly netBits: number;
-}
+import { type TracedTile, tracingCoder } from './tracing.js';
 
 /** Bytes of the file, which was decoded again and compared, and of its tiles' payloads. */
 export interface TracedFile {
@@ -29,7 +16,7 @@ export interface TracedFile {
 /**
  * @param models as for `encodeImage`
  * @param adapt as for `encodeImage`
- * @param onTile is told of each tile in turn, in the order of the layers and of `tileLayout`
+ * @param onTile as for `tracingCoder`
  * @throws {CnfzipError} `unsupported` if the image is not coded by the flow alone, `corrupt` if it does not come back exactly
  */
 export async function encodeTraced(
@@ -38,20 +25,7 @@ export async function encodeTraced(
   adapt: boolean,
   onTile: (tile: TracedTile) => Promise<void> | void,
 ): Promise<TracedFile> {
-  const coderOf = async (flow: Flow): Promise<TileCoder> => {
-    const codec = await TileCodec.create(flow);
-    return {
-      concurrency: 1,
-      async encode(samples, shape) {
-        const trace: Trace = [];
-        const encoded = codec.encode(samples, shape, trace);
-        await onTile({ flow, samples, shape, trace, netBits: encoded.netBits });
-        return encoded;
-      },
-      decode: async (payload, shape, level) => codec.decode(payload, shape, level),
-    };
-  };
-  const bytes = await encodeImage(image, models, { coderOf, adapt });
+  const bytes = await encodeImage(image, models, { coderOf: tracingCoder(onTile), adapt });
   const { layers } = info(bytes);
   const tiles = layers.flatMap((layer) => layer.tiles);
   if (layers.some(({ method }) => method !== 'tiles') || tiles.some(({ method }) => method !== 'flow')) {

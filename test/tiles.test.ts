@@ -1,13 +1,6 @@
 import { expect, test } from 'vitest';
-import {
-  ALIGNED_LEVELS,
-  extractTile,
-  insertTile,
-  MAX_TILE_SIDE,
-  maxTilePixels,
-  tileCount,
-  tileLayout,
-} from '../codec/tiles.js';
+import { ALIGNED_LEVELS, extractTile, MAX_TILE_SIDE, maxTilePixels, tileCount, tileLayout } from '../codec/tiles.js';
+import { insertShown, wholeView } from '../codec/view.js';
 import { randomBytes } from '../src/fuzz/random-bytes.js';
 
 test.each([
@@ -62,7 +55,7 @@ test.each([1, 2, 3, 4] as const)('tiles that are cut out and put back restore an
   for (const tile of tileLayout(width, height)) {
     const cut = extractTile(layer, tile);
     expect(cut.samples).toHaveLength(tile.width * tile.height * channels);
-    insertTile(restored, tile, cut);
+    insertShown(restored, wholeView(layer), cut, tile, 0);
   }
   expect(Buffer.compare(restored.samples, samples)).toBe(0);
 });

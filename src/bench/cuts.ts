@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { forwardColour } from '../../codec/flow/colour.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
+import { maxvalOf } from '../../codec/image.js';
+import { extractTile } from '../../codec/tiles.js';
 import { type Image, readImage } from '../index.js';
 import { modelsForEncoding } from '../models.js';
 
@@ -70,16 +72,13 @@ function netBits(
 }
 
 /** The coordinates of an image's cuts. */
-function cutsOf({ width, height, samples }: Image, side: number, count: number): Int32Array[] {
+function cutsOf(image: Image, side: number, count: number): Int32Array[] {
+  const { width, height } = image;
+  const layer = { ...image, maxval: maxvalOf(image) };
   if (width < side || height < side) return [];
   return Array.from({ length: count }, (_, n) => {
     const at = (length: number) => Math.round(((length - side) * (n + 0.5)) / count);
-    const [left, top] = [at(width), at(height)];
-    const cut = new Uint8Array(side * side * 3);
-    for (let i = 0; i < side; i++) {
-      const from = ((top + i) * width + left) * 3;
-      cut.set(samples.subarray(from, from + side * 3), i * side * 3);
-    }
-    return forwardColour(cut, 3);
+    const tile = { x: at(width), y: at(height), width: side, height: side };
+    return forwardColour(extractTile(layer, tile).samples, 3);
   });
 }

@@ -4,6 +4,7 @@ import { type Image, maxvalOf } from '../../codec/image.js';
 import type { Decoded } from '../io/decoded.js';
 import { decodeNetpbm, encodeNetpbm } from '../io/netpbm.js';
 import { encodePng, fitsPng, readPng } from '../io/png.js';
+import type { ImageFile } from './calls.js';
 
 /** @throws CnfzipError `bad-input`, `unsupported` */
 export function readImageFile(bytes: Uint8Array): Decoded {
@@ -13,7 +14,7 @@ export function readImageFile(bytes: Uint8Array): Decoded {
 }
 
 /** A PNG, or Netpbm of samples that no PNG holds as they are. */
-export function writeImageFile(image: Image): { bytes: Uint8Array; type: string; extension: string } {
+export function writeImageFile(image: Image): ImageFile {
   if (fitsPng({ ...image, maxval: maxvalOf(image) }))
     return { bytes: encodePng(image), type: 'image/png', extension: '.png' };
   const extension = image.channels % 2 === 0 ? '.pam' : image.channels === 1 ? '.pgm' : '.ppm';

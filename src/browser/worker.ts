@@ -40,17 +40,12 @@ async function run(call: Call) {
       const image = call.input instanceof Blob ? readImageFile(await bytesOf(call.input)).image : call.input;
       const { model, ...settings } = call.settings;
       const models = await modelsForEncoding(image.channels, model);
-      const bytes = await withTileWorkers(image, call.threads, (coding) =>
-        encodeImage(image, models, { ...coding, ...settings }),
-      );
-      return new Uint8Array(bytes);
+      return withTileWorkers(image, call.threads, (coding) => encodeImage(image, models, { ...coding, ...settings }));
     }
     case 'decode':
       return decode(call.input, call.threads, call.view);
-    case 'decompress': {
-      const { bytes, ...kind } = writeImageFile(await decode(call.input, call.threads));
-      return { ...kind, bytes: new Uint8Array(bytes) };
-    }
+    case 'decompress':
+      return writeImageFile(await decode(call.input, call.threads));
   }
 }
 

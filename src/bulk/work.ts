@@ -5,7 +5,7 @@ import { dirname, extname, join } from 'node:path';
 import { crc32 } from '../../codec/container/crc32.js';
 import type { Image } from '../../codec/image.js';
 import { CnfzipError } from '../index.js';
-import { isSystemError, reason } from '../io/files/errors.js';
+import { kindOf, reason } from '../io/files/errors.js';
 import { makeFolder } from '../io/files/folders.js';
 import { exists, openInput, readInput } from '../io/files/read.js';
 import { writeFileAtomic } from '../io/files/write.js';
@@ -71,7 +71,7 @@ export async function makeResult(
 }
 
 function failureOf(state: SourceState, error: unknown): Failure {
-  const code = error instanceof CnfzipError ? error.code : isSystemError(error) ? 'file' : 'internal';
+  const code = kindOf(error);
   const at = new Date().toISOString();
   return { ...state, at, error: { code, message: code === 'internal' ? (error as Error).message : reason(error) } };
 }

@@ -1,6 +1,5 @@
 /** What the commands say: lines for people, in which nothing controls a terminal, and JSON for programs. */
-import { CnfzipError } from '../../codec/error.js';
-import { errorCode, isSystemError, reason } from '../io/files/errors.js';
+import { errorCode, kindOf, reason } from '../io/files/errors.js';
 import { writeStandardOutput } from '../io/files/standard-output.js';
 import type { Input, Refusal } from './inputs.js';
 import { printable } from './printable.js';
@@ -30,9 +29,9 @@ export async function forEachInput(
       done++;
     } catch (error) {
       reportError(input.label, error, verbose);
-      const code = error instanceof CnfzipError ? error.code : isSystemError(error) ? 'file' : 'internal';
       // Where that cannot be written, the line on stderr and the exit code stand.
-      if (json) await printJson({ [key]: input.path, error: { code, message: meaning(error) } }).catch(() => {});
+      if (json)
+        await printJson({ [key]: input.path, error: { code: kindOf(error), message: meaning(error) } }).catch(() => {});
     }
   }
   return done;
@@ -46,7 +45,7 @@ export function reportError(subject: string | undefined, error: unknown, verbose
 }
 
 function isKnown(error: unknown): boolean {
-  return error instanceof CnfzipError || isSystemError(error);
+  return kindOf(error) !== 'internal';
 }
 
 /** What an error means, in a line. */

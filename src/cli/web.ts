@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { servePage } from '../web/serve.js';
 import { integer } from './options.js';
 import { print, reportError } from './report.js';
 
@@ -10,6 +9,7 @@ export function addWeb(program: Command): void {
     .option('--port <n>', 'port of 127.0.0.1; 0 takes a free one', integer(0, 65535), 8377)
     .action(async ({ port }: { port: number }) => {
       try {
+        const { servePage } = await import('../web/serve.js');
         const server = await servePage(port);
         await print(`http://127.0.0.1:${server.port}/  (Ctrl+C ends)`);
       } catch (error) {

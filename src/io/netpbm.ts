@@ -78,7 +78,7 @@ export function decodeNetpbm(bytes: Uint8Array, limits: Limits = {}): Decoded {
 }
 
 /** PGM, PPM or, for images with alpha, PAM; palettes and transparency are spelled out, metadata is left out. */
-export function encodeNetpbm(image: Image): Uint8Array {
+export function encodeNetpbm(image: Image): Uint8Array<ArrayBuffer> {
   const { width, height, channels, samples, ...rest } = expand(image);
   const maxval = maxvalOf({ ...rest, samples });
   const header =

@@ -1,15 +1,14 @@
 /** Answers one question of the page. */
 import { encodeImage } from '../../codec/codec.js';
-import type { TileCoder } from '../../codec/coding.js';
-import type { Flow } from '../../codec/flow/model.js';
 import { OFFSETS, pyramid, sites } from '../../codec/flow/pyramid.js';
-import { TileCodec, TRACED, type Trace } from '../../codec/flow/tile-codec.js';
+import { TRACED, type Trace } from '../../codec/flow/tile-codec.js';
 import { type Image, maxvalOf } from '../../codec/image.js';
 import { encodeWebpFile, fitsWebp } from '../../codec/layers/webp.js';
 import { type Tile, tileLayout } from '../../codec/tiles.js';
 import { PASSES } from '../../models/definition.js';
 import { type ColourModel, modelsForEncoding } from '../browser/models.js';
 import { expand } from '../io/expand.js';
+import { tracingCoder } from '../tracing.js';
 import type { Answer, Question } from './measures.js';
 
 /** Pixels of a side of the map's blocks. */
@@ -52,23 +51,13 @@ async function map(image: Image, model: ColourModel): Promise<ImageData | undefi
   const bits = new Float64Array(columns * rows);
   const tiles = tileLayout(width, height);
   let coded = 0;
-  const coderOf = async (flow: Flow): Promise<TileCoder> => {
-    const codec = await TileCodec.create(flow);
-    return {
-      concurrency: 1,
-      async encode(samples, shape) {
-        const trace: Trace = [];
-        const encoded = codec.encode(samples, shape, trace);
-        // One after the other, in this order, and then those of the next layer.
-        const tile = tiles[coded++ % tiles.length];
-        for (const { x, y, size, sum } of tracedSites(trace, tile, flow.model.definition.channels)) {
-          addSquare(x, y, size, sum);
-        }
-        return encoded;
-      },
-      decode: async (payload, shape, level) => codec.decode(payload, shape, level),
-    };
-  };
+  // One after the other, in this order, and then those of the next layer.
+  const coderOf = tracingCoder(({ flow, trace }) => {
+    const tile = tiles[coded++ % tiles.length];
+    for (const { x, y, size, sum } of tracedSites(trace, tile, flow.model.definition.channels)) {
+      addSquare(x, y, size, sum);
+    }
+  });
   const addSquare = (x: number, y: number, size: number, sum: number) => {
     const side = Math.max(1, size / BLOCK);
     const [left, top] = [Math.floor(x / BLOCK), Math.floor(y / BLOCK)];

@@ -1,5 +1,5 @@
 /** What failed system calls mean, for people. */
-import { CnfzipError } from '../../../codec/error.js';
+import { CnfzipError, type CnfzipErrorCode } from '../../../codec/error.js';
 
 const REASONS: Record<string, string> = {
   ENOENT: 'no such file or folder',
@@ -28,8 +28,14 @@ export function reason(error: unknown): string {
 }
 
 /** Whether a system call failed, in a way that has a meaning for people. */
-export function isSystemError(error: unknown): boolean {
+function isSystemError(error: unknown): boolean {
   return Object.hasOwn(REASONS, errorCode(error) ?? '');
+}
+
+/** Of what kind an error is, for programs; `internal` is what nobody foresaw. */
+export function kindOf(error: unknown): CnfzipErrorCode | 'internal' {
+  if (error instanceof CnfzipError) return error.code;
+  return isSystemError(error) ? 'file' : 'internal';
 }
 
 /** The name of a system call's failure: `ENOENT`, ... */

@@ -1,0 +1,33 @@
+/** A coder that codes in this thread and tells what the flow did, tile by tile. */
+import type { CoderOf } from '../codec/coding.js';
+import type { Flow } from '../codec/flow/model.js';
+import { TileCodec, type Trace } from '../codec/flow/tile-codec.js';
+import type { TileShape } from '../codec/flow/walk.js';
+
+/** A tile that the flow has coded. */
+export interface TracedTile {
+  readonly flow: Flow;
+  /** As for `TileCodec.encode`. */
+  readonly samples: Int32Array;
+  readonly shape: TileShape;
+  readonly trace: Trace;
+  /** Bits that the samples added to the stack. */
+  readonly netBits: number;
+}
+
+/** @param onTile is told of each tile in turn, in the order of the layers and of `tileLayout` */
+export function tracingCoder(onTile: (tile: TracedTile) => Promise<void> | void): CoderOf {
+  return async (flow) => {
+    const codec = await TileCodec.create(flow);
+    return {
+      concurrency: 1,
+      async encode(samples, shape) {
+        const trace: Trace = [];
+        const encoded = codec.encode(samples, shape, trace);
+        await onTile({ flow, samples, shape, trace, netBits: encoded.netBits });
+        return encoded;
+      },
+      decode: async (payload, shape, level) => codec.decode(payload, shape, level),
+    };
+  };
+}
