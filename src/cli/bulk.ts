@@ -19,9 +19,8 @@ import {
   readImage,
 } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
-import { stripped } from './compress.js';
-import { addLevels, choiceOf } from './levels.js';
-import { addAdapt, addCommonOptions, type CommonOptions, codingOptions } from './options.js';
+import { addEncoding, type EncodingOptions, encodingOptions, imageToEncode } from './encoding.js';
+import { addCommonOptions, type CommonOptions, codingOptions } from './options.js';
 import { Progress } from './progress.js';
 import { count, countFiles, print, printJson, reportError, say } from './report.js';
 
@@ -33,10 +32,7 @@ interface WorkOptions extends CommonOptions {
   json?: boolean;
 }
 
-interface CompressOptions extends WorkOptions {
-  adapt: boolean;
-  strip?: boolean;
-}
+type CompressOptions = WorkOptions & EncodingOptions;
 
 interface DecompressOptions extends WorkOptions {
   format?: OutputFormat;
@@ -55,8 +51,7 @@ export function addBulk(program: Command): void {
     .description('compress all images of a folder and those below it into another folder; run it again to go on')
     .argument('<folder>', 'of images');
   addWork(compress);
-  addLevels(compress);
-  addAdapt(compress).option('--strip', 'leave out colour profiles, EXIF, text and all else that is no sample');
+  addEncoding(compress);
   addCommonOptions(compress)
     .addHelpText(
       'after',
@@ -66,20 +61,17 @@ Examples:
   cnfzip bulk compress photos --to small --shard 3/16  the third of sixteen parts
   parallel -j4 cnfzip bulk compress photos --to small --shard {}/4 -q ::: 1 2 3 4`,
     )
-    .action(async (from: string, given: CompressOptions) => {
-      const options = { ...given, ...choiceOf(compress, given) };
-      const coding = { ...codingOptions(options), adapt: options.adapt };
+    .action(async (from: string, options: CompressOptions) => {
+      const encoding = encodingOptions(compress, options);
       const make = async (bytes: Uint8Array): Promise<Result> => {
-        const { image, warnings } = await readImage(bytes, options);
-        const coded = options.strip ? stripped(image) : image;
-        return { bytes: await encode(coded, coding), image: coded, extension: '.cnfz', warnings };
+        const read = await readImage(bytes, options);
+        const image = imageToEncode(read.image, options);
+        return { bytes: await encode(image, encoding), image, extension: '.cnfz', warnings: read.warnings };
       };
-      const how = [
-        'compress',
-        options.model ?? 'default',
-        ...(options.adapt ? [] : ['no-adapt']),
-        ...(options.strip ? ['strip'] : []),
-      ];
+      const { model = 'default', adapt, effort } = encoding;
+      const how = ['compress', model, ...(adapt ? [] : ['no-adapt'])];
+      if (effort) how.push(effort);
+      if (options.strip) how.push('strip');
       await work(from, options, { coding: how.join(' '), extensions: INPUT_EXTENSIONS }, make);
     });
 

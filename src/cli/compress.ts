@@ -1,21 +1,15 @@
 import { type Command, Option } from 'commander';
-import { type Effort, encode, type Image, info } from '../index.js';
+import { type EncodeOptions, encode, info } from '../index.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
 import { describeLayers } from './describe.js';
-import { addLevels, choiceOf } from './levels.js';
-import { addAdapt, addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
+import { addEncoding, type EncodingOptions, encodingOptions, imageToEncode } from './encoding.js';
+import { addCommonOptions, addOutputOptions, type OutputOptions } from './options.js';
 import { count, say } from './report.js';
 import { type Done, type Job, transformFiles } from './transform.js';
 
-interface CompressOptions extends OutputOptions {
+interface CompressOptions extends OutputOptions, EncodingOptions {
   verify: boolean;
-  adapt: boolean;
-  effort?: Effort;
-  strip?: boolean;
 }
-
-/** Metadata that `--strip` keeps: without it the samples would look different. */
-const PART_OF_THE_PICTURE = ['tRNS'];
 
 export function addCompress(program: Command): void {
   const command = program
@@ -23,8 +17,7 @@ export function addCompress(program: Command): void {
     .description('compress images: photo.png becomes photo.cnfz, and photo.png is kept')
     .argument('[file...]', 'PNG, Netpbm, TIFF, WebP, BMP, GIF or JPEG files, folders with -r, or - for standard input');
   addOutputOptions(command);
-  addLevels(command);
-  addAdapt(command).option('--strip', 'leave out colour profiles, EXIF, text and all else that is no sample');
+  addEncoding(command);
   command.addOption(
     new Option('--no-verify', 'do not decode and compare the result before it is written').conflicts('rm'),
   );
@@ -37,13 +30,13 @@ Examples:
   cnfzip compress -9 -r photos/ --output-dir z   the best model, a folder, into another folder
   cnfzip < photo.png > photo.cnfz                in a pipe`,
     )
-    .action(async (files: string[], given: CompressOptions) => {
-      const options = { ...given, ...choiceOf(command, given) };
-      await transformFiles(command, files, options, INPUT_EXTENSIONS, (job) => compress(job, options));
+    .action(async (files: string[], options: CompressOptions) => {
+      const encoding = encodingOptions(command, options);
+      await transformFiles(command, files, options, INPUT_EXTENSIONS, (job) => compress(job, options, encoding));
     });
 }
 
-async function compress(job: Job, options: CompressOptions): Promise<Done> {
+async function compress(job: Job, options: CompressOptions, encoding: EncodeOptions): Promise<Done> {
   const target = await job.target('.cnfz');
   const file = await job.input();
   const { image, warnings, complete } = await readImage(file, options);
@@ -52,11 +45,9 @@ async function compress(job: Job, options: CompressOptions): Promise<Done> {
   job.progress.start(image);
   let bytes: Uint8Array;
   try {
-    bytes = await encode(options.strip ? stripped(image) : image, {
-      ...codingOptions(options),
+    bytes = await encode(imageToEncode(image, options), {
+      ...encoding,
       verify: options.verify,
-      adapt: options.adapt,
-      effort: options.effort,
       onProgress: job.progress.update,
     });
   } finally {
@@ -75,9 +66,4 @@ async function compress(job: Job, options: CompressOptions): Promise<Done> {
   }
   const sizes = { inputBytes: file.length, outputBytes: bytes.length };
   return { facts: { output: target.name, ...sizes, bitsPerSample, seconds }, complete, warnings };
-}
-
-/** An image without what does not change its picture. */
-export function stripped(image: Image): Image {
-  return { ...image, metadata: image.metadata?.filter(({ type }) => PART_OF_THE_PICTURE.includes(type)) };
 }

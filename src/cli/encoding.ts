@@ -1,0 +1,31 @@
+/** Options of the commands that compress. */
+
+import type { Command } from 'commander';
+import type { EncodeOptions, Image } from '../index.js';
+import { addLevels, choiceOf } from './levels.js';
+import { addAdapt, type CommonOptions, codingOptions } from './options.js';
+
+export interface EncodingOptions extends CommonOptions {
+  adapt: boolean;
+  strip?: boolean;
+}
+
+/** Metadata that `--strip` keeps: without it the samples would look different. */
+const PART_OF_THE_PICTURE = ['tRNS'];
+
+export function addEncoding(command: Command): void {
+  addLevels(command);
+  addAdapt(command).option('--strip', 'leave out colour profiles, EXIF, text and all else that is no sample');
+}
+
+/** The library's options, with what a level stands for. */
+export function encodingOptions(command: Command, options: EncodingOptions): EncodeOptions & { model?: string } {
+  const choice = choiceOf(command, options);
+  return { ...codingOptions(options), ...choice, model: choice.model };
+}
+
+/** What of an image is compressed: with `--strip` what changes its picture. */
+export function imageToEncode(image: Image, { strip }: EncodingOptions): Image {
+  if (!strip) return image;
+  return { ...image, metadata: image.metadata?.filter(({ type }) => PART_OF_THE_PICTURE.includes(type)) };
+}
