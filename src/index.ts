@@ -139,7 +139,7 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
 }
 
 /**
- * Describes a `.cnfz` file without decoding its samples; the header's and the chunks' checksums are checked.
+ * Describes a `.cnfz` file without decoding its samples; the checksums of all its bytes are checked.
  *
  * @param limits files that `decode` would refuse for them are refused
  * @throws CnfzipError `bad-input` (no `.cnfz` file), `corrupt`, `unsupported` (written by a newer cnfzip, or beyond the
