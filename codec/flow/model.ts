@@ -1,13 +1,14 @@
 /**
  * A trained model and its file. Layout of a `.cnfm` file: the 4 bytes `CNFM`, the header's length as a little-endian
- * uint32, the header as UTF-8 JSON ({ version, name, definition }), zero bytes up to a multiple of 4, and the parameters as
- * little-endian float32 in the order of `modelParameters` in `models/definition.ts`. The model's hash is the first 8 bytes of
+ * uint32, the header as UTF-8 JSON ({ version, name, definition, rates }), zero bytes up to a multiple of 4, and the parameters as
+ * little-endian halves (`half.ts`) in the order of `modelParameters` in `models/definition.ts`. The model's hash is the first 8 bytes of
  * the file's SHA-256; a `.cnfz` file names its model by it.
  */
 
 import { type ModelDefinition, modelParameters } from '../../models/definition.js';
 import { bytesToHex } from '../container/hex.js';
 import { CnfzipError } from '../error.js';
+import { fromHalf, toHalf } from './half.js';
 
 export interface Model {
   readonly name: string;
@@ -37,19 +38,20 @@ export interface Flow {
 export const USUAL_RATES: AdaptationRates = { head: 1e-3, field: 1e-3, correction: 2e-3 };
 
 const MAGIC = [0x43, 0x4e, 0x46, 0x4d];
-const VERSION = 5;
+const VERSION = 6;
+const WEIGHT_BYTES = 2;
 const MAX_HEADER = 65536;
 
-/** The bytes of a model file. */
+/** The bytes of a model file. Weights are rounded to halves; a model with a weight beyond 65,504 cannot be read again. */
 export function serializeModel({ name, definition, rates, weights }: Omit<Model, 'hash'>): Uint8Array {
   const header = new TextEncoder().encode(JSON.stringify({ version: VERSION, name, definition, rates }));
   const start = Math.ceil((8 + header.length) / 4) * 4;
-  const bytes = new Uint8Array(start + 4 * weights.length);
+  const bytes = new Uint8Array(start + WEIGHT_BYTES * weights.length);
   const view = new DataView(bytes.buffer);
   bytes.set(MAGIC);
   view.setUint32(4, header.length, true);
   bytes.set(header, 8);
-  for (const [i, w] of weights.entries()) view.setFloat32(start + 4 * i, w, true);
+  for (const [i, w] of weights.entries()) view.setUint16(start + WEIGHT_BYTES * i, toHalf(w), true);
   return bytes;
 }
 
@@ -78,10 +80,10 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
     throw bad('its rates of learning are not within 0 and 1');
   const start = Math.ceil((8 + length) / 4) * 4;
   const { count } = modelParameters(definition);
-  if (bytes.length !== start + 4 * count)
-    throw bad(`it holds ${bytes.length - start} bytes of weights, not ${4 * count}`);
+  if (bytes.length !== start + WEIGHT_BYTES * count)
+    throw bad(`it holds ${bytes.length - start} bytes of weights, not ${WEIGHT_BYTES * count}`);
   const weights = new Float32Array(count);
-  for (let i = 0; i < count; i++) weights[i] = view.getFloat32(start + 4 * i, true);
+  for (let i = 0; i < count; i++) weights[i] = fromHalf(view.getUint16(start + WEIGHT_BYTES * i, true));
   if (!weights.every(Number.isFinite)) throw bad('a weight is not a finite number');
   if (!globalThis.crypto?.subtle) {
     throw new CnfzipError('unsupported', 'models need Web Crypto: in a browser, a page served by https or localhost');

@@ -1,5 +1,6 @@
 """Crops of photographs, made and augmented on the GPU."""
 
+import functools
 import glob
 from multiprocessing import Pool
 
@@ -8,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-LEAST_SIDE = 64
+# How crops may be changed: as photographs of many origins, or only as the same image in a mirror.
+AUGMENTATIONS = {'photographs': True, 'mirror': False}
 # Share of the crops that come from images scaled down by a uniform factor from this on.
 SCALED_SHARE, LEAST_SCALE = 0.3, 0.5
 # Shares of the crops that each kind of augmentation changes.
@@ -19,16 +21,32 @@ NOISE_MEAN = 1.5
 LUMA = (0.299, 0.587, 0.114)
 
 
+def files_below(folder):
+    return sorted(glob.glob(f'{folder}/**/*.webp', recursive=True) + glob.glob(f'{folder}/**/*.png', recursive=True))
+
+
 def read(job):
-    """An image, and the same scaled down by a factor that the seed gives; each only if crops fit in."""
-    path, seed = job
+    """An image, and the same scaled down by a factor that the seed gives; each only if crops of the side fit in."""
+    path, seed, side = job
     image = Image.open(path).convert('RGB')
     versions = [np.asarray(image)]
     scale = LEAST_SCALE + (1 - LEAST_SCALE) * np.random.default_rng(seed).random()
     size = round(image.width * scale), round(image.height * scale)
-    if min(size) >= LEAST_SIDE:
+    if min(size) >= side:
         versions.append(np.asarray(image.resize(size, Image.LANCZOS)))
-    return [version for version in versions if min(version.shape[:2]) >= LEAST_SIDE]
+    return [version for version in versions if min(version.shape[:2]) >= side]
+
+
+def gray_of(x):
+    return (x @ torch.tensor(LUMA, device=x.device)).round().unsqueeze(3)
+
+
+def held_out(folder, device, gray, pixels=2**20):
+    """The images below a folder, all of one square size whose side is a power of two, as the flow codes them, in batches."""
+    images = [np.asarray(Image.open(file).convert('RGB')) for file in files_below(folder)]
+    x = torch.from_numpy(np.stack(images)).to(device).float()
+    x = gray_of(x) if gray else colour(x)
+    return x.split(max(1, pixels // x.shape[1] ** 2))
 
 
 def colour(x):
@@ -56,10 +74,15 @@ def doubled(x, axis):
 class Crops:
     """All images below a folder as one array of pixels on a device, and the random numbers that crops are drawn with."""
 
-    def __init__(self, folder, device, seed):
-        files = sorted(glob.glob(f'{folder}/**/*.webp', recursive=True) + glob.glob(f'{folder}/**/*.png', recursive=True))
+    @classmethod
+    @functools.cache
+    def shared(cls, folder, device, seed, side):
+        """One for all trainings that draw crops of a side from a folder."""
+        return cls(folder, device, seed, side)
+
+    def __init__(self, folder, device, seed, side):
         with Pool(8) as pool:
-            versions = pool.map(read, [(file, i) for i, file in enumerate(files)], chunksize=8)
+            versions = pool.map(read, [(file, i, side) for i, file in enumerate(files_below(folder))], chunksize=8)
         whole = [images[0] for images in versions if images]
         scaled = [images[1] for images in versions if len(images) > 1]
         images = whole + scaled
@@ -81,11 +104,16 @@ class Crops:
     def normal(self, *shape):
         return torch.randn(*shape, device=self.device, generator=self.generator)
 
-    def draw(self, batch, side, gray):
-        """`batch` crops as the flow codes them: batch x side x side x channels, float32 integers."""
-        x = self.oriented(self.cut(batch, side), batch)
+    def draw(self, batch, side, gray, changed):
+        """`batch` crops as the flow codes them: batch x side x side x channels, float32 integers; `changed` as photographs are,
+        or only mirrored."""
+        x = self.cut(batch, side, SCALED_SHARE if changed else 0)
+        if not changed:
+            x = self.sometimes(0.5, x.flip(2), x)
+            return gray_of(x) if gray else colour(x)
+        x = self.oriented(x, batch)
         if gray:
-            x = (x @ torch.tensor(LUMA, device=self.device)).round().unsqueeze(3)
+            x = gray_of(x)
         else:
             x = self.sometimes(CAST_SHARE, self.cast(x), x)
             x = self.sometimes(BAYER_SHARE, self.demosaiced(x), x)
@@ -98,8 +126,8 @@ class Crops:
         """Exchanges a share of the crops for what they were changed to."""
         return torch.where(self.uniform(x.shape[0], 1, 1, 1) < share, changed, x)
 
-    def cut(self, batch, side):
-        scaled = self.uniform(batch) < SCALED_SHARE
+    def cut(self, batch, side, scaled_share):
+        scaled = self.uniform(batch) < scaled_share
         from_scaled = self.whole + (self.uniform(batch) * self.scaled).long()
         i = torch.where(scaled, from_scaled, (self.uniform(batch) * self.whole).long())
         left = (self.uniform(batch) * (self.widths[i] - side + 1)).long()[:, None, None]

@@ -136,6 +136,8 @@ class Model:
 
     def compile(self):
         """Lets PyTorch compile what is not a matrix product."""
+        # Each pass, size and model is compiled by itself.
+        torch._dynamo.config.cache_size_limit = 64
         self.features = torch.compile(features)
         self.depthwise = torch.compile(depthwise, dynamic=True)
         self.site_nats = torch.compile(site_nats)

@@ -21,7 +21,8 @@ class Optimizer:
                 by_shape.setdefault(tuple(value.shape), []).append(name)
         # Matrices of one shape step together.
         self.muon_groups = list(by_shape.values())
-        self.first = {name: torch.zeros_like(value) for name, value in self.parameters.items()}
+        self.momenta = [torch.stack([torch.zeros_like(self.parameters[name]) for name in names]) for names in self.muon_groups]
+        self.first = {name: torch.zeros_like(self.parameters[name]) for name in self.adam_names}
         self.second = {name: torch.zeros_like(self.parameters[name]) for name in self.adam_names}
         self.average = {name: value.detach().clone() for name, value in self.parameters.items()}
         device = next(iter(self.parameters.values())).device
@@ -34,6 +35,10 @@ class Optimizer:
         self.second_correction.fill_(1 / (1 - MEMORY**number))
         self.kept.fill_(min(AVERAGE, number / (number + 10)))
 
+    def tensors(self):
+        """What a training that goes on needs."""
+        return [*self.momenta, *self.first.values(), *self.second.values(), *self.average.values()]
+
     @torch.no_grad()
     def step(self):
         """A step down the parameters' gradients, whose norm is clipped to 1."""
@@ -41,10 +46,11 @@ class Optimizer:
         norm = torch.stack(torch._foreach_norm(list(gradients.values()))).norm()
         factor = torch.clamp(1 / (norm + 1e-12), max=1)
         self.adam(gradients, factor)
-        for names in self.muon_groups:
-            self.muon(names, gradients, factor)
-        for name, value in self.parameters.items():
-            self.average[name].lerp_(value, 1 - self.kept)
+        for names, momentum in zip(self.muon_groups, self.momenta):
+            self.muon(names, momentum, gradients, factor)
+        averages = list(self.average.values())
+        torch._foreach_mul_(averages, self.kept)
+        torch._foreach_add_(averages, torch._foreach_mul(list(self.parameters.values()), 1 - self.kept))
 
     def adam(self, gradients, factor):
         own = [gradients[name] for name in self.adam_names]
@@ -60,16 +66,12 @@ class Optimizer:
         steps = torch._foreach_div(torch._foreach_mul(first, self.rate * self.first_correction), deviation)
         torch._foreach_sub_([self.parameters[name] for name in self.adam_names], steps)
 
-    def muon(self, names, gradients, factor):
+    def muon(self, names, momentum, gradients, factor):
         own = torch.stack([gradients[name] for name in names]) * factor
-        momentum = torch.stack([self.first[name] for name in names])
-        momentum = MUON_MOMENTUM * momentum + (1 - MUON_MOMENTUM) * own
-        for name, value in zip(names, momentum):
-            self.first[name].copy_(value)
+        momentum.mul_(MUON_MOMENTUM).add_(own, alpha=1 - MUON_MOMENTUM)
         step = orthogonalized(MUON_MOMENTUM * momentum + (1 - MUON_MOMENTUM) * own)
         gain = self.rate * (MUON_GAIN * math.sqrt(max(step.shape[1:])))
-        for name, value in zip(names, step):
-            self.parameters[name].sub_(value * gain)
+        torch._foreach_sub_([self.parameters[name] for name in names], list((step * gain).unbind()))
 
 
 def orthogonalized(matrices):

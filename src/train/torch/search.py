@@ -294,8 +294,8 @@ def middle(file, side):
 
 def draw(train, valid, kodak, work):
     """Writes the crops as the flow codes them."""
-    crops = Crops(train, 'cpu', DRAWING_SEED)
-    parts = [crops.draw(DRAWN_TOGETHER, SIDE, False).numpy() for _ in range(DRAWN // DRAWN_TOGETHER)]
+    crops = Crops(train, 'cpu', DRAWING_SEED, SIDE)
+    parts = [crops.draw(DRAWN_TOGETHER, SIDE, False, True).numpy() for _ in range(DRAWN // DRAWN_TOGETHER)]
     np.save(f'{work}/train.npy', np.concatenate(parts).astype(np.int16))
     for (name, side), folder in zip(SIDES.items(), (valid, kodak)):
         squares = np.stack([middle(file, side) for file in sorted(glob.glob(f'{folder}/*.png'))])
