@@ -31,7 +31,7 @@ export async function requirePackages(purpose: string, names: readonly string[])
   throw new CnfzipError('unsupported', `${purpose} needs ${what} that ${are} not installed: npm i ${wanted.join(' ')}`);
 }
 
-function isInstalled(name: string): boolean {
+export function isInstalled(name: string): boolean {
   try {
     import.meta.resolve(name);
     return true;

@@ -9,6 +9,11 @@ export function deflate(bytes: Uint8Array): Uint8Array {
   return deflateSync(bytes, { level: 9 });
 }
 
+/** Bytes that a quick try deflates to, for comparison. */
+export function deflatedLength(bytes: Uint8Array): number {
+  return deflateSync(bytes, { level: 4 }).length;
+}
+
 /**
  * Undoes `deflate`.
  *

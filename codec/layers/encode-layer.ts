@@ -4,7 +4,7 @@
  * that repeat a neighbour decide what is tried in earnest.
  */
 
-import type { Coding } from '../coding.js';
+import type { Coding, Effort, TileCoder } from '../coding.js';
 import type { CodedLayer, CodedTile } from '../container/container.js';
 import type { FlowId } from '../container/contents.js';
 import { layerBytes } from '../container/head.js';
@@ -14,8 +14,10 @@ import { KERNEL_VERSION } from '../kernels/kernels.js';
 import type { Layer } from '../layer.js';
 import { extractTile, type Tile, tileLayout } from '../tiles.js';
 import { findAlphabet, toIndexes, writeAlphabet } from './alphabet.js';
-import { encodeFlowTile, isFlowLayer } from './flow-tiles.js';
+import { encodeFlowTile, type FlowLayer, isFlowLayer } from './flow-tiles.js';
 import { encodePlain } from './plain.js';
+import { favoursCopies, isConstant, repeats } from './repetition.js';
+import { sampleOf } from './sample.js';
 import { cutStages } from './stages.js';
 import { encodeWebp, fitsWebp, isPredicted } from './webp.js';
 
@@ -23,6 +25,8 @@ import { encodeWebp, fitsWebp, isPredicted } from './webp.js';
 const EMPTY = 0.985;
 /** With so many repeats it is a graphic, which WebP is likely to code in less than the flow. */
 const GRAPHIC = 0.75;
+/** So much longer than WebP's may a graphic's sample be by the flow if the flow is to code the whole: 0.86 to 1.05 where it won, 1.7 to 15 elsewhere. */
+const FLOW_ON_SAMPLES = 1.3;
 /** A layer with fewer repeats is no graphic: few values are worth an alphabet. */
 const PHOTOGRAPH = 0.5;
 /** Layers up to this many pixels are coded in every way there is. */
@@ -34,6 +38,7 @@ const BEST_PIXELS = 1 << 21;
 /** What harder efforts may save, of a WebP with such a share of repeats: measured on photographs and graphics, rounded up. */
 const goodSaves = (repeated: number) => 0.6 * repeated;
 const bestSaves = (repeated: number) => (repeated * repeated * repeated) / 3;
+const THOROUGH_SAVES = 0.06;
 
 /** What is known of a tile once the flow has coded it and WebP has had a fast try. */
 interface Trial {
@@ -69,7 +74,7 @@ export async function encodeLayer(
     if (trials.length === 1) trials[0] = { ...trials[0], webpBytes: Number.POSITIVE_INFINITY };
   }
   // Graphics are mostly smaller as a whole than in tiles.
-  const wholeWillDo = asWhole && coding.options.effort === 'low' && trials.every(({ coded }) => !coded);
+  const wholeWillDo = asWhole && coding.options.effort !== 'high' && trials.every(({ coded }) => !coded);
   const tiles = wholeWillDo ? undefined : await encodeTiles(layer, trials, flow, coding);
   if (tiles) candidates.push(tiles);
   if (candidates.length === 0 || layer.maxval > 255 || isTiny(layer)) {
@@ -103,13 +108,30 @@ async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): P
     const tile = extractTile(layer, place);
     const webp = fitsWebp(tile);
     const repeated = repeats(tile);
-    const most = coding.options.effort === 'low' ? GRAPHIC : EMPTY;
-    const wanted = isTiny(layer) || !webp || repeated < most;
-    const coded = coder && isFlowLayer(tile) && wanted ? await encodeFlowTile(tile, coder) : undefined;
+    const wanted = async (own: FlowLayer, coder: TileCoder) =>
+      isTiny(layer) || !webp || mayBeFlows(own, repeated, coder, coding.options.effort);
+    const byFlow = coder && isFlowLayer(tile) && (await wanted(tile, coder));
+    const coded = byFlow ? await encodeFlowTile(tile, coder) : undefined;
     const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
     trials[i] = { place, coded, webpBytes: probe * (1 - goodSaves(repeated)) };
   });
   return trials;
+}
+
+/** Whether a flow may code a tile in less than WebP: of graphics, a sample tells. */
+async function mayBeFlows(
+  tile: FlowLayer,
+  repeated: number,
+  coder: TileCoder,
+  effort: Effort = 'medium',
+): Promise<boolean> {
+  if (repeated < GRAPHIC) return true;
+  if (repeated >= EMPTY || effort === 'low') return false;
+  if (effort === 'high') return true;
+  const sample = sampleOf(tile);
+  if (sample === tile) return true;
+  const [{ payload }, webp] = [await encodeFlowTile(sample, coder), await encodeWebp(sample, 'good')];
+  return payload.length < FLOW_ON_SAMPLES * webp.length;
 }
 
 /** Each tile by the flow or WebP, whichever is smaller; nothing if there is a tile that neither can code. */
@@ -147,16 +169,18 @@ function flowId({ model, adapts }: Flow): FlowId {
 }
 
 async function encodeWholeWebp(layer: Layer, toBeat: number, coding: Coding): Promise<Uint8Array> {
+  if (isConstant(layer) && !isTiny(layer)) return encodeWebp(layer, 'probe');
   const good = await encodeWebp(layer, 'good');
   const repeated = repeats(layer);
   const { effort = 'medium' } = coding.options;
   const few = layer.width * layer.height <= BEST_PIXELS && effort !== 'low';
-  const worthwhile = isTiny(layer) || (repeated > BEST_REPEATS && few);
-  if (!worthwhile || good.length * (1 - bestSaves(repeated)) >= toBeat) return good;
+  if (!isTiny(layer) && !(repeated > BEST_REPEATS && few)) return good;
+  // The best effort tries all sets of transforms. It saves much where libwebp, which does not look for copies when it guesses at the best
+  // set, predicts pixels that copies would tell in less; elsewhere it has saved 3 % at most.
+  const all = effort === 'high' || isTiny(layer) || (isPredicted(good) && favoursCopies(layer));
+  if (good.length * (1 - (all ? bestSaves(repeated) : THOROUGH_SAVES)) >= toBeat) return good;
   await coding.turn();
-  // Where libwebp does not predict pixels of its own accord, trying all sets of transforms has saved 0.1 % at most.
-  const likely = effort === 'high' || isTiny(layer) || isPredicted(good);
-  const best = await encodeWebp(layer, likely ? 'best' : 'thorough');
+  const best = await encodeWebp(layer, all ? 'best' : 'thorough');
   return best.length < good.length ? best : good;
 }
 
@@ -167,21 +191,4 @@ function sizeOf(payload: Uint8Array | undefined): number {
 
 function isTiny({ width, height }: Layer): boolean {
   return width * height <= TINY;
-}
-
-/** The part of the pixels that are equal to the one before or above them. */
-function repeats({ width, height, channels, samples }: Layer): number {
-  const line = width * channels;
-  const same = (a: number, b: number) => {
-    for (let c = 0; c < channels; c++) if (samples[a + c] !== samples[b + c]) return false;
-    return true;
-  };
-  let count = 0;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const at = y * line + x * channels;
-      if ((x > 0 && same(at, at - channels)) || (y > 0 && same(at, at - line))) count++;
-    }
-  }
-  return count / (width * height);
 }

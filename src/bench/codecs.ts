@@ -4,8 +4,12 @@ import { fileURLToPath } from 'node:url';
 
 export interface Codec {
   readonly name: string;
+  /** Whether it is this project's: it must not change an image. */
+  readonly own?: boolean;
   /** Programs that must be there. */
   readonly programs: readonly string[];
+  /** The npm package that must be there, if it needs one. */
+  readonly package?: string;
   readonly extension: string;
   /** Writes `output` from the PNG file `input`. */
   encode(input: string, output: string): string[];
@@ -25,6 +29,7 @@ export function cnfzip(choice: readonly string[], threads: number): Codec {
   const common = ['-q', '-T', String(threads)];
   return {
     name: ['cnfzip', ...choice].join(' '),
+    own: true,
     programs: [],
     extension: 'cnfz',
     encode: (input, output) => [
@@ -54,6 +59,21 @@ function jpegXl(effort: number, threads: number): Codec {
   };
 }
 
+const MAGICK = fileURLToPath(new URL('./magick.js', import.meta.url));
+
+/** The newest libjxl that npm has. */
+function newestJpegXl(effort: number): Codec {
+  const node = [process.execPath, MAGICK];
+  return {
+    name: `libjxl of magick-wasm -e ${effort}`,
+    programs: [],
+    package: '@imagemagick/magick-wasm',
+    extension: 'jxl',
+    encode: (input, output) => [...node, 'encode', String(effort), input, output],
+    decode: (input, output) => [...node, 'decode', input, output],
+  };
+}
+
 const WEBP: Codec = {
   name: 'cwebp -lossless -z 9',
   programs: ['cwebp', 'dwebp'],
@@ -71,5 +91,5 @@ const PNG: Codec = {
 
 /** The codecs that cnfzip is held against. */
 export function peers(threads: number): Codec[] {
-  return [jpegXl(3, threads), jpegXl(7, threads), jpegXl(9, threads), WEBP, PNG];
+  return [jpegXl(3, threads), jpegXl(7, threads), jpegXl(9, threads), newestJpegXl(7), newestJpegXl(9), WEBP, PNG];
 }

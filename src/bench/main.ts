@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import { readImage } from '../index.js';
 import { cnfzip, peers } from './codecs.js';
-import { available, type Measurement, measure } from './measure.js';
+import { ChangedError, type Measurement, measure, missing } from './measure.js';
 import { chart, csv, table, totals } from './report.js';
 
 interface BenchOptions {
@@ -40,20 +40,30 @@ async function run(folder: string, options: BenchOptions): Promise<void> {
     ...options.models.map((model) => ['--model', model]),
   ];
   const all = [...choices.map((choice) => cnfzip(choice, threads)), ...peers(threads)];
-  const codecs = all.filter((codec) => {
-    const found = available(codec);
-    if (!found) console.error(`${codec.name}: skipped, ${codec.programs.join(' or ')} cannot be started`);
-    return found;
+  let codecs = all.filter((codec) => {
+    const absent = missing(codec);
+    if (absent.length > 0) console.error(`${codec.name}: skipped, ${absent.join(' and ')} cannot be found`);
+    return absent.length === 0;
   });
   const files = (await readdir(folder)).filter((name) => /\.png$/i.test(name)).sort();
   if (files.length === 0) throw new Error(`${folder}: no PNG files`);
-  const measurements: Measurement[] = [];
+  let measurements: Measurement[] = [];
   const work = await mkdtemp(join(tmpdir(), 'cnfzip-bench-'));
   try {
     for (const name of files) {
       const file = join(folder, name);
       const image = await readImage(file);
-      for (const codec of codecs) measurements.push(await measure(codec, file, image, work));
+      for (const codec of codecs) {
+        try {
+          measurements.push(await measure(codec, file, image, work));
+        } catch (error) {
+          if (!(error instanceof ChangedError) || codec.own) throw error;
+          // A peer for 8 bits only, say.
+          console.error(`${codec.name}: left out, ${error.message}`);
+          codecs = codecs.filter((other) => other !== codec);
+          measurements = measurements.filter(({ codec: name }) => name !== codec.name);
+        }
+      }
       const sizes = measurements.slice(-codecs.length).map(({ codec, bytes }) => `${codec} ${bytes}`);
       console.error(`${basename(file)}: ${sizes.join(', ')}`);
     }

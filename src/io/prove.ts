@@ -37,8 +37,8 @@ export async function holdsImage(bytes: Uint8Array, image: Image, format: Output
   return exact ? sameImage(image, back.image) : sameColours(expand(image), expand(back.image));
 }
 
-/** Whether `b` has the colours of `a` in its own range. */
-function sameColours(a: Image, b: Image): boolean {
+/** Whether `b` has the colours of `a` in its own range; both without palettes. */
+export function sameColours(a: Image, b: Image): boolean {
   if (a.width !== b.width || a.height !== b.height) return false;
   const maxval = maxvalOf(b);
   const samples = scaleSamples(a.samples, maxvalOf(a), maxval);
