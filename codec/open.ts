@@ -2,7 +2,7 @@
 
 import { decodeContainer } from './codec.js';
 import type { CodingOptions } from './coding.js';
-import { type Attachments, readAttachments } from './container/attachments.js';
+import { type Attachments, attachedBytes, readAttachments } from './container/attachments.js';
 import { CutShortError } from './container/bytes.js';
 import { checkEnd, checkPart, type SealedContainer } from './container/container.js';
 import { mapParts, stagesFor } from './container/contents.js';
@@ -19,6 +19,12 @@ const FIRST_READ = 1 << 16;
 
 export interface DecodeOptions extends CodingOptions, ViewOptions {}
 
+/** What is known of a file before its metadata are inflated. */
+export interface Announced extends Pick<Head, 'width' | 'height' | 'channels' | 'maxval'> {
+  /** Bytes that palette and metadata are inflated to. */
+  readonly metadataBytes: number;
+}
+
 /** An image, and at which scale it shows its file's. */
 export interface ScaledImage {
   readonly scale: number;
@@ -29,6 +35,7 @@ export interface ScaledImage {
  * Opens a `.cnfz` file: reads its head and metadata, no more.
  *
  * @param given its bytes, a Blob, or a source such as `httpSource` makes
+ * @param admit throws if that would be too much
  * @throws CnfzipError `usage`, `bad-input`, `corrupt` or `unsupported` as `info`; what the source throws
  * @example
  * ```js
@@ -39,7 +46,10 @@ export interface ScaledImage {
  * console.log(file.info.width, file.info.layers[0].modelHash, file.metadata);
  * ```
  */
-export async function openImage(given: Uint8Array | Blob | Source): Promise<OpenedImage> {
+export async function openImage(
+  given: Uint8Array | Blob | Source,
+  admit?: (announced: Announced) => void,
+): Promise<OpenedImage> {
   const source = toSource(given);
   const { head, bytes } = await loadHead(source);
   if (source.size !== undefined) checkEnd(head, source.size);
@@ -48,7 +58,10 @@ export async function openImage(given: Uint8Array | Blob | Source): Promise<Open
   if (small) checkEnd(head, bytes.length);
   const parts = new Parts(small ? toSource(bytes) : source);
   await parts.load(head.attachments ? [head.attachments] : []);
-  return new OpenedImage(head, parts, readAttachments(parts.of(head)));
+  const container = parts.of(head);
+  const { width, height, channels, maxval } = head;
+  admit?.({ width, height, channels, maxval, metadataBytes: attachedBytes(container) });
+  return new OpenedImage(head, parts, readAttachments(container));
 }
 
 async function loadHead(source: Source): Promise<{ head: Head; bytes: Uint8Array }> {

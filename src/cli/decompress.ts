@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CnfzipError, decode, type Image, info, type OpenFile, open, type Region } from '../index.js';
+import { CnfzipError, type Codec, type Image, type OpenFile, type Region } from '../index.js';
 import { extensionOf, formatOfExtension, naturalFormat, OUTPUT_FORMATS, type OutputFormat } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
+import { withCodec } from '../session.js';
 import { describeImage, describeLayers, scaleName } from './describe.js';
-import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
+import { addCommonOptions, addOutputOptions, codecOptions, type OutputOptions } from './options.js';
 import { count, say } from './report.js';
 import { type Done, type Job, transformFiles } from './transform.js';
 
@@ -54,37 +55,36 @@ Examples:
   cnfzip -d < photo.cnfz | display -           in a pipe`,
     )
     .action(async (files: string[], options: DecompressOptions) => {
-      await transformFiles(command, files, options, ['.cnfz'], (job) => decompress(job, options));
+      await withCodec(codecOptions(options), (codec) =>
+        transformFiles(command, files, options, ['.cnfz'], (job) => decompress(job, options, codec)),
+      );
     });
 }
 
-async function decompress(job: Job, options: DecompressOptions): Promise<Done> {
+async function decompress(job: Job, options: DecompressOptions, codec: Codec): Promise<Done> {
   const bytes = await job.input();
-  const file = await openForView(bytes, options);
-  const { maxPixels, maxMemory } = options;
-  const about = file ? file.info : info(bytes, { maxPixels, maxMemory });
-  const format = options.format ?? formatOfExtension(options.output ?? '') ?? naturalFormat(about);
-  const target = await job.target(extensionOf(about, format));
+  const file = await codec.open(bytes);
+  const { info } = file;
+  const { region, partial } = options;
+  const wanted = options.scale ?? 1;
+  const format = options.format ?? formatOfExtension(options.output ?? '') ?? naturalFormat(info);
+  const target = await job.target(extensionOf(info, format));
   const started = performance.now();
-  job.progress.start(about);
+  job.progress.start(info);
   let image: Image;
-  let scale = options.scale ?? 1;
+  let scale = wanted;
   try {
-    if (file) {
-      if (options.partial) scale = Math.min(scale, await availableScale(file, bytes, options));
-      image = await file.decode({ scale, region: options.region, onProgress: job.progress.update });
-    } else {
-      image = await decode(bytes, { ...codingOptions(options), onProgress: job.progress.update });
-    }
+    if (partial) scale = Math.min(scale, await availableScale(file, bytes, options));
+    image = await file.decode({ scale, region, onProgress: job.progress.update });
   } finally {
     job.progress.clear();
   }
   const seconds = (performance.now() - started) / 1000;
   const written = await writeProven(image, format);
-  const missing = scale < (options.scale ?? 1);
   const warnings = [...written.warnings];
+  const missing = scale < wanted;
   if (missing) {
-    const whole = `${about.width} x ${about.height}`;
+    const whole = `${info.width} x ${info.height}`;
     warnings.unshift(`it is cut short or damaged: only scale ${scaleName(scale)} of ${whole} pixels is whole`);
     process.exitCode = 1;
   }
@@ -93,28 +93,21 @@ async function decompress(job: Job, options: DecompressOptions): Promise<Done> {
   const { width, height } = image;
   if (!options.quiet && !options.json) {
     say(
-      `${job.label} -> ${target.name}: ${describeImage({ ...about, width, height })}, ` +
+      `${job.label} -> ${target.name}: ${describeImage({ ...info, width, height })}, ` +
         `${count(bytes.length)} -> ${count(written.bytes.length)} bytes, ${seconds.toFixed(2)} s`,
     );
-    if (options.verbose) for (const line of await describeLayers(about)) say(line);
+    if (options.verbose) for (const line of describeLayers(info)) say(line);
   }
-  const { channels, maxval } = about;
+  const { channels, maxval } = info;
   const sizes = { inputBytes: bytes.length, outputBytes: written.bytes.length };
-  const view = file ? { scale, region: options.region } : {};
+  const view = options.scale !== undefined || region || partial ? { scale, region } : {};
   const facts = { output: target.name, ...sizes, width, height, ...view, channels, maxval, format, seconds };
-  const whole = !file || (width === about.width && height === about.height);
+  const whole = width === info.width && height === info.height;
   return { facts, complete: written.complete && whole, warnings: whole ? warnings : [...warnings, PART_ONLY] };
 }
 
 /** Why an input is kept of which only a part was decoded. */
 const PART_ONLY = 'it was decompressed only in part';
-
-/** The file, open, if not all of it is wanted. */
-async function openForView(bytes: Uint8Array, options: DecompressOptions): Promise<OpenFile | undefined> {
-  const { scale, region, partial, threads, model, maxPixels, maxMemory } = options;
-  if (scale === undefined && region === undefined && !partial) return undefined;
-  return open(bytes, { threads, model, maxPixels, maxMemory });
-}
 
 async function availableScale(file: OpenFile, bytes: Uint8Array, { region }: DecompressOptions): Promise<number> {
   const scale = await file.available(region);

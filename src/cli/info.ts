@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type FileInfo, info, type LayerInfo, type Limits } from '../index.js';
-import { findShipped } from '../models.js';
+import { shippedName } from '../models.js';
 import { describeImage, PARTS, scaleName } from './describe.js';
 import { type Input, listInputs, read } from './inputs.js';
 import { addLimits, addListing } from './options.js';
@@ -31,9 +31,7 @@ Examples:
 
 async function describe(input: Input, { json, maxPixels, maxMemory }: InfoOptions): Promise<void> {
   const facts = info(await read(input), { maxPixels, maxMemory });
-  const models = await Promise.all(
-    facts.layers.map(async ({ modelHash }) => modelHash && ((await findShipped(modelHash))?.name ?? null)),
-  );
+  const models = facts.layers.map(({ modelHash }) => modelHash && (shippedName(modelHash) ?? null));
   if (json) {
     const layers = facts.layers.map((layer, i) => ({ ...layer, model: models[i] }));
     await printJson({ file: input.path, ...facts, layers });
