@@ -4,7 +4,7 @@ import { decodeContainer } from './codec.js';
 import type { CodingOptions } from './coding.js';
 import { type Attachments, attachedBytes, readAttachments } from './container/attachments.js';
 import { CutShortError } from './container/bytes.js';
-import { checkEnd, checkPart, type SealedContainer } from './container/container.js';
+import { checkChecksum, checkEnd, checkPart, type SealedContainer } from './container/container.js';
 import { mapParts, stagesFor } from './container/contents.js';
 import { type Head, type Part, readHead } from './container/head.js';
 import { CnfzipError } from './error.js';
@@ -12,6 +12,7 @@ import type { Model } from './flow/model.js';
 import type { Image } from './image.js';
 import { describe, type FileInfo } from './info.js';
 import { type Source, toSource } from './source.js';
+import { tileLayout } from './tiles.js';
 import { hasPixels, levelOf, type Region, type View, type ViewOptions, viewOf, wantedTiles } from './view.js';
 
 /** Bytes that are read to begin with: all of a small file, and the head of most others. */
@@ -150,6 +151,26 @@ export class OpenedImage {
     const parts = this.#keeps ? this.#parts : this.#parts.copy();
     await parts.load(this.#wanted(view), options.signal);
     return decodeContainer(parts.of(this.#head), models, options, view);
+  }
+
+  /**
+   * The image in bands of whole rows, from the top, each of one row of tiles: what `decode` takes the least memory for. One band if
+   * a layer has no tiles.
+   */
+  bands(): Region[] {
+    const { width, height, layers } = this.#head;
+    if (layers.some(({ method }) => method !== 'tiles')) return [{ x: 0, y: 0, width, height }];
+    return tileLayout(width, height).flatMap(({ x, y, height }) => (x === 0 ? [{ x, y, width, height }] : []));
+  }
+
+  /**
+   * Checks what all bands were decoded to.
+   *
+   * @param checksum CRC-32 of the samples of all of them, in their order
+   * @throws CnfzipError `corrupt`
+   */
+  checkBands(checksum: number): void {
+    checkChecksum(this.#head, checksum);
   }
 
   /**

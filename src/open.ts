@@ -1,4 +1,5 @@
 /** Files of which only a part is read, in Node. */
+import { crc32 } from '../codec/container/crc32.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Image } from '../codec/image.js';
 import type { FileInfo } from '../codec/info.js';
@@ -6,7 +7,7 @@ import type { OpenedImage, ScaledImage } from '../codec/open.js';
 import { httpSource, type Source, streamSource } from '../codec/source.js';
 import type { Region } from '../codec/view.js';
 import { openFileSource } from './io/files/source.js';
-import { checkOptions, type ViewingOptions } from './options.js';
+import { type CallOptions, checkOptions, type ViewingOptions } from './options.js';
 
 /** A `.cnfz` file that is open. */
 export interface OpenFile {
@@ -22,6 +23,13 @@ export interface OpenFile {
    * @throws CnfzipError as `decode`; `usage` if there is no such scale or region; what the source throws
    */
   decode(options?: ViewingOptions): Promise<Image>;
+  /**
+   * Decodes the image in bands of whole rows, from the top, in memory for one band: each is an image of the file's width, without
+   * metadata. What has no tiles comes in one. Where the file is damaged bands may come before the error.
+   *
+   * @throws CnfzipError as `decode`
+   */
+  bands(options?: CallOptions): AsyncGenerator<Image, void, undefined>;
   /**
    * Ever finer images up to `scale`, each as soon as its part of the file is there. Each is decoded from the beginning, which in all
    * takes a third longer than the finest alone. Where the file is cut short or damaged the images before that still come, then
@@ -87,6 +95,18 @@ export class Opened implements OpenFile {
   async decode(options: ViewingOptions = {}): Promise<Image> {
     checkOptions(options, 'view');
     return this.view(this.file, options);
+  }
+
+  async *bands({ signal, onProgress }: CallOptions = {}): AsyncGenerator<Image, void, undefined> {
+    const regions = this.file.bands();
+    let checksum = 0;
+    for (const [i, region] of regions.entries()) {
+      const tell = onProgress && ((part: number) => onProgress((i + part) / regions.length));
+      const { metadata, ...band } = await this.view(this.file, { region, signal, onProgress: tell });
+      checksum = crc32(band.samples, checksum);
+      yield band;
+    }
+    this.file.checkBands(checksum);
   }
 
   async *finer(options: ViewingOptions = {}): AsyncGenerator<ScaledImage, void, undefined> {
