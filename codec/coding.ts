@@ -1,8 +1,8 @@
 /** What coding needs beside the samples: models, who computes, who is told of progress. */
 import type { Flow } from './flow/model.js';
-import type { EncodedTile } from './flow/tile-codec.js';
-import { TileCodec } from './flow/tile-codec.js';
+import { type EncodedTile, TileCodec } from './flow/tile-codec.js';
 import type { TileShape } from './flow/walk.js';
+import { Kernels } from './kernels/kernels.js';
 import type { Tile } from './tiles.js';
 
 /** Codes tiles by a flow, in this thread or in others. */
@@ -119,21 +119,31 @@ export function codingParts(options: CodingOptions, shares: readonly number[]): 
 }
 
 /** Makes the coder of each flow once; without `coderOf`, one that codes in this thread. */
-export function oncePerFlow(coderOf: CoderOf = localCoder): CoderOf {
+export function oncePerFlow(coderOf: CoderOf = inThisThread()): CoderOf {
   const coders = new Map<string, Promise<TileCoder>>();
   return (flow) => {
     const key = `${flow.model.hash} ${flow.adapts}`;
-    const coder = coders.get(key) ?? coderOf(flow);
-    coders.set(key, coder);
+    let coder = coders.get(key);
+    if (!coder) {
+      coder = coderOf(flow);
+      coders.set(key, coder);
+      // The next call tries again.
+      coder.catch(() => coders.delete(key));
+    }
     return coder;
   };
 }
 
-async function localCoder(flow: Flow): Promise<TileCoder> {
-  const codec = await TileCodec.create(flow);
-  return {
-    concurrency: 1,
-    encode: async (samples, shape) => codec.encode(samples, shape),
-    decode: async (payload, shape, level) => codec.decode(payload, shape, level),
+/** All flows share the memory of one instance of the kernels: it is as much as the largest tile takes. */
+function inThisThread(): CoderOf {
+  let kernels: Promise<Kernels> | undefined;
+  return async (flow) => {
+    kernels ??= Kernels.create();
+    const codec = new TileCodec(await kernels, flow);
+    return {
+      concurrency: 1,
+      encode: async (samples, shape) => codec.encode(samples, shape),
+      decode: async (payload, shape, level) => codec.decode(payload, shape, level),
+    };
   };
 }

@@ -44,6 +44,11 @@ export interface Metadata {
   readonly data: Uint8Array;
 }
 
+/** All of an image but its samples. */
+export interface ImageHeader extends Omit<Image, 'samples' | 'maxval'> {
+  readonly maxval: number;
+}
+
 /** Largest value of an image's samples. */
 export function maxvalOf({ maxval, samples }: Pick<Image, 'maxval' | 'samples'>): number {
   return maxval ?? (samples instanceof Uint16Array ? MAX_VALUE : 255);

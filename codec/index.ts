@@ -15,7 +15,7 @@ export type { TileShape } from './flow/walk.js';
 export type { Channels, Image, Metadata } from './image.js';
 export { type FileInfo, info, type LayerInfo, type ScaleInfo } from './info.js';
 export { provideWebp, type WebpModules } from './layers/webp.js';
-export { type DecodeOptions, OpenedImage, openImage, type ScaledImage } from './open.js';
+export { type Announced, type DecodeOptions, OpenedImage, openImage, type ScaledImage } from './open.js';
 export { httpSource, type Source, streamSource } from './source.js';
 export type { Tile } from './tiles.js';
 export type { Region, ViewOptions } from './view.js';

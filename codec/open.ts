@@ -2,9 +2,9 @@
 
 import { decodeContainer } from './codec.js';
 import type { CodingOptions } from './coding.js';
-import { type Attachments, readAttachments } from './container/attachments.js';
+import { type Attachments, attachedBytes, readAttachments } from './container/attachments.js';
 import { CutShortError } from './container/bytes.js';
-import { checkEnd, checkPart, type SealedContainer } from './container/container.js';
+import { checkChecksum, checkEnd, checkPart, type SealedContainer } from './container/container.js';
 import { mapParts, stagesFor } from './container/contents.js';
 import { type Head, type Part, readHead } from './container/head.js';
 import { CnfzipError } from './error.js';
@@ -12,12 +12,19 @@ import type { Model } from './flow/model.js';
 import type { Image } from './image.js';
 import { describe, type FileInfo } from './info.js';
 import { type Source, toSource } from './source.js';
+import { tileLayout } from './tiles.js';
 import { hasPixels, levelOf, type Region, type View, type ViewOptions, viewOf, wantedTiles } from './view.js';
 
 /** Bytes that are read to begin with: all of a small file, and the head of most others. */
 const FIRST_READ = 1 << 16;
 
 export interface DecodeOptions extends CodingOptions, ViewOptions {}
+
+/** What is known of a file before its metadata are inflated. */
+export interface Announced extends Pick<Head, 'width' | 'height' | 'channels' | 'maxval'> {
+  /** Bytes that palette and metadata are inflated to. */
+  readonly metadataBytes: number;
+}
 
 /** An image, and at which scale it shows its file's. */
 export interface ScaledImage {
@@ -29,6 +36,7 @@ export interface ScaledImage {
  * Opens a `.cnfz` file: reads its head and metadata, no more.
  *
  * @param given its bytes, a Blob, or a source such as `httpSource` makes
+ * @param admit throws if that would be too much
  * @throws CnfzipError `usage`, `bad-input`, `corrupt` or `unsupported` as `info`; what the source throws
  * @example
  * ```js
@@ -39,7 +47,10 @@ export interface ScaledImage {
  * console.log(file.info.width, file.info.layers[0].modelHash, file.metadata);
  * ```
  */
-export async function openImage(given: Uint8Array | Blob | Source): Promise<OpenedImage> {
+export async function openImage(
+  given: Uint8Array | Blob | Source,
+  admit?: (announced: Announced) => void,
+): Promise<OpenedImage> {
   const source = toSource(given);
   const { head, bytes } = await loadHead(source);
   if (source.size !== undefined) checkEnd(head, source.size);
@@ -48,7 +59,10 @@ export async function openImage(given: Uint8Array | Blob | Source): Promise<Open
   if (small) checkEnd(head, bytes.length);
   const parts = new Parts(small ? toSource(bytes) : source);
   await parts.load(head.attachments ? [head.attachments] : []);
-  return new OpenedImage(head, parts, readAttachments(parts.of(head)));
+  const container = parts.of(head);
+  const { width, height, channels, maxval } = head;
+  admit?.({ width, height, channels, maxval, metadataBytes: attachedBytes(container) });
+  return new OpenedImage(head, parts, readAttachments(container));
 }
 
 async function loadHead(source: Source): Promise<{ head: Head; bytes: Uint8Array }> {
@@ -137,6 +151,26 @@ export class OpenedImage {
     const parts = this.#keeps ? this.#parts : this.#parts.copy();
     await parts.load(this.#wanted(view), options.signal);
     return decodeContainer(parts.of(this.#head), models, options, view);
+  }
+
+  /**
+   * The image in bands of whole rows, from the top, each of one row of tiles: what `decode` takes the least memory for. One band if
+   * a layer has no tiles.
+   */
+  bands(): Region[] {
+    const { width, height, layers } = this.#head;
+    if (layers.some(({ method }) => method !== 'tiles')) return [{ x: 0, y: 0, width, height }];
+    return tileLayout(width, height).flatMap(({ x, y, height }) => (x === 0 ? [{ x, y, width, height }] : []));
+  }
+
+  /**
+   * Checks what all bands were decoded to.
+   *
+   * @param checksum CRC-32 of the samples of all of them, in their order
+   * @throws CnfzipError `corrupt`
+   */
+  checkBands(checksum: number): void {
+    checkChecksum(this.#head, checksum);
   }
 
   /**

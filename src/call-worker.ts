@@ -1,25 +1,23 @@
-/** A thread that makes one call of `encode` or `decode`, and ends. */
-import { parentPort, workerData } from 'node:worker_threads';
-import type { Call, Report } from './abortable.js';
-import { toFailure } from './failure.js';
-import { decode, encode } from './index.js';
+/** A thread that makes whole calls of `encode` and `decode`, which its end stops at whatever point they are. */
+import { workerData } from 'node:worker_threads';
+import type { Image } from '../codec/image.js';
+import type { CodecOptions, EncodeCallOptions } from './options.js';
+import { Codec } from './session.js';
+import { serve } from './threads.js';
 
-const call = workerData as Call;
-const options = { ...call.options, onProgress: (progress: number) => tell({ progress }) };
+export type Call =
+  | { readonly kind: 'encode'; readonly image: Image; readonly options: EncodeCallOptions }
+  | { readonly kind: 'decode'; readonly bytes: Uint8Array };
 
-try {
-  if (call.operation === 'encode') {
-    const result = await encode(call.input, options);
-    tell({ result }, result);
-  } else {
-    const result = await decode(call.input, options);
-    tell({ result }, result.samples);
+export type CallResult = Uint8Array<ArrayBuffer> | Image;
+
+const codec = new Codec(workerData as CodecOptions);
+
+serve<Call, CallResult>(async (call, onProgress) => {
+  if (call.kind === 'encode') {
+    const result = await codec.encode(call.image, { ...call.options, onProgress });
+    return { result, given: result.buffer };
   }
-} catch (error) {
-  tell({ failure: toFailure(error) });
-}
-
-/** @param given of the report: its memory becomes the caller's */
-function tell(report: Report, given?: Uint8Array | Uint16Array): void {
-  parentPort!.postMessage(report, given ? [given.buffer as ArrayBuffer] : []);
-}
+  const result = await codec.decode(call.bytes, { onProgress });
+  return { result, given: result.samples.buffer };
+});

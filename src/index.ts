@@ -3,15 +3,12 @@
  *
  * @module cnfzip
  */
-import { decodeContainer, encodeImage } from '../codec/codec.js';
 import { attachedBytes, readAttachments } from '../codec/container/attachments.js';
-import { type Container, checkBytes, readContainer, readParts } from '../codec/container/container.js';
+import { checkBytes, readParts } from '../codec/container/container.js';
 import { readHead } from '../codec/container/head.js';
 import { CnfzipError } from '../codec/error.js';
-import { checkImage, type Image, maxvalOf, metadataBytes } from '../codec/image.js';
+import { checkImage, type Image, maxvalOf } from '../codec/image.js';
 import { describe, type FileInfo } from '../codec/info.js';
-import { tileCount } from '../codec/tiles.js';
-import { decodeAbortably, encodeAbortably } from './abortable.js';
 import { fileError } from './io/files/errors.js';
 import { readInput } from './io/files/read.js';
 import { writeFileAtomic } from './io/files/write.js';
@@ -22,11 +19,10 @@ import {
   readImage as parseImage,
   writeImage as serializeImage,
 } from './io/formats.js';
-import { checkLimits, type ImageSize, type Limits, type Work, webpPixelsOf } from './memory.js';
-import { modelForDecoding, modelsForEncoding } from './models.js';
-import { checkOptions, type EncodeOptions, type Options } from './options.js';
-import { withThreads } from './threads.js';
-import './webp.js';
+import { checkLimits, type Limits } from './memory.js';
+import type { Openable, OpenFile } from './open.js';
+import { type CodecOptions, checkOptions, type EncodeOptions, type Options } from './options.js';
+import { openWith, withCodec } from './session.js';
 
 export type { Effort } from '../codec/coding.js';
 export type { Method, TileMethod } from '../codec/container/contents.js';
@@ -43,8 +39,16 @@ export type { OutputFormat } from './io/formats.js';
 export { decodePng, encodePng } from './io/png.js';
 export type { Limits } from './memory.js';
 export { loadModel } from './models.js';
-export { type OpenFile, open } from './open.js';
-export type { EncodeOptions, OpenOptions, Options, ViewingOptions } from './options.js';
+export type { Openable, OpenFile } from './open.js';
+export type {
+  CallOptions,
+  CodecOptions,
+  EncodeCallOptions,
+  EncodeOptions,
+  Options,
+  ViewingOptions,
+} from './options.js';
+export { Codec } from './session.js';
 
 /**
  * Compresses an image without loss.
@@ -87,18 +91,8 @@ export type { EncodeOptions, OpenOptions, Options, ViewingOptions } from './opti
  */
 export async function encode(image: Image, options: EncodeOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   checkOptions(options, 'encode');
-  const { signal, onProgress, ...rest } = options;
-  // What takes time, such as looking at all samples, is left to a thread that the signal can end.
-  if (signal) return encodeAbortably(image, rest, { signal, onProgress });
-  checkImage(image);
-  const size = { ...image, maxval: maxvalOf(image), metadataBytes: metadataBytes(image) };
-  checkLimits(size, options);
-  const models = await modelsForEncoding(image.channels, options.model);
-  const { verify, adapt, effort } = options;
-  const threads = { ...options, tiles: tileCount(size.width, size.height) };
-  return withThreads(size, { operation: 'encode', models }, threads, (coding) =>
-    encodeImage(image, models, { ...coding, verify, adapt, effort }),
-  );
+  const { model, threads, maxPixels, maxMemory, ...call } = options;
+  return withCodec({ model, threads, maxPixels, maxMemory }, (codec) => codec.encode(image, call));
 }
 
 /**
@@ -125,17 +119,32 @@ export async function encode(image: Image, options: EncodeOptions = {}): Promise
  */
 export async function decode(bytes: Uint8Array, options: Options = {}): Promise<Image> {
   checkOptions(options, 'decode');
-  checkBytes(bytes);
-  const { signal, onProgress, ...rest } = options;
-  if (signal) return decodeAbortably(bytes, rest, { signal, onProgress });
-  const container = readContainer(bytes);
-  const size = sizeOf(container);
-  checkLimits(size, options, { operation: 'decode', models: [] });
-  const hashes = container.layers.flatMap(({ flow }) => flow?.modelHash ?? []);
-  const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, options.model)));
-  const work: Work = { operation: 'decode', models, webpPixels: webpPixelsOf(container) };
-  const threads = { ...options, tiles: tileCount(size.width, size.height) };
-  return withThreads(size, work, threads, (coding) => decodeContainer(container, models, coding));
+  const { model, threads, maxPixels, maxMemory, ...call } = options;
+  return withCodec({ model, threads, maxPixels, maxMemory }, (codec) => codec.decode(bytes, call));
+}
+
+/**
+ * Opens a `.cnfz` file: reads its head and metadata, and later what each image needs.
+ *
+ * @param from its path, its address (a `URL` of http or https, from which ranges are fetched), its bytes, a Blob, a stream, or a source
+ *   of one's own
+ * @param options for all images of the file
+ * @throws CnfzipError as `info`; `file`
+ * @example
+ * ```js
+ * import { open } from 'cnfzip';
+ *
+ * const file = await open('photo.cnfz');
+ * const thumbnail = await file.decode({ scale: 1 / 4 });
+ * const part = await file.decode({ region: { x: 10, y: 20, width: 64, height: 48 } });
+ * for await (const { scale, image } of file.finer()) console.log(scale, image.width, image.height);
+ * await file.close();
+ * console.log(thumbnail.width, part.samples.length, file.info.scales);
+ * ```
+ */
+export async function open(from: Openable, options: CodecOptions = {}): Promise<OpenFile> {
+  checkOptions(options, 'codec');
+  return openWith(from, options, (file, view) => withCodec(options, (codec) => codec.view(file, view)));
 }
 
 /**
@@ -158,13 +167,9 @@ export function info(bytes: Uint8Array, limits: Limits = {}): FileInfo {
   checkBytes(bytes);
   const head = readHead(bytes);
   const container = readParts(head, bytes);
-  checkLimits(sizeOf(container), limits, { operation: 'decode', models: [] });
+  const size = { ...container, metadataBytes: attachedBytes(container) };
+  checkLimits(size, limits, { operation: 'decode', models: [] });
   return describe(head, readAttachments(container));
-}
-
-function sizeOf(container: Container): ImageSize {
-  const { width, height, channels, maxval } = container;
-  return { width, height, channels, maxval, metadataBytes: attachedBytes(container) };
 }
 
 /**

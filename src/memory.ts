@@ -124,8 +124,7 @@ export function memoryFor(size: ImageSize, work: Work, threads: number): number 
     ({ definition }) => THREAD + tilePixels * (CODER_PIXEL[operation] + CODER_CHANNEL * definition.width),
   );
   const copies = CODING_COPIES[operation] + (channels % 2 === 0 ? ALPHA_COPIES : 0);
-  const coding =
-    threads * coders.reduce((sum, coder) => sum + coder, 0) + copies * samples + WEBP_PIXEL.decode * webpPixels;
+  const coding = threads * Math.max(0, ...coders) + copies * samples + WEBP_PIXEL.decode * webpPixels;
   const file = FILE_COPIES * samples;
   const more = deep ? DEEP_COPIES * samples : 0;
   return PROCESS[operation] + METADATA_COPIES[operation] * metadataBytes + more + Math.max(coding, file);

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { CnfzipError } from '../codec/error.js';
 import { type Model, parseModel } from '../codec/flow/model.js';
 import type { Channels } from '../codec/image.js';
-import { filesBelow } from './io/files/folders.js';
+import { SHIPPED } from '../models/build/catalogue.js';
 import { readInput } from './io/files/read.js';
 
 /** The shipped model for colour that is used when none is named. */
@@ -15,7 +15,8 @@ const GRAY = 'gray';
 const SUFFIX = '.cnfm';
 const FOLDER = fileURLToPath(new URL('../models/', import.meta.url));
 
-const shipped = new Map<string, Promise<Model>>();
+/** Shipped models that were read. */
+const read = new Map<string, Promise<Model>>();
 
 /**
  * Reads a model from its file.
@@ -42,44 +43,48 @@ export async function loadModel(path: string): Promise<Model> {
 }
 
 /**
+ * A choice, checked: a model of one's own is read, a shipped one is named until it is needed.
+ *
+ * @param choice a model; the path of a model's file, recognised by its `.cnfm` or a slash; or the name of a shipped model
+ * @throws CnfzipError `unknown-model`, `file` or `bad-model`
+ */
+export async function chooseModel(choice: Model | string = DEFAULT): Promise<Model | string> {
+  if (typeof choice !== 'string' || Object.hasOwn(SHIPPED, choice)) return choice;
+  if (isPath(choice)) return loadModel(choice);
+  const names = Object.keys(SHIPPED).join(', ');
+  throw new CnfzipError('unknown-model', `there is no model ${choice}; shipped are: ${names || 'none'}`);
+}
+
+/**
  * The models to encode an image with: one for colour, or gray, and one for alpha, which is coded as gray.
  *
  * @param channels of the image
- * @param choice a model; the path of a model's file, recognised by its `.cnfm` or a slash; or the name of a shipped model.
- *   What it cannot code, having another number of channels, takes the shipped default.
+ * @param choice as for `chooseModel`. What it cannot code, having another number of channels, takes the shipped default.
  * @throws CnfzipError `unknown-model`, `file` or `bad-model`
  */
-export async function modelsForEncoding(channels: Channels, choice: Model | string = DEFAULT): Promise<Model[]> {
-  const chosen = await findModel(choice);
+export async function modelsForEncoding(channels: Channels, choice?: Model | string): Promise<Model[]> {
+  const chosen = await chooseModel(choice);
+  const ownChannels = typeof chosen === 'string' ? SHIPPED[chosen].channels : chosen.definition.channels;
   const needed = [...(channels >= 3 ? [3] : []), ...(channels === 3 ? [] : [1])];
   return Promise.all(
     needed.map((count) => {
-      return chosen.definition.channels === count ? chosen : shippedModel(count === 1 ? GRAY : DEFAULT);
+      const model = ownChannels === count ? chosen : count === 1 ? GRAY : DEFAULT;
+      return typeof model === 'string' ? shippedModel(model) : model;
     }),
   );
-}
-
-async function findModel(choice: Model | string): Promise<Model> {
-  if (typeof choice !== 'string') return choice;
-  if (isPath(choice)) return loadModel(choice);
-  const names = await shippedNames();
-  if (names.includes(choice)) return shippedModel(choice);
-  throw new CnfzipError('unknown-model', `there is no model ${choice}; shipped are: ${names.join(', ') || 'none'}`);
 }
 
 /**
  * The model that a file names by its hash.
  *
- * @param choice a model or the path of its file, looked at before the shipped ones, which need no naming
+ * @param choice as for `chooseModel`: looked at before the shipped ones, which need no naming
  * @throws CnfzipError `unknown-model` if no model has this hash, `file` or `bad-model`
  */
 export async function modelForDecoding(hash: string, choice?: Model | string): Promise<Model> {
-  if (choice !== undefined) {
-    const model = await findModel(choice);
-    if (model.hash === hash) return model;
-  }
-  const found = await findShipped(hash);
-  if (found) return found;
+  const chosen = choice === undefined ? undefined : await chooseModel(choice);
+  if (typeof chosen === 'object' && chosen.hash === hash) return chosen;
+  const name = shippedName(hash);
+  if (name !== undefined) return shippedModel(name);
   throw new CnfzipError(
     'unknown-model',
     choice === undefined
@@ -88,29 +93,22 @@ export async function modelForDecoding(hash: string, choice?: Model | string): P
   );
 }
 
-/** The shipped model with this hash, if there is one. */
-export async function findShipped(hash: string): Promise<Model | undefined> {
-  for (const name of await shippedNames()) {
-    const model = await shippedModel(name);
-    if (model.hash === hash) return model;
-  }
-  return undefined;
+/** The name of the shipped model with this hash, if there is one. */
+export function shippedName(hash: string): string | undefined {
+  return Object.keys(SHIPPED).find((name) => SHIPPED[name].hash === hash);
 }
 
 function isPath(choice: string): boolean {
   return choice.endsWith(SUFFIX) || /[/\\]/.test(choice);
 }
 
-/** The names of the shipped models, in alphabetical order. */
-export async function shippedNames(): Promise<string[]> {
-  return (await filesBelow(FOLDER, [SUFFIX])).map((file) => file.slice(0, -SUFFIX.length));
-}
-
 function shippedModel(name: string): Promise<Model> {
-  let model = shipped.get(name);
+  let model = read.get(name);
   if (!model) {
     model = loadModel(FOLDER + name + SUFFIX);
-    shipped.set(name, model);
+    read.set(name, model);
+    // The next call tries again.
+    model.catch(() => read.delete(name));
   }
   return model;
 }

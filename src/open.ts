@@ -1,16 +1,13 @@
-/** Files of which only a part is read, in Node: `openImage` of the codec, with files, models, threads and limits. */
+/** Files of which only a part is read, in Node. */
+import { crc32 } from '../codec/container/crc32.js';
 import { CnfzipError } from '../codec/error.js';
-import { type Image, metadataBytes } from '../codec/image.js';
+import type { Image } from '../codec/image.js';
 import type { FileInfo } from '../codec/info.js';
-import { type OpenedImage, openImage, type ScaledImage } from '../codec/open.js';
+import type { OpenedImage, ScaledImage } from '../codec/open.js';
 import { httpSource, type Source, streamSource } from '../codec/source.js';
-import { maxTilePixels } from '../codec/tiles.js';
-import { isWhole, type Region, shownSize, viewOf, wantedTiles } from '../codec/view.js';
-import { type FileSource, openFileSource } from './io/files/source.js';
-import { checkLimits, type Work, webpPixelsOf } from './memory.js';
-import { modelForDecoding } from './models.js';
-import { checkOptions, type OpenOptions, type ViewingOptions } from './options.js';
-import { withThreads } from './threads.js';
+import type { Region } from '../codec/view.js';
+import { openFileSource } from './io/files/source.js';
+import { type CallOptions, checkOptions, type ViewingOptions } from './options.js';
 
 /** A `.cnfz` file that is open. */
 export interface OpenFile {
@@ -27,6 +24,13 @@ export interface OpenFile {
    */
   decode(options?: ViewingOptions): Promise<Image>;
   /**
+   * Decodes the image in bands of whole rows, from the top, in memory for one band: each is an image of the file's width, without
+   * metadata. What has no tiles comes in one. Where the file is damaged bands may come before the error.
+   *
+   * @throws CnfzipError as `decode`
+   */
+  bands(options?: CallOptions): AsyncGenerator<Image, void, undefined>;
+  /**
    * Ever finer images up to `scale`, each as soon as its part of the file is there. Each is decoded from the beginning, which in all
    * takes a third longer than the finest alone. Where the file is cut short or damaged the images before that still come, then
    * the error.
@@ -41,45 +45,21 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
-/**
- * Opens a `.cnfz` file: reads its head and metadata, and later what each image needs.
- *
- * @param from its path, its address (a `URL` of http or https, from which ranges are fetched), its bytes, a Blob, a stream, or a source
- *   of one's own
- * @throws CnfzipError as `info`; `file`
- * @example
- * ```js
- * import { open } from 'cnfzip';
- *
- * const file = await open('photo.cnfz');
- * const thumbnail = await file.decode({ scale: 1 / 4 });
- * const part = await file.decode({ region: { x: 10, y: 20, width: 64, height: 48 } });
- * for await (const { scale, image } of file.finer()) console.log(scale, image.width, image.height);
- * await file.close();
- * console.log(thumbnail.width, part.samples.length, file.info.scales);
- * ```
- */
-export async function open(
-  from: string | URL | Uint8Array | Blob | AsyncIterable<Uint8Array> | Source,
-  options: OpenOptions = {},
-): Promise<OpenFile> {
-  checkOptions(options, 'open');
-  const source = await sourceOf(from);
-  const close = async () => {
-    if ('close' in source) await source.close();
-  };
-  try {
-    return new Opened(await openImage(source), options, close);
-  } catch (error) {
-    await close();
-    throw error;
+/** What can be opened. */
+export type Openable = string | URL | Uint8Array | Blob | AsyncIterable<Uint8Array> | Source;
+
+/** @throws CnfzipError `usage` if it is nothing that can be opened; `file` */
+export async function openSource(
+  from: Openable,
+): Promise<{ source: Uint8Array | Blob | Source; close: () => Promise<void> }> {
+  if (typeof from === 'string') {
+    const source = await openFileSource(from);
+    return { source, close: source.close };
   }
+  return { source: toSource(from), close: async () => {} };
 }
 
-async function sourceOf(
-  from: string | URL | Uint8Array | Blob | AsyncIterable<Uint8Array> | Source,
-): Promise<FileSource | Uint8Array | Blob | Source> {
-  if (typeof from === 'string') return openFileSource(from);
+function toSource(from: Exclude<Openable, string>): Uint8Array | Blob | Source {
   if (from instanceof URL) return httpSource(from);
   if (from instanceof Uint8Array || from instanceof Blob) return from;
   if (typeof (from as AsyncIterable<Uint8Array> | null)?.[Symbol.asyncIterator] === 'function') {
@@ -89,10 +69,10 @@ async function sourceOf(
   throw new CnfzipError('usage', 'a cnfz file is opened by its path, URL, bytes, Blob, stream or source');
 }
 
-class Opened implements OpenFile {
+export class Opened implements OpenFile {
   constructor(
     private readonly file: OpenedImage,
-    private readonly options: OpenOptions,
+    private readonly view: (file: OpenedImage, options: ViewingOptions) => Promise<Image>,
     readonly close: () => Promise<void>,
   ) {}
 
@@ -114,28 +94,24 @@ class Opened implements OpenFile {
 
   async decode(options: ViewingOptions = {}): Promise<Image> {
     checkOptions(options, 'view');
-    const { info } = this;
-    const view = viewOf(info, options);
-    const [tiles] = info.layers.map((layer) => wantedTiles(layer, info, view).length).sort((a, b) => b - a);
-    const inTiles = info.layers.every(({ method }) => method === 'tiles');
-    // What has no tiles is decoded whole.
-    const { width, height } = inTiles || isWhole(view, info) ? shownSize(view) : info;
-    const { channels, maxval } = info;
-    const size = { width, height, channels, maxval, metadataBytes: metadataBytes(this) };
-    checkLimits(size, this.options, { operation: 'decode', models: [] });
-    const hashes = info.layers.flatMap(({ modelHash }) => modelHash ?? []);
-    const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, this.options.model)));
-    const tilePixels = maxTilePixels(info.width, info.height);
-    const work: Work = { operation: 'decode', models, webpPixels: webpPixelsOf(info), tilePixels };
-    return withThreads(size, work, { ...this.options, ...options, tiles }, (coding) =>
-      this.file.decode(models, { ...coding, scale: options.scale, region: options.region }),
-    );
+    return this.view(this.file, options);
+  }
+
+  async *bands({ signal, onProgress }: CallOptions = {}): AsyncGenerator<Image, void, undefined> {
+    const regions = this.file.bands();
+    let checksum = 0;
+    for (const [i, region] of regions.entries()) {
+      const tell = onProgress && ((part: number) => onProgress((i + part) / regions.length));
+      const { metadata, ...band } = await this.view(this.file, { region, signal, onProgress: tell });
+      checksum = crc32(band.samples, checksum);
+      yield band;
+    }
+    this.file.checkBands(checksum);
   }
 
   async *finer(options: ViewingOptions = {}): AsyncGenerator<ScaledImage, void, undefined> {
-    const file = new Opened(this.file.keeping(), this.options, this.close);
-    for (const scale of this.file.scalesTo(options)) {
-      yield { scale, image: await file.decode({ ...options, scale }) };
-    }
+    const file = this.file.keeping();
+    for (const scale of this.file.scalesTo(options))
+      yield { scale, image: await this.view(file, { ...options, scale }) };
   }
 }

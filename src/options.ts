@@ -6,8 +6,8 @@ import type { ViewOptions } from '../codec/view.js';
 import { OUTPUT_FORMATS } from './io/formats.js';
 import type { Limits } from './memory.js';
 
-/** Options that `encode` and `decode` share. */
-export interface Options extends Limits {
+/** What a `Codec` codes all images with. */
+export interface CodecOptions extends Limits {
   /**
    * When encoding: a model from `loadModel`, the path of a model's file, or the name of a shipped one: `fast`, `default`, `best`.
    * When decoding: a model or its path, beside the shipped ones; the file itself names the one it needs.
@@ -15,9 +15,13 @@ export interface Options extends Limits {
   model?: Model | string;
   /**
    * Threads that code tiles, 1 .. 256; 1 stays in the calling thread, or in the signal's. Without it: as many as the machine
-   * runs at once, but no more than tiles. The result does not depend on it.
+   * runs at once. An image takes no more of them than it has tiles. The result does not depend on it.
    */
   threads?: number;
+}
+
+/** Options of a call. */
+export interface CallOptions {
   /** Called after each tile with the part that is done, above 0 and up to 1. */
   onProgress?: (fraction: number) => void;
   /**
@@ -28,7 +32,8 @@ export interface Options extends Limits {
   signal?: AbortSignal;
 }
 
-export interface EncodeOptions extends Options {
+/** How an image is encoded. */
+export interface EncodeCallOptions extends CallOptions {
   /** Decode the result and compare, which takes as long again; true without it. */
   verify?: boolean;
   /** Whether the flow goes on learning while it codes: files are smaller and take longer, both ways; true without it. */
@@ -37,8 +42,10 @@ export interface EncodeOptions extends Options {
   effort?: Effort;
 }
 
-/** Options of `open`, for all images of its file. */
-export type OpenOptions = Pick<Options, 'maxPixels' | 'maxMemory' | 'model' | 'threads'>;
+/** Options that `encode` and `decode` share. */
+export interface Options extends CodecOptions, CallOptions {}
+
+export interface EncodeOptions extends CodecOptions, EncodeCallOptions {}
 
 /** Options of an image of an open file. */
 export interface ViewingOptions extends ViewOptions {
@@ -70,26 +77,38 @@ const LIMITS: Record<keyof Limits, Check> = {
   maxMemory: integer(1, Number.MAX_SAFE_INTEGER),
 };
 
-const COMMON: Record<keyof Options, Check> = {
+const CODEC: Record<keyof CodecOptions, Check> = {
   ...LIMITS,
   model: (value) =>
     typeof value === 'string' || (value as Model | null)?.weights instanceof Float32Array
       ? undefined
       : 'must be a model from loadModel, a path or a name',
   threads: integer(1, MAX_THREADS),
+};
+
+const CALL: Record<keyof CallOptions, Check> = {
   onProgress: (value) => (typeof value === 'function' ? undefined : 'must be a function'),
   signal: (value) => (value instanceof AbortSignal ? undefined : 'must be an AbortSignal'),
+};
+
+const ENCODING: Record<keyof EncodeCallOptions, Check> = {
+  ...CALL,
+  verify: truth,
+  adapt: truth,
+  effort: oneOf(EFFORTS),
 };
 
 /** What each function's options may be. */
 const CHECKS = {
   readImage: LIMITS,
   info: LIMITS,
-  decode: COMMON,
-  encode: { ...COMMON, verify: truth, adapt: truth, effort: oneOf(EFFORTS) },
-  open: { ...LIMITS, model: COMMON.model, threads: COMMON.threads },
+  codec: CODEC,
+  call: CALL,
+  encoding: ENCODING,
+  decode: { ...CODEC, ...CALL },
+  encode: { ...CODEC, ...ENCODING },
   // `viewOf` says what scale and region may be.
-  view: { scale: anything, region: anything, onProgress: COMMON.onProgress, signal: COMMON.signal },
+  view: { ...CALL, scale: anything, region: anything },
   writeImage: {
     format: oneOf(OUTPUT_FORMATS),
     force: truth,

@@ -316,9 +316,10 @@ test('limits', () => {
   }
   expectRefusal(['compress', '--max-memory', '9M', 'a.png'], /about \d+ MB of memory, more than the limit of 10 MB/);
   expect(cnfzip('compress', '--max-pixels', 'many', 'a.png').status).toBe(2);
-  for (const command of ['info', 'verify', 'decompress']) {
-    expectRefusal([command, '--max-pixels', '1K', fixture('kodim23.cnfz')], /more than the limit of 1024/);
-    expectRefusal([command, '--max-memory', '9M', fixture('kodim23.cnfz')], /of memory, more than the limit of 10 MB/);
+  for (const command of [['info'], ['verify'], ['decompress', '-o', 'new.png']]) {
+    const file = fixture('kodim23.cnfz');
+    expectRefusal([...command, '--max-pixels', '1K', file], /more than the limit of 1024/);
+    expectRefusal([...command, '--max-memory', '9M', file], /of memory, more than the limit of 10 MB/);
   }
 });
 

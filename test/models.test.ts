@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { loadModel, modelForDecoding, modelsForEncoding } from '../src/models.js';
+import { SHIPPED } from '../models/build/catalogue.js';
+import { loadModel, modelForDecoding, modelsForEncoding, shippedName } from '../src/models.js';
 import { untrainedModel, untrainedModelFile } from './untrained.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
@@ -18,6 +20,18 @@ test.each([1, 3] as const)('the shipped default for %i channels is found by name
   expect(await modelsForEncoding(channels, 'default')).toEqual([shipped]);
   expect(await modelForDecoding(shipped.hash)).toBe(shipped);
   expect(await modelForDecoding(shipped.hash, model)).toBe(shipped);
+});
+
+test('the catalogue says what the shipped files are', async () => {
+  const models = new URL('../models/', import.meta.url);
+  const files = readdirSync(models).filter((file) => file.endsWith('.cnfm'));
+  expect(files).toEqual(Object.keys(SHIPPED).map((name) => `${name}.cnfm`));
+  for (const [name, { hash, channels }] of Object.entries(SHIPPED)) {
+    const model = await loadModel(fileURLToPath(new URL(`${name}.cnfm`, models)));
+    expect(model).toMatchObject({ name, hash, definition: { channels } });
+    expect(shippedName(hash)).toBe(name);
+  }
+  expect(shippedName('0011223344556677')).toBeUndefined();
 });
 
 test('a model in a file of its own is found by path', async () => {

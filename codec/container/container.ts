@@ -25,9 +25,17 @@ export interface SealedContainer extends Container {
  */
 export function writeContainer(container: Container, samples: Image['samples']): Uint8Array<ArrayBuffer> {
   const parts = [...partsOf(container)];
-  const head = writeHead(container, () => crc32(samples));
-  const seal = (bytes: Uint8Array) => concatenate([bytes, uint32(crc32(bytes))]);
+  const head = writeHead(
+    container,
+    () => crc32(samples),
+    (part) => crc32(part),
+  );
   return isSmall(parts) ? seal(concatenate([head, ...parts])) : concatenate([seal(head), ...parts]);
+}
+
+/** Bytes, and behind them their checksum. */
+export function seal(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return concatenate([bytes, uint32(crc32(bytes))]);
 }
 
 /**
@@ -78,8 +86,17 @@ export function checkEnd({ bytes }: Head, size: number): void {
  *
  * @throws CnfzipError `corrupt`
  */
-export function checkSamples({ samplesChecksum }: SealedContainer, samples: Image['samples']): void {
-  if (samplesChecksum === undefined || crc32(samples) === samplesChecksum) return;
+export function checkSamples(container: SealedContainer, samples: Image['samples']): void {
+  if (container.samplesChecksum !== undefined) checkChecksum(container, crc32(samples));
+}
+
+/**
+ * As `checkSamples`, by the samples' checksum.
+ *
+ * @throws CnfzipError `corrupt`
+ */
+export function checkChecksum({ samplesChecksum }: Pick<SealedContainer, 'samplesChecksum'>, found: number): void {
+  if (samplesChecksum === undefined || found === samplesChecksum) return;
   throw new CnfzipError('corrupt', 'damaged: the checksum of the decoded samples does not match');
 }
 

@@ -81,8 +81,13 @@ export interface Head extends ContentsOf<Part> {
  * The bytes of a head, but for its checksum.
  *
  * @param samplesChecksum of the samples that the layers decode to
+ * @param checksum of a part
  */
-export function writeHead(contents: ContentsOf<Uint8Array>, samplesChecksum: () => number): Uint8Array {
+export function writeHead<P extends { readonly length: number }>(
+  contents: ContentsOf<P>,
+  samplesChecksum: () => number,
+  checksum: (part: P) => number,
+): Uint8Array {
   const { width, height, channels, maxval, indexed, attachments, layers } = contents;
   const kind =
     (channels - 1) |
@@ -91,7 +96,7 @@ export function writeHead(contents: ContentsOf<Uint8Array>, samplesChecksum: () 
     (layers.length > 1 ? SPLIT_FLAG : 0) |
     (maxval === 255 ? BYTES_FLAG : 0);
   const parts = [...partsOf(contents)];
-  const checksums = isSmall(parts) ? [] : [samplesChecksum(), ...parts.map((part) => crc32(part))];
+  const checksums = isSmall(parts) ? [] : [samplesChecksum(), ...parts.map(checksum)];
   return Uint8Array.from([
     ...MAGIC,
     FORMAT_VERSION,

@@ -73,7 +73,8 @@ export class TileCodec {
   readonly #network: ContextNetwork;
   readonly #channels: number;
 
-  private constructor(kernels: Kernels, { model, adapts }: Flow) {
+  /** @param kernels may be those of others, too: the codec takes the memory of its weights for good */
+  constructor(kernels: Kernels, { model, adapts }: Flow) {
     this.#kernels = kernels;
     this.#channels = model.definition.channels;
     this.#walk = new SiteWalk(kernels, model.definition, adapts ? model.rates : undefined);

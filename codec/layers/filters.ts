@@ -9,12 +9,18 @@ const FILTERS = 5;
  *
  * @param bytes `rows * rowBytes` bytes
  * @param distance bytes from a pixel to the next, at least 1
+ * @param above the row before the first, if that is not the image's
  * @returns the rows, each behind the number of its filter: `rows * (1 + rowBytes)` bytes
  */
-export function filterRows(bytes: Uint8Array, rows: number, rowBytes: number, distance: number): Uint8Array {
+export function filterRows(
+  bytes: Uint8Array,
+  rows: number,
+  rowBytes: number,
+  distance: number,
+  above: Uint8Array = new Uint8Array(rowBytes),
+): Uint8Array {
   const out = new Uint8Array(rows * (1 + rowBytes));
   const trial = new Uint8Array(rowBytes);
-  let above: Uint8Array = new Uint8Array(rowBytes);
   for (let y = 0; y < rows; y++) {
     const row = bytes.subarray(y * rowBytes, (y + 1) * rowBytes);
     const at = y * (1 + rowBytes);
@@ -35,11 +41,17 @@ export function filterRows(bytes: Uint8Array, rows: number, rowBytes: number, di
  * Undoes `filterRows`, in place.
  *
  * @param filtered at least `rows * (1 + rowBytes)` bytes, which are overwritten
+ * @param above as for `filterRows`
  * @returns `rows * rowBytes` bytes: a view of `filtered`
  * @throws {CnfzipError} `bad-input` if a row names a filter that PNG does not have
  */
-export function unfilterRows(filtered: Uint8Array, rows: number, rowBytes: number, distance: number): Uint8Array {
-  let above: Uint8Array = new Uint8Array(rowBytes);
+export function unfilterRows(
+  filtered: Uint8Array,
+  rows: number,
+  rowBytes: number,
+  distance: number,
+  above: Uint8Array = new Uint8Array(rowBytes),
+): Uint8Array {
   for (let y = 0; y < rows; y++) {
     const at = y * (1 + rowBytes);
     const filter = filtered[at];

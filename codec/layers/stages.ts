@@ -11,14 +11,17 @@ const LEAST_STAGE = 4096;
 
 /** @returns each tile's stages, the coarsest first: as many of all */
 export function cutStages(tiles: readonly EncodedTile[]): Uint8Array[][] {
-  const splits = splitsOf(tiles);
-  return tiles.map(({ payload, ends }) => {
-    const cuts = Array.from({ length: splits }, (_, i) => endAt(ends, splits - i));
-    return [...cuts, payload.length].map((end, i) => payload.subarray(i > 0 ? cuts[i - 1] : 0, end));
-  });
+  const ends = stageEnds(tiles);
+  return tiles.map(({ payload }, t) => ends[t].map((end, i) => payload.subarray(i > 0 ? ends[t][i - 1] : 0, end)));
 }
 
-function splitsOf(tiles: readonly EncodedTile[]): number {
+/** Where in each tile's payload its stages end. */
+export function stageEnds(tiles: readonly Pick<EncodedTile, 'ends'>[]): number[][] {
+  const splits = splitsOf(tiles);
+  return tiles.map(({ ends }) => Array.from({ length: splits + 1 }, (_, i) => endAt(ends, splits - i)));
+}
+
+function splitsOf(tiles: readonly Pick<EncodedTile, 'ends'>[]): number {
   const bytesAt = (level: number) => tiles.reduce((sum, { ends }) => sum + endAt(ends, level), 0);
   let splits = 0;
   if (bytesAt(0) <= SMALL_BYTES) return splits;

@@ -2,6 +2,7 @@
 import { CnfzipError } from '../../codec/error.js';
 import { type Model, parseModel } from '../../codec/flow/model.js';
 import type { FileInfo } from '../../codec/info.js';
+import { SHIPPED } from '../../models/build/catalogue.js';
 
 /** Whole expressions, which bundlers know to be files. */
 const ADDRESSES = {
@@ -17,6 +18,7 @@ type ModelName = keyof typeof ADDRESSES;
 export type ColourModel = Exclude<ModelName, 'gray'>;
 
 const COLOUR: readonly ColourModel[] = ['default', 'fast', 'best'];
+const GRAY: ModelName = 'gray';
 
 const fetched = new Map<ModelName, Promise<Model>>();
 
@@ -25,25 +27,18 @@ export function modelsForEncoding(channels: number, colour: ColourModel = 'defau
   if (!COLOUR.includes(colour)) {
     throw new CnfzipError('unknown-model', `there is no model ${colour}; there are: ${COLOUR.join(', ')}`);
   }
-  const names: ModelName[] = [...(channels >= 3 ? [colour] : []), ...(channels === 3 ? [] : (['gray'] as const))];
+  const names: ModelName[] = [...(channels >= 3 ? [colour] : []), ...(channels === 3 ? [] : [GRAY])];
   return Promise.all(names.map(shippedModel));
 }
 
-/** The models that a file names: of those that could be, one after the other is fetched until it is found. */
-export async function modelsForDecoding({ layers }: FileInfo): Promise<Model[]> {
-  const models: Model[] = [];
-  for (const { modelHash } of layers) if (modelHash) models.push(await findModel(modelHash));
-  return models;
+/** The models that a file names. */
+export function modelsForDecoding({ layers }: FileInfo): Promise<Model[]> {
+  return Promise.all(layers.flatMap(({ modelHash }) => (modelHash ? [findModel(modelHash)] : [])));
 }
 
 async function findModel(hash: string): Promise<Model> {
-  const names: ModelName[] = [...COLOUR, 'gray'];
-  // What was fetched already comes first.
-  names.sort((a, b) => Number(fetched.has(b)) - Number(fetched.has(a)));
-  for (const name of names) {
-    const model = await shippedModel(name);
-    if (model.hash === hash) return model;
-  }
+  const name = [...COLOUR, GRAY].find((name) => SHIPPED[name].hash === hash);
+  if (name) return shippedModel(name);
   throw new CnfzipError('unknown-model', `needs the model ${hash}, which is not shipped with this cnfzip`);
 }
 

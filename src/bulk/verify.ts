@@ -1,7 +1,7 @@
 /** Proves a folder of results by its manifest. */
 
 import { join } from 'node:path';
-import { CnfzipError, decode, type Image, type Options } from '../index.js';
+import { CnfzipError, type Codec, type Image, type Limits } from '../index.js';
 import { readInput } from '../io/files/read.js';
 import { isCnfz, readImage } from '../io/formats.js';
 import type { Success } from './manifest.js';
@@ -19,10 +19,15 @@ export interface VerifyFolders {
  *
  * @throws CnfzipError `corrupt`, `file`, or what decoding throws
  */
-export async function verifyEntry(entry: Success, { to, from }: VerifyFolders, options: Options): Promise<void> {
+export async function verifyEntry(
+  entry: Success,
+  { to, from }: VerifyFolders,
+  codec: Codec,
+  limits: Limits,
+): Promise<void> {
   const bytes = await readInput(join(to, entry.target));
   if (sha256(bytes) !== entry.targetSha256) throw new CnfzipError('corrupt', 'it is not what was written');
-  const image: Image = isCnfz(bytes) ? await decode(bytes, options) : (await readImage(bytes, options)).image;
+  const image: Image = isCnfz(bytes) ? await codec.decode(bytes) : (await readImage(bytes, limits)).image;
   if (samplesCrc32(image) !== entry.samplesCrc32)
     throw new CnfzipError('corrupt', 'its samples are not those of the source');
   if (from === undefined) return;

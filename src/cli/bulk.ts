@@ -7,7 +7,7 @@ import { type BulkWork, type Plan, planWork } from '../bulk/plan.js';
 import { isOf, parseShard, type Shard } from '../bulk/shard.js';
 import { verifyEntry } from '../bulk/verify.js';
 import { makeResult, type Result } from '../bulk/work.js';
-import { CnfzipError, decode, encode, info } from '../index.js';
+import { CnfzipError, type Codec } from '../index.js';
 import { isFolder } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
 import {
@@ -19,8 +19,9 @@ import {
   readImage,
 } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
+import { withCodec } from '../session.js';
 import { addEncoding, type EncodingOptions, encodingOptions, imageToEncode } from './encoding.js';
-import { addCommonOptions, type CommonOptions, codingOptions } from './options.js';
+import { addCommonOptions, type CommonOptions, codecOptions } from './options.js';
 import { Progress } from './progress.js';
 import { count, countFiles, print, printJson, reportError, say } from './report.js';
 
@@ -62,17 +63,19 @@ Examples:
   parallel -j4 cnfzip bulk compress photos --to small --shard {}/4 -q ::: 1 2 3 4`,
     )
     .action(async (from: string, options: CompressOptions) => {
-      const encoding = encodingOptions(compress, options);
-      const make = async (bytes: Uint8Array): Promise<Result> => {
+      const { all, each } = encodingOptions(compress, options);
+      const make = async (bytes: Uint8Array, codec: Codec): Promise<Result> => {
         const read = await readImage(bytes, options);
         const image = imageToEncode(read.image, options);
-        return { bytes: await encode(image, encoding), image, extension: '.cnfz', warnings: read.warnings };
+        return { bytes: await codec.encode(image, each), image, extension: '.cnfz', warnings: read.warnings };
       };
-      const { model = 'default', adapt, effort } = encoding;
+      const { model = 'default' } = all;
+      const { adapt, effort } = each;
       const how = ['compress', model, ...(adapt ? [] : ['no-adapt'])];
       if (effort) how.push(effort);
       if (options.strip) how.push('strip');
-      await work(from, options, { coding: how.join(' '), extensions: INPUT_EXTENSIONS }, make);
+      const bulk = { coding: how.join(' '), extensions: INPUT_EXTENSIONS };
+      await withCodec(all, (codec) => work(from, options, bulk, (bytes) => make(bytes, codec)));
     });
 
   const decompress = bulk
@@ -83,16 +86,16 @@ Examples:
     new Option('--format <format>', 'what to write, as for decompress').choices(OUTPUT_FORMATS),
   );
   addCommonOptions(decompress).action(async (from: string, options: DecompressOptions) => {
-    const make = async (bytes: Uint8Array): Promise<Result> => {
-      const { maxPixels, maxMemory } = options;
-      const about = info(bytes, { maxPixels, maxMemory });
-      const format = options.format ?? naturalFormat(about);
-      const image = await decode(bytes, codingOptions(options));
+    const make = async (bytes: Uint8Array, codec: Codec): Promise<Result> => {
+      const file = await codec.open(bytes);
+      const format = options.format ?? naturalFormat(file.info);
+      const image = await file.decode();
       const written = await writeProven(image, format);
-      return { ...written, image, extension: extensionOf(about, format) };
+      return { ...written, image, extension: extensionOf(file.info, format) };
     };
     const how = ['decompress', ...(options.format ? [options.format] : [])];
-    await work(from, options, { coding: how.join(' '), extensions: ['.cnfz'] }, make);
+    const bulk = { coding: how.join(' '), extensions: ['.cnfz'] };
+    await withCodec(codecOptions(options), (codec) => work(from, options, bulk, (bytes) => make(bytes, codec)));
   });
 
   const verify = bulk
@@ -234,23 +237,25 @@ async function verifyAll(to: string, options: CommonOptions & { from?: string; s
     options,
   );
   let proven = 0;
-  for (const [index, entry] of entries.entries()) {
-    if (isFailure(entry)) {
-      reportError(entry.source, new CnfzipError('file', `has no result: ${entry.error.message}`), options.verbose);
-      continue;
-    }
-    const label = join(to, entry.target);
-    const shown = progress.file(index, label);
-    shown.update(0);
-    try {
-      await verifyEntry(entry, { to, from: options.from }, codingOptions(options));
-      proven++;
-    } catch (error) {
+  await withCodec(codecOptions(options), async (codec) => {
+    for (const [index, entry] of entries.entries()) {
+      if (isFailure(entry)) {
+        reportError(entry.source, new CnfzipError('file', `has no result: ${entry.error.message}`), options.verbose);
+        continue;
+      }
+      const label = join(to, entry.target);
+      const shown = progress.file(index, label);
+      shown.update(0);
+      try {
+        await verifyEntry(entry, { to, from: options.from }, codec, options);
+        proven++;
+      } catch (error) {
+        shown.clear();
+        reportError(label, error, options.verbose);
+      }
       shown.clear();
-      reportError(label, error, options.verbose);
     }
-    shown.clear();
-  }
+  });
   if (!options.quiet) await print(`${countFiles(proven, entries.length)} proven`);
 }
 

@@ -1,5 +1,5 @@
 import { Argument, type Command, type Option } from 'commander';
-import { shippedNames } from '../models.js';
+import { SHIPPED } from '../../models/build/catalogue.js';
 import { print } from './report.js';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
@@ -20,7 +20,7 @@ Examples:
     .action(async (shell: (typeof SHELLS)[number]) => {
       const { NAMES } = await import('../lab/registry.js');
       const words: Words = {
-        options: { '--model': await shippedNames() },
+        options: { '--model': Object.keys(SHIPPED) },
         arguments: { 'lab run': [...NAMES, 'all'], completion: SHELLS },
       };
       const script = shell === 'fish' ? fish(program, words) : bash(program, words, shell === 'zsh');

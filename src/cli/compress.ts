@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
-import { type EncodeOptions, encode, info } from '../index.js';
+import { type Codec, type EncodeCallOptions, info } from '../index.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
+import { withCodec } from '../session.js';
 import { describeLayers } from './describe.js';
 import { addEncoding, type EncodingOptions, encodingOptions, imageToEncode } from './encoding.js';
 import { addCommonOptions, addOutputOptions, type OutputOptions } from './options.js';
@@ -31,12 +32,15 @@ Examples:
   cnfzip < photo.png > photo.cnfz                in a pipe`,
     )
     .action(async (files: string[], options: CompressOptions) => {
-      const encoding = encodingOptions(command, options);
-      await transformFiles(command, files, options, INPUT_EXTENSIONS, (job) => compress(job, options, encoding));
+      const { all, each } = encodingOptions(command, options);
+      const encoding = { ...each, verify: options.verify };
+      await withCodec(all, (codec) =>
+        transformFiles(command, files, options, INPUT_EXTENSIONS, (job) => compress(job, options, codec, encoding)),
+      );
     });
 }
 
-async function compress(job: Job, options: CompressOptions, encoding: EncodeOptions): Promise<Done> {
+async function compress(job: Job, options: CompressOptions, codec: Codec, encoding: EncodeCallOptions): Promise<Done> {
   const target = await job.target('.cnfz');
   const file = await job.input();
   const { image, warnings, complete } = await readImage(file, options);
@@ -45,11 +49,7 @@ async function compress(job: Job, options: CompressOptions, encoding: EncodeOpti
   job.progress.start(image);
   let bytes: Uint8Array;
   try {
-    bytes = await encode(imageToEncode(image, options), {
-      ...encoding,
-      verify: options.verify,
-      onProgress: job.progress.update,
-    });
+    bytes = await codec.encode(imageToEncode(image, options), { ...encoding, onProgress: job.progress.update });
   } finally {
     job.progress.clear();
   }
@@ -62,7 +62,7 @@ async function compress(job: Job, options: CompressOptions, encoding: EncodeOpti
       `${job.label} -> ${target.name}: ${count(file.length)} -> ${count(bytes.length)} bytes (${percent} %), ` +
         `${bitsPerSample.toFixed(3)} bits per sample, ${seconds.toFixed(2)} s`,
     );
-    if (options.verbose) for (const line of await describeLayers(info(bytes))) say(line);
+    if (options.verbose) for (const line of describeLayers(info(bytes))) say(line);
   }
   const sizes = { inputBytes: file.length, outputBytes: bytes.length };
   return { facts: { output: target.name, ...sizes, bitsPerSample, seconds }, complete, warnings };

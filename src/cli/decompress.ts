@@ -1,9 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CnfzipError, decode, type Image, info, type OpenFile, open, type Region } from '../index.js';
+import { CnfzipError, type Codec, type FileInfo, type OpenFile, type Region, type ViewingOptions } from '../index.js';
+import { type BandedFormat, isBanded, provenPieces } from '../io/banded/prove.js';
+import type { Content, WriteOptions } from '../io/files/write.js';
 import { extensionOf, formatOfExtension, naturalFormat, OUTPUT_FORMATS, type OutputFormat } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
+import { checkLimits } from '../memory.js';
+import { withCodec } from '../session.js';
 import { describeImage, describeLayers, scaleName } from './describe.js';
-import { addCommonOptions, addOutputOptions, codingOptions, type OutputOptions } from './options.js';
+import { addCommonOptions, addOutputOptions, codecOptions, type OutputOptions } from './options.js';
+import type { Target } from './output.js';
 import { count, say } from './report.js';
 import { type Done, type Job, transformFiles } from './transform.js';
 
@@ -54,72 +59,112 @@ Examples:
   cnfzip -d < photo.cnfz | display -           in a pipe`,
     )
     .action(async (files: string[], options: DecompressOptions) => {
-      await transformFiles(command, files, options, ['.cnfz'], (job) => decompress(job, options));
+      await withCodec(codecOptions(options), (codec) =>
+        transformFiles(command, files, options, ['.cnfz'], (job) => decompress(job, options, codec)),
+      );
     });
 }
 
-async function decompress(job: Job, options: DecompressOptions): Promise<Done> {
-  const bytes = await job.input();
-  const file = await openForView(bytes, options);
-  const { maxPixels, maxMemory } = options;
-  const about = file ? file.info : info(bytes, { maxPixels, maxMemory });
-  const format = options.format ?? formatOfExtension(options.output ?? '') ?? naturalFormat(about);
-  const target = await job.target(extensionOf(about, format));
+/** What is to be written, and what it is of the image. */
+interface Written {
+  readonly content: Content;
+  readonly prove?: WriteOptions['prove'];
+  readonly width: number;
+  readonly height: number;
+  readonly warnings: readonly string[];
+  readonly complete: boolean;
+}
+
+async function decompress(job: Job, options: DecompressOptions, codec: Codec): Promise<Done> {
+  const source = await job.source();
+  const file = await codec.open(source);
+  const { info } = file;
+  const { region, partial } = options;
+  const wanted = options.scale ?? 1;
+  const format = options.format ?? formatOfExtension(options.output ?? '') ?? naturalFormat(info);
+  const target = await job.target(extensionOf(info, format));
+  const scale = partial ? Math.min(wanted, await availableScale(file, source.size, options)) : wanted;
+  const all = scale === 1 && !region;
   const started = performance.now();
-  job.progress.start(about);
-  let image: Image;
-  let scale = options.scale ?? 1;
+  job.progress.start(info);
+  let written: Written;
+  let outputBytes: number;
   try {
-    if (file) {
-      if (options.partial) scale = Math.min(scale, await availableScale(file, bytes, options));
-      image = await file.decode({ scale, region: options.region, onProgress: job.progress.update });
-    } else {
-      image = await decode(bytes, { ...codingOptions(options), onProgress: job.progress.update });
-    }
+    const large = info.width * info.height > WHOLE_PIXELS && target.isFile;
+    if (large && all && isBanded(format)) written = inBands(file, format, options, job.progress.update);
+    else written = await asWhole(file, format, { scale, region, onProgress: job.progress.update });
+    job.progress.clear();
+    const missing = scale < wanted ? [missingParts(info, scale)] : [];
+    if (missing.length > 0) process.exitCode = 1;
+    const warnings = [...missing, ...written.warnings];
+    if (!options.quiet || missing.length > 0)
+      for (const warning of warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
+    written = { ...written, warnings };
+    outputBytes = await writeTo(target, written);
   } finally {
     job.progress.clear();
   }
   const seconds = (performance.now() - started) / 1000;
-  const written = await writeProven(image, format);
-  const missing = scale < (options.scale ?? 1);
-  const warnings = [...written.warnings];
-  if (missing) {
-    const whole = `${about.width} x ${about.height}`;
-    warnings.unshift(`it is cut short or damaged: only scale ${scaleName(scale)} of ${whole} pixels is whole`);
-    process.exitCode = 1;
-  }
-  if (!options.quiet || missing) for (const warning of warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
-  await target.write(written.bytes);
-  const { width, height } = image;
+  const { width, height, warnings } = written;
   if (!options.quiet && !options.json) {
     say(
-      `${job.label} -> ${target.name}: ${describeImage({ ...about, width, height })}, ` +
-        `${count(bytes.length)} -> ${count(written.bytes.length)} bytes, ${seconds.toFixed(2)} s`,
+      `${job.label} -> ${target.name}: ${describeImage({ ...info, width, height })}, ` +
+        `${count(source.size)} -> ${count(outputBytes)} bytes, ${seconds.toFixed(2)} s`,
     );
-    if (options.verbose) for (const line of await describeLayers(about)) say(line);
+    if (options.verbose) for (const line of describeLayers(info)) say(line);
   }
-  const { channels, maxval } = about;
-  const sizes = { inputBytes: bytes.length, outputBytes: written.bytes.length };
-  const view = file ? { scale, region: options.region } : {};
+  const { channels, maxval } = info;
+  const sizes = { inputBytes: source.size, outputBytes };
+  const view = options.scale !== undefined || region || partial ? { scale, region } : {};
   const facts = { output: target.name, ...sizes, width, height, ...view, channels, maxval, format, seconds };
-  const whole = !file || (width === about.width && height === about.height);
+  const whole = width === info.width && height === info.height;
   return { facts, complete: written.complete && whole, warnings: whole ? warnings : [...warnings, PART_ONLY] };
 }
+
+async function asWhole(file: OpenFile, format: OutputFormat, options: ViewingOptions): Promise<Written> {
+  const image = await file.decode(options);
+  const { bytes, ...written } = await writeProven(image, format);
+  const { width, height } = image;
+  return { content: bytes, width, height, ...written };
+}
+
+function inBands(
+  file: OpenFile,
+  format: BandedFormat,
+  limits: DecompressOptions,
+  onProgress: (fraction: number) => void,
+): Written {
+  const { width, height, channels, maxval } = file.info;
+  checkLimits({ width, height, channels, maxval }, { maxPixels: limits.maxPixels });
+  const { palette, metadata } = file;
+  async function* bands() {
+    for await (const { samples } of file.bands({ onProgress })) yield samples;
+  }
+  const image = { width, height, channels, maxval, palette, metadata, bands: bands() };
+  const { pieces, ...written } = provenPieces(image, format);
+  return { content: pieces, width, height, ...written };
+}
+
+/** @returns bytes of the result */
+async function writeTo(target: Target, { content, prove }: Written): Promise<number> {
+  const state = await target.write(content, prove);
+  return content instanceof Uint8Array ? content.length : Number(state?.size);
+}
+
+function missingParts({ width, height }: FileInfo, scale: number): string {
+  return `it is cut short or damaged: only scale ${scaleName(scale)} of ${width} x ${height} pixels is whole`;
+}
+
+/** Larger images are decoded and written by bands. */
+const WHOLE_PIXELS = 1 << 22;
 
 /** Why an input is kept of which only a part was decoded. */
 const PART_ONLY = 'it was decompressed only in part';
 
-/** The file, open, if not all of it is wanted. */
-async function openForView(bytes: Uint8Array, options: DecompressOptions): Promise<OpenFile | undefined> {
-  const { scale, region, partial, threads, model, maxPixels, maxMemory } = options;
-  if (scale === undefined && region === undefined && !partial) return undefined;
-  return open(bytes, { threads, model, maxPixels, maxMemory });
-}
-
-async function availableScale(file: OpenFile, bytes: Uint8Array, { region }: DecompressOptions): Promise<number> {
+async function availableScale(file: OpenFile, size: number, { region }: DecompressOptions): Promise<number> {
   const scale = await file.available(region);
   if (scale !== undefined) return scale;
-  const what = bytes.length < file.info.bytes ? 'cut short' : 'damaged';
+  const what = size < file.info.bytes ? 'cut short' : 'damaged';
   throw new CnfzipError('corrupt', `${what}: not even the smallest image of it is whole`);
 }
 

@@ -1,6 +1,6 @@
 /** An image in a few words. */
 import type { FileInfo, LayerInfo } from '../index.js';
-import { findShipped } from '../models.js';
+import { shippedName } from '../models.js';
 import { count } from './report.js';
 
 const KINDS = { 1: 'gray', 2: 'gray and alpha', 3: 'RGB', 4: 'RGBA' };
@@ -24,18 +24,17 @@ export const PARTS = ['colour', 'alpha'];
 const METHODS = { plain: 'row filters and deflate', webp: 'WebP', tiles: 'tiles', flow: 'flow' };
 
 /** What each layer is coded by, a line each: `  colour: flow default in 3 tiles, WebP in 1, 56,545 bytes`. */
-export async function describeLayers({ layers }: Pick<FileInfo, 'layers'>): Promise<string[]> {
-  const line = async (layer: LayerInfo, i: number) => {
+export function describeLayers({ layers }: Pick<FileInfo, 'layers'>): string[] {
+  return layers.map((layer, i) => {
     const part = layers.length > 1 ? PARTS[i] : 'samples';
-    return `  ${part}: ${await describeMethod(layer)}, ${count(layer.bytes)} bytes`;
-  };
-  return Promise.all(layers.map(line));
+    return `  ${part}: ${describeMethod(layer)}, ${count(layer.bytes)} bytes`;
+  });
 }
 
-async function describeMethod({ method, tiles, modelHash }: LayerInfo): Promise<string> {
+function describeMethod({ method, tiles, modelHash }: LayerInfo): string {
   if (method !== 'tiles') return METHODS[method];
   const flows = tiles.filter((tile) => tile.method === 'flow').length;
-  const model = modelHash && ((await findShipped(modelHash))?.name ?? modelHash);
+  const model = modelHash && (shippedName(modelHash) ?? modelHash);
   const places = (number: number) => `${count(number)} ${number === 1 ? 'tile' : 'tiles'}`;
   return [
     ...(flows > 0 ? [`the flow of model ${model} in ${places(flows)}`] : []),

@@ -1,9 +1,9 @@
 /** Options of the commands that compress. */
 
 import type { Command } from 'commander';
-import type { EncodeOptions, Image } from '../index.js';
+import type { CodecOptions, EncodeOptions, Image } from '../index.js';
 import { addLevels, choiceOf } from './levels.js';
-import { addAdapt, type CommonOptions, codingOptions } from './options.js';
+import { addAdapt, type CommonOptions, codecOptions } from './options.js';
 
 export interface EncodingOptions extends CommonOptions {
   adapt: boolean;
@@ -18,10 +18,13 @@ export function addEncoding(command: Command): void {
   addAdapt(command).option('--strip', 'leave out colour profiles, EXIF, text and all else that is no sample');
 }
 
-/** The library's options, with what a level stands for. */
-export function encodingOptions(command: Command, options: EncodingOptions): EncodeOptions & { model?: string } {
-  const choice = choiceOf(command, options);
-  return { ...codingOptions(options), ...choice, model: choice.model };
+/** The library's options, with what a level stands for: those of all images, and of each. */
+export function encodingOptions(
+  command: Command,
+  options: EncodingOptions,
+): { all: CodecOptions & { model?: string }; each: Pick<EncodeOptions, 'adapt' | 'effort'> } {
+  const { model, ...each } = choiceOf(command, options);
+  return { all: { ...codecOptions(options), model }, each };
 }
 
 /** What of an image is compressed: with `--strip` what changes its picture. */

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { type FileInfo, info, type LayerInfo, type Limits } from '../index.js';
-import { findShipped } from '../models.js';
+import { CnfzipError, type FileInfo, type LayerInfo, type Limits, open as openFile, type Source } from '../index.js';
+import { checkLimits } from '../memory.js';
+import { shippedName } from '../models.js';
 import { describeImage, PARTS, scaleName } from './describe.js';
-import { type Input, listInputs, read } from './inputs.js';
+import { type Input, listInputs, open } from './inputs.js';
 import { addLimits, addListing } from './options.js';
 import { count, forEachInput, print, printJson } from './report.js';
 
@@ -29,11 +30,10 @@ Examples:
     });
 }
 
-async function describe(input: Input, { json, maxPixels, maxMemory }: InfoOptions): Promise<void> {
-  const facts = info(await read(input), { maxPixels, maxMemory });
-  const models = await Promise.all(
-    facts.layers.map(async ({ modelHash }) => modelHash && ((await findShipped(modelHash))?.name ?? null)),
-  );
+async function describe(input: Input, { json, ...limits }: InfoOptions): Promise<void> {
+  const opened = await open(input);
+  const facts = await factsOf(await opened.source(), limits).finally(opened.close);
+  const models = facts.layers.map(({ modelHash }) => modelHash && (shippedName(modelHash) ?? null));
   if (json) {
     const layers = facts.layers.map((layer, i) => ({ ...layer, model: models[i] }));
     await printJson({ file: input.path, ...facts, layers });
@@ -50,6 +50,17 @@ async function describe(input: Input, { json, maxPixels, maxMemory }: InfoOption
     ...formatScales(facts),
   ];
   await print(...lines);
+}
+
+/** What the head tells, and no more is read. */
+async function factsOf(source: Source & { size: number }, { maxPixels, maxMemory }: Limits): Promise<FileInfo> {
+  const { info } = await openFile(source, { maxPixels, maxMemory });
+  const metadataBytes = info.metadata.reduce((sum, { bytes }) => sum + bytes, 0);
+  checkLimits({ ...info, metadataBytes }, { maxPixels, maxMemory }, { operation: 'decode', models: [] });
+  if (source.size < info.bytes) {
+    throw new CnfzipError('corrupt', `cut short: it has ${count(source.size)} of ${count(info.bytes)} bytes`);
+  }
+  return info;
 }
 
 function formatMetadata({ metadata, attachmentBytes }: FileInfo): string[] {

@@ -1,6 +1,6 @@
 /** Options that several commands have. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Options } from '../index.js';
+import type { CodecOptions } from '../index.js';
 
 export interface CommonOptions {
   threads?: number;
@@ -84,8 +84,8 @@ export function addListing(command: Command): Command {
     .option('--json', JSON_LINES);
 }
 
-/** The library's options. */
-export function codingOptions({ threads, model, maxPixels, maxMemory }: CommonOptions): Options {
+/** The library's options, for all images. */
+export function codecOptions({ threads, model, maxPixels, maxMemory }: CommonOptions): CodecOptions {
   return { threads: threads || undefined, model, maxPixels, maxMemory };
 }
 

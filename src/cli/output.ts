@@ -2,7 +2,7 @@
 import { CnfzipError } from '../../codec/error.js';
 import { standardOutputState, writeStandardOutput } from '../io/files/standard-output.js';
 import { type FileState, sameFile } from '../io/files/state.js';
-import { checkTarget, writeFileAtomic } from '../io/files/write.js';
+import { type Content, checkTarget, type WriteOptions, writeFileAtomic } from '../io/files/write.js';
 import type { OutputOptions } from './options.js';
 
 export interface Target {
@@ -10,8 +10,14 @@ export interface Target {
   readonly name: string;
   /** The file there that is to be replaced. */
   readonly existing?: FileState;
-  /** Returns what is there then, if that is a file of ours. */
-  write(bytes: Uint8Array): Promise<FileState | undefined>;
+  /** Whether it is a regular file: what is written there can be read again before it gets its name. */
+  readonly isFile: boolean;
+  /**
+   * Returns what is there then, if that is a file of ours.
+   *
+   * @param prove as for `writeFileAtomic`
+   */
+  write(content: Content, prove?: WriteOptions['prove']): Promise<FileState | undefined>;
 }
 
 /**
@@ -28,7 +34,8 @@ export async function openTarget(
   if (stdout) return openStandardOutput(force, source);
   const options = { force, source };
   const { existing } = await checkTarget(path, options);
-  return { name: path, existing, write: (bytes) => writeFileAtomic(path, bytes, options) };
+  const write: Target['write'] = (content, prove) => writeFileAtomic(path, content, { ...options, prove });
+  return { name: path, existing, isFile: existing?.isFile() ?? true, write };
 }
 
 function openStandardOutput(force: boolean, source: FileState): Target {
@@ -38,9 +45,10 @@ function openStandardOutput(force: boolean, source: FileState): Target {
   if (source.isFile() && sameFile(source, standardOutputState())) {
     throw new CnfzipError('file', 'cannot write standard output: it is the input itself');
   }
-  const write = async (bytes: Uint8Array) => {
-    await writeStandardOutput(bytes, { flush: true });
+  const write = async (content: Content) => {
+    const pieces = content instanceof Uint8Array ? [content] : content;
+    for await (const piece of pieces) await writeStandardOutput(piece, { flush: true });
     return undefined;
   };
-  return { name: 'standard output', write };
+  return { name: 'standard output', isFile: false, write };
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
 import { makeFolder } from '../io/files/folders.js';
-import { removeInput } from '../io/files/read.js';
+import { type OpenInput, removeInput } from '../io/files/read.js';
 import { type FileState, sameFile } from '../io/files/state.js';
 import { type Input, listInputs, open, STANDARD_STREAM, sizeOf } from './inputs.js';
 import type { OutputOptions } from './options.js';
@@ -16,6 +16,7 @@ export interface Job {
   /** The input, for people. */
   readonly label: string;
   input(): Promise<Uint8Array>;
+  source: OpenInput['source'];
   readonly progress: FileProgress;
   /**
    * Where the result goes; checks that it can be written.
@@ -65,19 +66,25 @@ export async function transformFiles(
     let lasting = false;
     try {
       const target = async (extension: string): Promise<Target> => {
-        const { name, existing, write } = await targetOf(input, options, extensions, extension, opened.state);
+        const { name, existing, isFile, write } = await targetOf(input, options, extensions, extension, opened.state);
         const earlier = existing && results.find(({ state }) => sameFile(state, existing));
         if (earlier)
           throw new CnfzipError('usage', `its result would replace that of ${earlier.label}: name it with -o`);
-        const record = async (bytes: Uint8Array) => {
-          const state = await write(bytes);
+        const record: Target['write'] = async (content, prove) => {
+          const state = await write(content, prove);
           if (state) results.push({ label, state });
           lasting = state !== undefined;
           return state;
         };
-        return { name, existing, write: record };
+        return { name, existing, isFile, write: record };
       };
-      const done = await work({ label, target, input: opened.read, progress: progress.file(index, label) });
+      const done = await work({
+        label,
+        target,
+        input: opened.read,
+        source: opened.source,
+        progress: progress.file(index, label),
+      });
       sum.inputBytes += done.facts.inputBytes;
       sum.outputBytes += done.facts.outputBytes;
       if (options.json) await printJson({ input: path, ...done.facts });

@@ -1,14 +1,15 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { sameImage } from '../../codec/image.js';
-import { CnfzipError, decode, encode, type Image, info } from '../index.js';
+import { CnfzipError, type Codec, encode, type Image } from '../index.js';
 import { isFile } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
 import { INPUT_EXTENSIONS, isCnfz, readImage } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
 import { modelForDecoding } from '../models.js';
+import { withCodec } from '../session.js';
 import { type Input, listInputs, read, STANDARD_STREAM, sizeOf } from './inputs.js';
-import { addCommonOptions, addListing, type CommonOptions, codingOptions } from './options.js';
+import { addCommonOptions, addListing, type CommonOptions, codecOptions } from './options.js';
 import { type FileProgress, Progress } from './progress.js';
 import { count, countFiles, forEachInput, print, printJson, say } from './report.js';
 
@@ -18,6 +19,7 @@ interface VerifyOptions extends CommonOptions {
 }
 
 interface Trial {
+  readonly codec: Codec;
   readonly input: Input;
   readonly bytes: Uint8Array;
   readonly options: VerifyOptions;
@@ -56,14 +58,17 @@ Examples:
     .action(async (paths: string[], options: VerifyOptions) => {
       const inputs = await listInputs(command, paths, true, ['.cnfz', ...INPUT_EXTENSIONS]);
       const progress = new Progress(await Promise.all(inputs.map(sizeOf)), options);
-      const whole = await forEachInput(inputs, 'file', options, async (input, index) => {
-        const trial: Trial = { input, bytes: await read(input), options, progress: progress.file(index, input.label) };
-        const { text, facts } = await verify(trial).finally(() => trial.progress.clear());
-        if (options.json) await printJson({ file: input.path, ...facts });
-        else if (!options.quiet) {
-          await print(`${input.label}: ${text}, ${facts.bitsPerSample.toFixed(3)} bits per sample`);
-        }
-      });
+      const whole = await withCodec(codecOptions(options), (codec) =>
+        forEachInput(inputs, 'file', options, async (input, index) => {
+          const shown = progress.file(index, input.label);
+          const trial: Trial = { codec, input, bytes: await read(input), options, progress: shown };
+          const { text, facts } = await verify(trial).finally(() => shown.clear());
+          if (options.json) await printJson({ file: input.path, ...facts });
+          else if (!options.quiet) {
+            await print(`${input.label}: ${text}, ${facts.bitsPerSample.toFixed(3)} bits per sample`);
+          }
+        }),
+      );
       if (inputs.length > 1 && !options.quiet && !options.json) say(`${countFiles(whole, inputs.length)} whole`);
     });
 }
@@ -74,23 +79,22 @@ function verify(trial: Trial): Promise<Finding> {
   return packed ? verifyCnfz(trial) : verifyImage(trial);
 }
 
-async function verifyImage({ input, bytes, options, progress }: Trial): Promise<Finding> {
+async function verifyImage({ codec, input, bytes, options, progress }: Trial): Promise<Finding> {
   const { image, warnings } = await readImage(bytes, options);
   if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${input.label}: warning: ${warning}`);
   progress.start(image);
   // It decodes and compares.
-  const encoded = await encode(image, { ...codingOptions(options), onProgress: progress.update });
+  const encoded = await codec.encode(image, { onProgress: progress.update });
   return {
     text: `round trip exact, ${count(bytes.length)} -> ${count(encoded.length)} bytes`,
     facts: { bytes: encoded.length, bitsPerSample: rate(encoded, image) },
   };
 }
 
-async function verifyCnfz({ input, bytes, options, progress }: Trial): Promise<Finding> {
-  const { maxPixels, maxMemory } = options;
-  const about = info(bytes, { maxPixels, maxMemory });
-  progress.start(about);
-  const decoded = await decode(bytes, { ...codingOptions(options), onProgress: progress.update });
+async function verifyCnfz({ codec, input, bytes, options, progress }: Trial): Promise<Finding> {
+  const file = await codec.open(bytes);
+  progress.start(file.info);
+  const decoded = await file.decode({ onProgress: progress.update });
   // What decompressing it would write holds the image, too.
   await writeProven(decoded);
   const summary = `${count(bytes.length)} bytes`;
@@ -100,9 +104,9 @@ async function verifyCnfz({ input, bytes, options, progress }: Trial): Promise<F
   const { image } = await readImage(await readInput(sibling), options);
   if (!sameImage(image, decoded)) throw new CnfzipError('corrupt', `the decoded image differs from ${sibling}`);
   if (!options.exact) return { text: `decodes to ${sibling}, ${summary}`, facts: { ...facts, sameAs: sibling } };
-  const [hash] = about.layers.flatMap(({ modelHash }) => modelHash ?? []);
+  const [hash] = file.info.layers.flatMap(({ modelHash }) => modelHash ?? []);
   const model = hash === undefined ? options.model : await modelForDecoding(hash, options.model);
-  const again = await encode(image, { ...codingOptions(options), model, verify: false });
+  const again = await encode(image, { ...codecOptions(options), model, verify: false });
   if (Buffer.compare(again, bytes) !== 0) {
     throw new CnfzipError('corrupt', `encoding ${sibling} gives other bytes than this file's`);
   }

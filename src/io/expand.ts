@@ -8,7 +8,11 @@ export function isTransparency(bytes: number, channels: Channels, paletteColours
 }
 
 /** The tRNS chunk of an image, if it has one that says something. */
-export function transparencyOf({ palette = new Uint8Array(), channels, metadata = [] }: Image): Uint8Array | undefined {
+export function transparencyOf({
+  palette = new Uint8Array(),
+  channels,
+  metadata = [],
+}: Omit<Image, 'samples'>): Uint8Array | undefined {
   const data = metadata.find(({ type }) => type === 'tRNS')?.data;
   return data && isTransparency(data.length, channels, palette.length / 3) ? data : undefined;
 }

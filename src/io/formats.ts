@@ -1,7 +1,7 @@
 /** The image formats that cnfzip reads and writes: which one a file is in, and who knows it. */
 
 import { CnfzipError } from '../../codec/error.js';
-import { type Image, maxvalOf } from '../../codec/image.js';
+import { type Image, type ImageHeader, maxvalOf } from '../../codec/image.js';
 import type { FileInfo } from '../../codec/info.js';
 import type { Limits } from '../memory.js';
 import { decodeBmp } from './bmp.js';
@@ -87,7 +87,7 @@ export async function readImage(
   if (bytes.length === 0) throw new CnfzipError('bad-input', 'not an image: it is empty');
   const start = startOf(bytes);
   if (isCnfz(bytes)) throw new CnfzipError('bad-input', 'a cnfz file: it is compressed already');
-  const format = FORMATS.find(({ start: pattern }) => pattern.test(start));
+  const format = formatOf(start);
   if (format?.decode) {
     const { image, lost } = await format.decode(bytes, limits);
     return { image, warnings: lost, complete: lost.length === 0 };
@@ -101,6 +101,19 @@ export async function readImage(
     throw new CnfzipError('unsupported', why);
   }
   throw new CnfzipError('bad-input', `not an image of a known format: ${known.join(', ')}`);
+}
+
+function formatOf(start: string): Format | undefined {
+  return FORMATS.find(({ start: pattern }) => pattern.test(start));
+}
+
+/**
+ * The format that a file begins as, by its name: `PNG`, `Netpbm`, ...
+ *
+ * @param bytes of the beginning, 16 at least unless it is shorter
+ */
+export function nameOfFormat(bytes: Uint8Array): string | undefined {
+  return formatOf(startOf(bytes))?.name;
 }
 
 /** Whether a file begins as a `.cnfz` file does. */
@@ -123,17 +136,23 @@ export async function writeImage(
   image: Image,
   format: OutputFormat,
 ): Promise<{ bytes: Uint8Array; warnings: string[]; complete: boolean }> {
+  const warnings = lossesOf({ ...image, maxval: maxvalOf(image) }, format);
+  const encoders = { png: encodePng, ppm: encodeNetpbm, tiff: encodeTiff, webp: encodeWebp };
+  return { bytes: await encoders[format](image), warnings, complete: warnings.length === 0 };
+}
+
+/** What of an image a format cannot hold, a line each. */
+export function lossesOf(image: ImageHeader, format: OutputFormat): string[] {
+  const { maxval } = image;
   const warnings: string[] = [];
   const kept = transparencyOf(image);
   const lost = (image.metadata ?? []).filter(({ data }) => data !== kept).map(({ type }) => type);
   if (format !== 'png' && lost.length > 0) warnings.push(`metadata is not written to ${format}: ${lost.join(', ')}`);
   if (format !== 'png' && image.palette)
     warnings.push(`its palette is not written to ${format}, but the colours of its pixels`);
-  const maxval = maxvalOf(image);
-  const range = rangeOf({ ...image, maxval }, format);
+  const range = rangeOf(image, format);
   if (!image.palette && range !== maxval) warnings.push(`samples of 0 .. ${maxval} are scaled to 0 .. ${range}`);
-  const encoders = { png: encodePng, ppm: encodeNetpbm, tiff: encodeTiff, webp: encodeWebp };
-  return { bytes: await encoders[format](image), warnings, complete: warnings.length === 0 };
+  return warnings;
 }
 
 /** The largest value of a sample in a file of a format. */

@@ -1,6 +1,16 @@
 /** Netpbm files (pbm, pgm, ppm and pam of the Netpbm manual) to exact samples and back. */
+import { concatenate } from '../../codec/container/bytes.js';
 import { CnfzipError } from '../../codec/error.js';
-import { allocSamples, type Channels, checkSize, type Image, MAX_VALUE, maxvalOf, within } from '../../codec/image.js';
+import {
+  allocSamples,
+  type Channels,
+  checkSize,
+  type Image,
+  type ImageHeader,
+  MAX_VALUE,
+  maxvalOf,
+  within,
+} from '../../codec/image.js';
 import { checkLimits, type Limits } from '../memory.js';
 import { type Decoded, damaged as damagedFile } from './decoded.js';
 import { expand } from './expand.js';
@@ -43,13 +53,8 @@ interface Header {
  * @throws CnfzipError `bad-input`; `unsupported` (also if it is beyond the limits, before memory is taken for its samples)
  */
 export function decodeNetpbm(bytes: Uint8Array, limits: Limits = {}): Decoded {
-  const text = new Text(bytes, 2);
-  const header = bytes[1] === 0x37 ? readPamHeader(text) : readHeader(text, bytes[1] - 0x30);
+  const { header, text } = readStart(bytes, limits);
   const { width, height, channels, maxval, coding } = header;
-  if (width < 1 || height < 1) throw damaged(`its header says ${width} x ${height} pixels`);
-  checkSize(width, height);
-  if (maxval < 1 || maxval > MAX_VALUE) throw damaged(`its header names ${maxval} as the largest value`);
-  checkLimits({ width, height, channels, maxval }, limits);
   const count = width * height * channels;
   // Of text, each sample but the last takes a digit and a space; bits need no spaces.
   const least = {
@@ -59,44 +64,113 @@ export function decodeNetpbm(bytes: Uint8Array, limits: Limits = {}): Decoded {
     bytes: count * (maxval > 255 ? 2 : 1),
   }[coding];
   const data = bytes.subarray(text.at, text.at + least);
-  if (data.length < least) throw new CnfzipError('bad-input', 'Netpbm file cut short: it ends before its samples do');
-  const samples = allocSamples(count, maxval);
-  if (coding === 'text' || coding === 'text bits') readText(text, samples, coding === 'text bits');
-  else text.at += least;
-  if (coding === 'bits') readBits(data, samples, width);
-  if (coding === 'bytes' && maxval <= 255) samples.set(data);
-  if (coding === 'bytes' && maxval > 255) {
-    for (let i = 0; i < count; i++) samples[i] = data[2 * i] * 256 + data[2 * i + 1];
+  if (data.length < least) throw netpbmCutShort();
+  let samples: Image['samples'];
+  if (coding === 'bytes') samples = netpbmFromBytes(data, maxval);
+  else {
+    samples = allocSamples(count, maxval);
+    if (coding === 'bits') readBits(data, samples, width);
+    else readText(text, samples, coding === 'text bits');
+    if (!within(samples, maxval)) throw aboveLargest(maxval);
   }
-  if (!within(samples, maxval)) throw damaged(`a sample is above its largest value, ${maxval}`);
+  if (coding === 'bytes' || coding === 'bits') text.at += least;
+  const lost = behindSamples(text, bytes.length);
+  return { image: { width, height, channels, maxval, samples }, lost };
+}
+
+/**
+ * The header of a file whose samples are bytes, and where they begin; nothing if they are not, or do not begin within these bytes.
+ *
+ * @param start of the file
+ * @throws CnfzipError as `decodeNetpbm`
+ */
+export function readNetpbmStart(
+  start: Uint8Array,
+  limits: Limits,
+): { header: ImageHeader; at: number; behind: (bytes: Uint8Array) => string[] } | undefined {
+  if (start[1] < 0x35) return undefined;
+  const { header, text } = readStart(start, limits);
+  const { width, height, channels, maxval } = header;
+  if (header.coding !== 'bytes' || text.at >= start.length) return undefined;
+  const behind = (bytes: Uint8Array) => {
+    const rest = new Text(bytes, 0);
+    rest.comments = text.comments;
+    return behindSamples(rest, bytes.length);
+  };
+  return { header: { width, height, channels, maxval }, at: text.at, behind };
+}
+
+function readStart(bytes: Uint8Array, limits: Limits): { header: Header; text: Text } {
+  const text = new Text(bytes, 2);
+  const header = bytes[1] === 0x37 ? readPamHeader(text) : readHeader(text, bytes[1] - 0x30);
+  const { width, height, channels, maxval } = header;
+  if (width < 1 || height < 1) throw damaged(`its header says ${width} x ${height} pixels`);
+  checkSize(width, height);
+  if (maxval < 1 || maxval > MAX_VALUE) throw damaged(`its header names ${maxval} as the largest value`);
+  checkLimits({ width, height, channels, maxval }, limits);
+  return { header, text };
+}
+
+/** What of a file is not in the image: what follows its samples, and comments. */
+function behindSamples(text: Text, size: number): string[] {
   text.skipSpace();
-  const behind = bytes.length - text.at;
+  const behind = size - text.at;
   const lost: string[] = [];
   if (behind > 0) lost.push(`${behind} bytes behind the first image are not kept`);
   if (text.comments > 0) lost.push('its comments are not kept');
-  return { image: { width, height, channels, maxval, samples }, lost };
+  return lost;
 }
 
 /** PGM, PPM or, for images with alpha, PAM; palettes and transparency are spelled out, metadata is left out. */
 export function encodeNetpbm(image: Image): Uint8Array<ArrayBuffer> {
-  const { width, height, channels, samples, ...rest } = expand(image);
-  const maxval = maxvalOf({ ...rest, samples });
+  const expanded = expand(image);
+  return concatenate([netpbmHeader({ ...expanded, maxval: maxvalOf(expanded) }), netpbmSamples(expanded.samples)]);
+}
+
+/** What stands before the samples. */
+export function netpbmHeader({
+  width,
+  height,
+  channels,
+  maxval,
+}: Omit<ImageHeader, 'palette' | 'metadata'>): Uint8Array {
   const header =
     channels % 2 === 1
       ? `${channels === 1 ? 'P5' : 'P6'}\n${width} ${height}\n${maxval}\n`
       : `P7\nWIDTH ${width}\nHEIGHT ${height}\nDEPTH ${channels}\nMAXVAL ${maxval}\nTUPLTYPE ${TUPLE_TYPES[channels]}\nENDHDR\n`;
-  const size = maxval > 255 ? 2 : 1;
-  const out = new Uint8Array(header.length + size * samples.length);
-  for (let i = 0; i < header.length; i++) out[i] = header.charCodeAt(i);
-  const data = out.subarray(header.length);
-  if (size === 1) data.set(samples);
-  else {
-    for (let i = 0; i < samples.length; i++) {
-      data[2 * i] = samples[i] >> 8;
-      data[2 * i + 1] = samples[i];
-    }
+  return Uint8Array.from(header, (letter) => letter.charCodeAt(0));
+}
+
+/** Samples as bytes, those of a range above 255 as two, higher first. */
+export function netpbmSamples(samples: Image['samples']): Uint8Array {
+  if (samples instanceof Uint8Array) return samples;
+  const data = new Uint8Array(2 * samples.length);
+  for (let i = 0; i < samples.length; i++) {
+    data[2 * i] = samples[i] >> 8;
+    data[2 * i + 1] = samples[i];
   }
-  return out;
+  return data;
+}
+
+/**
+ * Undoes `netpbmSamples`.
+ *
+ * @throws CnfzipError `bad-input` if a sample is above `maxval`
+ */
+export function netpbmFromBytes(data: Uint8Array, maxval: number): Image['samples'] {
+  const samples = allocSamples(data.length / (maxval > 255 ? 2 : 1), maxval);
+  if (maxval <= 255) samples.set(data);
+  else for (let i = 0; i < samples.length; i++) samples[i] = data[2 * i] * 256 + data[2 * i + 1];
+  if (!within(samples, maxval)) throw aboveLargest(maxval);
+  return samples;
+}
+
+export function netpbmCutShort(): CnfzipError {
+  return new CnfzipError('bad-input', 'Netpbm file cut short: it ends before its samples do');
+}
+
+function aboveLargest(maxval: number): CnfzipError {
+  return damaged(`a sample is above its largest value, ${maxval}`);
 }
 
 /** Words of a file, between spaces and comments, which go from # to the end of the line. */

@@ -2,11 +2,19 @@
 import { concatenate } from '../../codec/container/bytes.js';
 import { MAX_INFLATION } from '../../codec/container/deflate.js';
 import { CnfzipError } from '../../codec/error.js';
-import { allocSamples, type Channels, checkImage, type Image, maxvalOf, metadataBytes } from '../../codec/image.js';
+import {
+  allocSamples,
+  type Channels,
+  checkImage,
+  type Image,
+  type ImageHeader,
+  maxvalOf,
+  metadataBytes,
+} from '../../codec/image.js';
 import { filterRows, unfilterRows } from '../../codec/layers/filters.js';
 import { checkLimits, type Limits } from '../memory.js';
 import { type Decoded, damaged } from './decoded.js';
-import { type ColourType, readPngStructure, writePngStructure } from './png-chunks.js';
+import { type ColourType, ImageDataChunks, type PngHeader, readPngStructure, writePngFrame } from './png-chunks.js';
 import { scaleSamples } from './scale.js';
 import { deflateZlib, inflateZlib } from './zlib.js';
 
@@ -79,6 +87,35 @@ export function readPng(bytes: Uint8Array, limits: Limits): Decoded {
   return { image: { ...image, ...(palette && { palette }), ...(metadata.length > 0 && { metadata }) }, lost };
 }
 
+/** Rows of a PNG that is not interlaced on their way to samples, from the top. */
+export class PngUnfilter {
+  /** Bytes of a filtered row. */
+  readonly rowBytes: number;
+  readonly channels: Channels;
+  readonly maxval: number;
+  #above: Uint8Array | undefined;
+
+  constructor(readonly header: PngHeader) {
+    this.channels = CHANNELS[header.colourType];
+    this.maxval = 2 ** header.depth - 1;
+    this.rowBytes = 1 + Math.ceil((header.width * header.depth * this.channels) / 8);
+  }
+
+  /** @param filtered the next rows, which are overwritten and may become the samples */
+  samples(filtered: Uint8Array): Image['samples'] {
+    const { rowBytes, channels, maxval } = this;
+    const { width, depth } = this.header;
+    const rows = filtered.length / rowBytes;
+    const bytes = unfilter(filtered, rows, rowBytes - 1, Math.max(1, (depth * channels) >> 3), this.#above);
+    this.#above = bytes.slice((rows - 1) * (rowBytes - 1));
+    if (depth === 8) return bytes;
+    const samples = allocSamples(width * rows * channels, maxval);
+    const pass = { x: 0, y: 0, dx: 1, dy: 1, columns: width, rows, rowBytes: rowBytes - 1 };
+    placeSamples(bytes, pass, depth, samples, width, channels);
+    return samples;
+  }
+}
+
 /**
  * Encodes an image as a PNG file: with the samples, palette and metadata as they are. Samples of a range that no PNG has are
  * scaled to the next depth, from which they can be scaled back.
@@ -87,18 +124,39 @@ export function readPng(bytes: Uint8Array, limits: Limits): Decoded {
  */
 export function encodePng(image: Image): Uint8Array<ArrayBuffer> {
   checkImage(image);
-  const { width, height, channels, palette, metadata = [] } = image;
-  const depth = pngDepth(channels, maxvalOf(image));
-  const samples = palette ? image.samples : scaleSamples(image.samples, maxvalOf(image), 2 ** depth - 1);
-  const bits = depth * channels;
-  const rowBytes = Math.ceil((width * bits) / 8);
-  const packed = pack(samples, width * channels, height, depth, rowBytes);
-  // Differences of indexes and of packed samples mean little: PNG's advice is to leave those alone (12.7).
-  const filtered =
-    palette || depth < 8 ? unfilteredRows(packed, height, rowBytes) : filterRows(packed, height, rowBytes, bits >> 3);
-  const colourType = palette ? 3 : COLOUR_TYPES[channels];
-  const header = { width, height, depth, colourType, interlaced: false };
-  return writePngStructure(header, palette, metadata, deflateZlib(filtered));
+  const rows = new PngRows({ ...image, maxval: maxvalOf(image) });
+  const { before, behind } = writePngFrame(rows.header, image.palette, image.metadata ?? []);
+  const chunks = new ImageDataChunks();
+  const imageData = chunks.add(deflateZlib(rows.filter(image.samples)));
+  return concatenate([before, ...imageData, ...chunks.end(), behind]);
+}
+
+/** Rows of samples on their way to a PNG file, from the top. */
+export class PngRows {
+  readonly header: PngHeader;
+  #above: Uint8Array | undefined;
+
+  constructor(readonly image: ImageHeader) {
+    const { width, height, channels, maxval, palette } = image;
+    const depth = pngDepth(channels, maxval);
+    this.header = { width, height, depth, colourType: palette ? 3 : COLOUR_TYPES[channels], interlaced: false };
+  }
+
+  /** The next rows, filtered: ready to be deflated. */
+  filter(given: Image['samples']): Uint8Array {
+    const { width, channels, palette, maxval } = this.image;
+    const { depth } = this.header;
+    const samples = palette ? given : scaleSamples(given, maxval, 2 ** depth - 1);
+    const rows = samples.length / (width * channels);
+    const bits = depth * channels;
+    const rowBytes = Math.ceil((width * bits) / 8);
+    const packed = pack(samples, width * channels, rows, depth, rowBytes);
+    // Differences of indexes and of packed samples mean little: PNG's advice is to leave those alone (12.7).
+    if (palette || depth < 8) return unfilteredRows(packed, rows, rowBytes);
+    const above = this.#above;
+    this.#above = packed.slice((rows - 1) * rowBytes);
+    return filterRows(packed, rows, rowBytes, bits >> 3, above);
+  }
 }
 
 /** Whether a PNG holds samples of this range as they are. */
@@ -144,9 +202,15 @@ function inflate(imageData: readonly Uint8Array[], size: number): { inflated: Ui
   }
 }
 
-function unfilter(filtered: Uint8Array, rows: number, rowBytes: number, distance: number): Uint8Array {
+function unfilter(
+  filtered: Uint8Array,
+  rows: number,
+  rowBytes: number,
+  distance: number,
+  above?: Uint8Array,
+): Uint8Array {
   try {
-    return unfilterRows(filtered, rows, rowBytes, distance);
+    return unfilterRows(filtered, rows, rowBytes, distance, above);
   } catch (error) {
     throw damaged('PNG', (error as Error).message, error);
   }

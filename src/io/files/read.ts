@@ -2,7 +2,9 @@
 import { fstatSync } from 'node:fs';
 import { type FileHandle, lstat, open, stat, unlink } from 'node:fs/promises';
 import { CnfzipError } from '../../../codec/error.js';
+import { type Source, toSource } from '../../../codec/source.js';
 import { fileError, reason } from './errors.js';
+import { sourceIn } from './source.js';
 import { type FileState, unchanged } from './state.js';
 
 /** Largest input in bytes, and the most that one call reads: a stream without an end must not fill the memory. */
@@ -21,6 +23,12 @@ export interface OpenInput {
    * @throws CnfzipError `file`
    */
   read(): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * What can be read of it, as long as it is open: of a regular file any part; anything else is read whole.
+   *
+   * @throws CnfzipError `file`
+   */
+  source(): Promise<Source & { readonly size: number }>;
   /** May be called again. */
   close(): Promise<void>;
 }
@@ -44,7 +52,8 @@ export async function openInput(path: string): Promise<OpenInput> {
     if (state.isDirectory()) throw new CnfzipError('file', 'is a folder');
     const opened = handle;
     const read = () => readAll(opened, Number(state.size)).finally(close);
-    return { state, read, close };
+    const source = async () => (state.isFile() ? sourceIn(opened, Number(state.size)) : sourceOfBytes(await read()));
+    return { state, read, source, close };
   } catch (error) {
     await close();
     throw fileError(error);
@@ -53,7 +62,12 @@ export async function openInput(path: string): Promise<OpenInput> {
 
 /** Standard input; to be read once. */
 export function openStandardInput(): OpenInput {
-  return { state: fstatSync(0, { bigint: true }), read: readStandardInput, close: async () => {} };
+  const source = async () => sourceOfBytes(await readStandardInput());
+  return { state: fstatSync(0, { bigint: true }), read: readStandardInput, source, close: async () => {} };
+}
+
+function sourceOfBytes(bytes: Uint8Array): Source & { readonly size: number } {
+  return { ...toSource(bytes), size: bytes.length };
 }
 
 /**

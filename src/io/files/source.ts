@@ -1,5 +1,5 @@
 /** A file of which only some bytes are read. */
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { CnfzipError } from '../../../codec/error.js';
 import type { Source } from '../../../codec/source.js';
 import { fileError } from './errors.js';
@@ -15,24 +15,29 @@ export async function openFileSource(path: string): Promise<FileSource> {
   try {
     const handle = await open(path, 'r');
     const state = await handle.stat();
-    const read = async (offset: number, length: number): Promise<Uint8Array> => {
-      const bytes = new Uint8Array(Math.min(length, Math.max(0, state.size - offset)));
-      let filled = 0;
-      try {
-        while (filled < bytes.length) {
-          const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, offset + filled);
-          if (bytesRead === 0) break;
-          filled += bytesRead;
-        }
-      } catch (error) {
-        throw fileError(error);
-      }
-      return bytes.subarray(0, filled);
-    };
-    if (state.isFile()) return { size: state.size, read, close: () => handle.close() };
+    if (state.isFile()) return { ...sourceIn(handle, state.size), close: () => handle.close() };
     await handle.close();
     throw new CnfzipError('file', state.isDirectory() ? 'is a folder' : 'is no regular file: open it as a stream');
   } catch (error) {
     throw fileError(error);
   }
+}
+
+/** What can be read of a regular file that is open. */
+export function sourceIn(handle: FileHandle, size: number): Source & { readonly size: number } {
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    const bytes = new Uint8Array(Math.min(length, Math.max(0, size - offset)));
+    let filled = 0;
+    try {
+      while (filled < bytes.length) {
+        const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, offset + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+    } catch (error) {
+      throw fileError(error);
+    }
+    return bytes.subarray(0, filled);
+  };
+  return { size, read };
 }

@@ -3,8 +3,10 @@ import { closeSync, openSync, renameSync, unlinkSync } from 'node:fs';
 import { type FileHandle, link, lstat, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { CnfzipError } from '../../../codec/error.js';
+import type { Source } from '../../../codec/source.js';
 import { errorCode, isMissing, reason } from './errors.js';
 import { syncFolder } from './folders.js';
+import { sourceIn } from './source.js';
 import { type FileState, sameFile } from './state.js';
 import { guard, removeStale, temporaryPath, unguard } from './temporary.js';
 
@@ -13,7 +15,12 @@ export interface WriteOptions {
   readonly force?: boolean;
   /** What the file is made from: it is never replaced, and its mode and times become those of the file. */
   readonly source?: FileState;
+  /** Reads what was written before it gets its name; what it throws, the write does. Of devices and pipes nothing can be read. */
+  readonly prove?: (written: Source) => Promise<void>;
 }
+
+/** Bytes of a file, or pieces of them. */
+export type Content = Uint8Array | AsyncIterable<Uint8Array>;
 
 /** Where a file is to be written. */
 export interface Place {
@@ -66,20 +73,22 @@ export async function checkTarget(path: string, { force = false, source }: Write
  */
 export async function writeFileAtomic(
   path: string,
-  bytes: Uint8Array,
+  content: Content,
   options: WriteOptions = {},
 ): Promise<FileState | undefined> {
   const place = await checkTarget(path, options);
-  if (place.existing && !place.existing.isFile()) return writeThrough(path, bytes);
+  if (place.existing && !place.existing.isFile()) return writeThrough(path, content);
   const folder = dirname(place.path);
   await removeStale(folder);
   const temporary = temporaryPath(folder);
   guard(temporary);
   let state: FileState;
   try {
-    state = await writeTemporary(temporary, bytes, options.source);
+    state = await writeTemporary(temporary, content, options);
     await (options.force ? rename : nameNewFile)(temporary, place.path);
   } catch (error) {
+    // What is no failure of the file system comes from the content.
+    if (error instanceof CnfzipError) throw error;
     throw errorCode(error) === 'EEXIST' ? existsAlready(path, error) : targetError(path, reason(error), error);
   } finally {
     await unlink(temporary).catch(() => {});
@@ -94,16 +103,21 @@ export async function writeFileAtomic(
   return state;
 }
 
-async function writeThrough(path: string, bytes: Uint8Array): Promise<undefined> {
+async function writeThrough(path: string, content: Content): Promise<undefined> {
   try {
     const handle = await open(path, 'w');
-    await writeAll(handle, bytes).finally(() => handle.close());
+    await writeAll(handle, content).finally(() => handle.close());
   } catch (error) {
-    throw targetError(path, reason(error), error);
+    throw error instanceof CnfzipError ? error : targetError(path, reason(error), error);
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+async function writeAll(handle: FileHandle, content: Content): Promise<void> {
+  if (content instanceof Uint8Array) return writeBytes(handle, content);
+  for await (const piece of content) await writeBytes(handle, piece);
+}
+
+async function writeBytes(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, at, Math.min(bytes.length - at, MOST_AT_ONCE));
     if (bytesWritten === 0) throw new Error('the disk takes no more');
@@ -111,11 +125,16 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function writeTemporary(temporary: string, bytes: Uint8Array, source?: FileState): Promise<FileState> {
+async function writeTemporary(
+  temporary: string,
+  content: Content,
+  { source, prove }: WriteOptions,
+): Promise<FileState> {
   // What came from a file may be a secret: nobody else reads it before it has that file's mode.
-  const handle = await open(temporary, 'wx', source?.isFile() ? 0o600 : 0o666);
+  const handle = await open(temporary, 'wx+', source?.isFile() ? 0o600 : 0o666);
   try {
-    await writeAll(handle, bytes);
+    await writeAll(handle, content);
+    if (prove) await prove(sourceIn(handle, (await handle.stat()).size));
     if (source?.isFile()) await copyAttributes(source, handle);
     await handle.sync();
     return await handle.stat({ bigint: true });

@@ -1,0 +1,25 @@
+/** Images whose rows come in bands, from the top, so that no more than a band of them is in memory. */
+import type { Image, ImageHeader } from '../../../codec/image.js';
+
+/** Samples of whole rows. */
+export type Band = Image['samples'];
+
+/** An image on its way to a file. */
+export interface BandedImage extends ImageHeader {
+  readonly bands: AsyncIterable<Band>;
+}
+
+/** A file that an image is read from. */
+export interface BandedFile {
+  /** Without the metadata behind the samples. */
+  readonly header: ImageHeader;
+  /**
+   * Reads the samples.
+   *
+   * @param rows of each band; the image's in sum
+   * @throws CnfzipError `bad-input`, `unsupported`, `file`
+   */
+  bands(rows: Iterable<number>): AsyncGenerator<Band, void, undefined>;
+  /** What was found when all bands were read: all metadata; and what of the file is not in the image, a line each. */
+  found(): { readonly metadata: ImageHeader['metadata']; readonly lost: readonly string[] };
+}

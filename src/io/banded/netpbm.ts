@@ -1,0 +1,56 @@
+/** Netpbm files by bands of rows, those whose samples are bytes. */
+import type { Source } from '../../../codec/source.js';
+import type { Limits } from '../../memory.js';
+import { expand } from '../expand.js';
+import { netpbmCutShort, netpbmFromBytes, netpbmHeader, netpbmSamples, readNetpbmStart } from '../netpbm.js';
+import type { Band, BandedFile, BandedImage } from './image.js';
+import { Sequence } from './sequence.js';
+
+/** Bytes in which a header must end for its image to be read by bands, and what is looked at behind an image's end. */
+const START = 1 << 16;
+
+/** The pieces of a Netpbm file: joined they are what `encodeNetpbm` gives. */
+export async function* netpbmPieces({ bands, ...image }: BandedImage): AsyncGenerator<Uint8Array, void, undefined> {
+  let begun = false;
+  for await (const band of bands) {
+    const {
+      channels,
+      samples,
+      maxval = image.maxval,
+    } = expand({ ...image, height: rowsOf(image, band), samples: band });
+    if (!begun) yield netpbmHeader({ ...image, channels, maxval });
+    begun = true;
+    yield netpbmSamples(samples);
+  }
+}
+
+/**
+ * Opens a Netpbm file.
+ *
+ * @returns nothing if its samples are text or bits
+ * @throws CnfzipError as `decodeNetpbm`
+ */
+export async function openNetpbm(source: Source, limits: Limits): Promise<BandedFile | undefined> {
+  const start = readNetpbmStart(await source.read(0, START), limits);
+  if (!start) return undefined;
+  const { header, at } = start;
+  let lost: readonly string[] = [];
+  async function* bands(rows: Iterable<number>): AsyncGenerator<Band, void, undefined> {
+    const input = new Sequence(source, at);
+    const rowBytes = header.width * header.channels * (header.maxval > 255 ? 2 : 1);
+    for (const height of rows) {
+      const data = await input.take(height * rowBytes);
+      if (data.length < height * rowBytes) throw netpbmCutShort();
+      yield netpbmFromBytes(data, header.maxval);
+    }
+    const rest: Uint8Array[] = [];
+    for (let more = await input.some(START); more.length > 0; more = await input.some(START)) rest.push(more.slice());
+    lost = start!.behind(Buffer.concat(rest));
+  }
+  return { header, bands, found: () => ({ metadata: undefined, lost }) };
+}
+
+/** Rows of a band. */
+export function rowsOf({ width, channels }: Pick<BandedImage, 'width' | 'channels'>, { length }: Band): number {
+  return length / (width * channels);
+}
