@@ -170,7 +170,7 @@ function isTiny({ width, height }: Layer): boolean {
 }
 
 /** The part of the pixels that are equal to the one before or above them. */
-function repeats({ width, height, channels, samples }: Layer): number {
+export function repeats({ width, height, channels, samples }: Layer): number {
   const line = width * channels;
   const same = (a: number, b: number) => {
     for (let c = 0; c < channels; c++) if (samples[a + c] !== samples[b + c]) return false;
