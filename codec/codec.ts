@@ -142,8 +142,12 @@ export async function decodeUnchecked(
   return { ...shownSize(view), channels, maxval, samples, ...attached };
 }
 
-/** @throws CnfzipError `unsupported` if this version of the kernels cannot decide the same bits; `unknown-model` */
-function flowOf({ kernelVersion, modelHash, adapts }: FlowId, models: readonly Model[]): Flow {
+/**
+ * What codes by the flow that a file names.
+ *
+ * @throws CnfzipError `unsupported` if this version of the kernels cannot decide the same bits; `unknown-model`
+ */
+export function flowOf({ kernelVersion, modelHash, adapts }: FlowId, models: readonly Model[]): Flow {
   if (kernelVersion !== KERNEL_VERSION) {
     throw new CnfzipError(
       'unsupported',

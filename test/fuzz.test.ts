@@ -24,3 +24,9 @@ test('forged .cnfz files, all checksums right, are refused or images like any ot
 test('damaged PNG files are refused, or images like any other', async () => {
   expect((await outcomes('png', 500)).refused).toBeGreaterThan(300);
 }, 60_000);
+
+test('damaged and forged archives are refused, or images like any other', async () => {
+  const { refused, accepted } = await outcomes('archive', 600);
+  expect(refused).toBeGreaterThan(400);
+  expect(accepted).toBeGreaterThan(0);
+}, 60_000);

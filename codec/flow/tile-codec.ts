@@ -118,14 +118,17 @@ export class TileCodec {
     });
   }
 
-  /** @throws {CnfzipError} `corrupt` if the payload is not what `encodeSequence` makes of `count` tiles of this size */
-  decodeSequence(payload: Uint8Array, count: number, shape: TileShape): Int32Array[] {
+  /**
+   * @param first so many of the tiles are wanted: whether the stack ends where it began is seen only where they are all
+   * @throws {CnfzipError} `corrupt` if the payload is not what `encodeSequence` makes of `count` tiles of this size
+   */
+  decodeSequence(payload: Uint8Array, count: number, shape: TileShape, first = count): Int32Array[] {
     return this.#kernels.scoped(() => {
       const states = statesOf(count, shape);
       this.#restore(payload, states);
       this.#walk.reset();
-      const tiles = Array.from({ length: count }, () => this.#pop(shape));
-      this.#checkEnd(states);
+      const tiles = Array.from({ length: first }, () => this.#pop(shape));
+      if (first === count) this.#checkEnd(states);
       return tiles;
     });
   }

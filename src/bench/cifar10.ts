@@ -1,4 +1,4 @@
-/** `npm run cifar10`: bits per dimension of many small images of one size, as one stream and as files of their own. */
+/** `npm run cifar10`: bits per dimension of many small images of one size, as one stream, as an archive, and as files of their own. */
 
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import type { TileCoder } from '../../codec/coding.js';
 import { forwardColour } from '../../codec/flow/colour.js';
 import { Likelihood } from '../../codec/flow/likelihood.js';
 import { plainBits, TileCodec } from '../../codec/flow/tile-codec.js';
+import { ArchiveBuilder, SHARD_PIXELS } from '../archive/create.js';
 import { readImage } from '../index.js';
 import { loadModel } from '../models.js';
 
@@ -29,7 +30,7 @@ program
   .action(unpack);
 program
   .command('measure')
-  .description('code equally large images as one stream and as single files; decode and compare them')
+  .description('code equally large images as one stream, as an archive and as single files; decode and compare them')
   .argument('<folder>', 'PNG files of one size')
   .requiredOption('--model <file>', 'model file')
   .option('--out <file>', 'where the stream is written, and left', 'cifar10.stream')
@@ -85,6 +86,16 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
     throw new Error('the stream differs');
   console.log(`${files.length} images of ${width} x ${height}, all decoded and compared; model ${model.name}`);
   report(`one stream, ${stream.length} bytes`, 8 * stream.length);
+
+  const archive = new ArchiveBuilder({
+    shardPixels: SHARD_PIXELS,
+    encode: (image) => encodeImage(image, [model]),
+    flowFor: async () => ({ model, adapts: true }),
+  });
+  // Each shard is decoded and compared.
+  for (const [i, image] of images.entries()) await archive.add({ name: files[i], image });
+  const { length } = (await archive.finish()).bytes;
+  report(`archive, ${length} bytes`, 8 * length);
 
   const coder: TileCoder = {
     concurrency: 1,

@@ -89,7 +89,7 @@ export function codecOptions({ threads, model, maxPixels, maxMemory }: CommonOpt
   return { threads: threads || undefined, model, maxPixels, maxMemory };
 }
 
-function parseSize(text: string): number {
+export function parseSize(text: string): number {
   const [, digits, unit] = /^(\d+)([KMG]?)$/i.exec(text) ?? [];
   const size = Number(digits) * 1024 ** ['', 'K', 'M', 'G'].indexOf((unit ?? '').toUpperCase());
   if (digits === undefined || !Number.isSafeInteger(size) || size < 1) {

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { manifest } from '../packages.js';
 import { withCommand } from './aliases.js';
+import { addArchive } from './archive.js';
 import { addBulk } from './bulk.js';
 import { addCompletion } from './completion.js';
 import { addCompress } from './compress.js';
@@ -46,6 +47,7 @@ Without a command, files are compressed; -d decompresses, -t verifies and -l lis
   addTrain(program);
   addLab(program, version);
   addBulk(program);
+  addArchive(program);
   addWeb(program);
   addCompletion(program);
 

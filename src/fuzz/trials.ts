@@ -10,14 +10,17 @@ import { openImage } from '../../codec/open.js';
 import { decodePng, encodePng } from '../io/png.js';
 import { writeProven } from '../io/prove.js';
 import { modelsForEncoding } from '../models.js';
+import { archiveCorpus, tryArchive } from './archives.js';
 import { cnfzCorpus, forgePng, pngCorpus, type Specimen } from './corpus.js';
 import { forgeCnfz } from './forge.js';
 import { mutate } from './mutate.js';
 import { randomIntegers } from './random-bytes.js';
 import '../webp.js';
 
-/** `.cnfz` files that were damaged, or forged; PNG files that were damaged, half of them with their checksums made right. */
-export type FuzzKind = 'cnfz' | 'forged' | 'png';
+/**
+ * `.cnfz` files that were damaged, or forged; PNG files and archives that were damaged, some of them with their checksums made right.
+ */
+export type FuzzKind = 'cnfz' | 'forged' | 'png' | 'archive';
 
 export type Outcome = 'refused' | 'unchanged' | 'accepted';
 
@@ -28,18 +31,36 @@ export type Outcome = 'refused' | 'unchanged' | 'accepted';
 export async function prepareTrials(kind: FuzzKind, corpus: number): Promise<(seed: number) => Promise<Outcome>> {
   const models = await modelsForEncoding(4, 'fast');
   const coding: EncodingOptions = { coderOf: oncePerFlow() };
+  if (kind === 'archive') return prepareArchives(corpus, { models, coding });
   const specimens = kind === 'png' ? pngCorpus(4 * corpus) : await cnfzCorpus(corpus, models);
   return async (seed) => {
     const random = randomIntegers(seed);
     const specimen = specimens[random(specimens.length)];
     const other = specimens[random(specimens.length)];
-    try {
-      return await TRIALS[kind]({ specimen, other, seed, random, models, coding });
-    } catch (error) {
-      if (error instanceof CnfzipError && error.message && !error.message.includes('\n')) return 'refused';
-      throw error;
-    }
+    return outcomeOf(TRIALS[kind]({ specimen, other, seed, random, models, coding }));
   };
+}
+
+async function prepareArchives(
+  corpus: number,
+  coding: Pick<Case, 'models' | 'coding'>,
+): Promise<(seed: number) => Promise<Outcome>> {
+  const specimens = await archiveCorpus(corpus, coding);
+  return async (seed) => {
+    const random = randomIntegers(seed);
+    const [specimen, other] = [specimens[random(specimens.length)], specimens[random(specimens.length)]];
+    return outcomeOf(tryArchive(specimen, other, seed, coding).then((same) => (same ? 'unchanged' : 'accepted')));
+  };
+}
+
+/** A refusal is an outcome, too, if it says why in one line. */
+async function outcomeOf(trial: Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await trial;
+  } catch (error) {
+    if (error instanceof CnfzipError && error.message && !error.message.includes('\n')) return 'refused';
+    throw error;
+  }
 }
 
 interface Case {
@@ -51,7 +72,7 @@ interface Case {
   readonly coding: EncodingOptions;
 }
 
-const TRIALS: Record<FuzzKind, (trial: Case) => Promise<Outcome>> = {
+const TRIALS: Record<Exclude<FuzzKind, 'archive'>, (trial: Case) => Promise<Outcome>> = {
   /** What is accepted must be the image that was damaged, or the one that parts were taken from; a smaller one, what it shows of it. */
   async cnfz({ specimen, other, seed, models, coding }) {
     const bytes = mutate(specimen.file, other.file, seed);

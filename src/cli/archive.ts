@@ -1,0 +1,318 @@
+/** `cnfzip archive`: many small images in one file. */
+
+import { dirname, extname, join, sep } from 'node:path';
+import { type Command, Option } from 'commander';
+import { isArchive, type Shard } from '../../codec/archive/directory.js';
+import { sameImage } from '../../codec/image.js';
+import { ArchiveBuilder, SHARD_PIXELS } from '../archive/create.js';
+import { Archive } from '../archive/open.js';
+import { CnfzipError, type Image } from '../index.js';
+import { fileSize, filesBelow, isFolder, makeFolder } from '../io/files/folders.js';
+import { exists, readInput } from '../io/files/read.js';
+import { type FileSource, openFileSource } from '../io/files/source.js';
+import { checkTarget, writeFileAtomic } from '../io/files/write.js';
+import { extensionOf, INPUT_EXTENSIONS, naturalFormat, readImage } from '../io/formats.js';
+import { writeProven } from '../io/prove.js';
+import { modelForDecoding, modelsForEncoding } from '../models.js';
+import { withCodec } from '../session.js';
+import { describeImage } from './describe.js';
+import { addEncoding, type EncodingOptions, encodingOptions, imageToEncode } from './encoding.js';
+import { addCommonOptions, addLimits, type CommonOptions, codecOptions, parseSize } from './options.js';
+import { Progress } from './progress.js';
+import { count, print, printJson, reportError, say } from './report.js';
+
+interface CreateOptions extends EncodingOptions {
+  output: string;
+  force?: boolean;
+  shardPixels: number;
+}
+
+interface ExtractOptions extends CommonOptions {
+  output?: string;
+  outputDir?: string;
+  force?: boolean;
+}
+
+interface VerifyOptions extends CommonOptions {
+  from?: string;
+  strip?: boolean;
+}
+
+const EXTENSION = '.cnfa';
+
+export function addArchive(program: Command): void {
+  const archive = program.command('archive').description('many small images in one file, which learn from each other');
+
+  const create = archive
+    .command('create')
+    .description('code all images of a folder and those below it as one archive')
+    .argument('<folder>', 'of images')
+    .requiredOption('-o, --output <file>', `the archive, ${EXTENSION}`)
+    .option('-f, --force', 'replace an existing file')
+    .option(
+      '--shard-pixels <n>',
+      'pixels that are coded in sequence, and decoded to extract the last of them; K, M and G stand for 2^10, 2^20, 2^30',
+      parseSize,
+      SHARD_PIXELS,
+    );
+  addEncoding(create);
+  addCommonOptions(create)
+    .addHelpText('after', '\nExample:\n  cnfzip archive create thumbnails -o thumbnails.cnfa')
+    .action((folder: string, options: CreateOptions) => reported(folder, options, () => make(create, folder, options)));
+
+  addLimits(
+    archive
+      .command('list')
+      .description('tell the images of an archive')
+      .argument('<archive>')
+      .option('--json', 'one JSON object a line and image'),
+  ).action((path: string, options: CommonOptions & { json?: boolean }) =>
+    reported(path, options, () => withArchive(path, options, (opened) => list(opened, options))),
+  );
+
+  const extract = archive
+    .command('extract')
+    .description('decode images of an archive to PNG, or Netpbm where no PNG holds their samples')
+    .argument('<archive>')
+    .argument('[name...]', 'of images, as list tells them; without any, all')
+    .addOption(new Option('-o, --output <file>', 'write to this file; for one image only').conflicts('outputDir'))
+    .option('--output-dir <folder>', 'write into this folder, which is made if need be')
+    .option('-f, --force', 'replace existing files');
+  addCommonOptions(extract).action((path: string, names: string[], options: ExtractOptions) => {
+    if (options.output === undefined && options.outputDir === undefined) {
+      extract.error('error: name a folder by --output-dir, or for one image a file by -o');
+    }
+    if (options.output !== undefined && names.length !== 1) extract.error('error: -o is for one image, which is named');
+    return reported(path, options, () => withArchive(path, options, (opened) => extractAll(opened, names, options)));
+  });
+
+  const verify = archive
+    .command('verify')
+    .description('decode all images of an archive, and check all checksums')
+    .argument('<archive>')
+    .option('--from <folder>', 'compare the images there, too')
+    .option('--strip', 'with --from: the archive was made with --strip');
+  addCommonOptions(verify).action((path: string, options: VerifyOptions) =>
+    reported(path, options, () => withArchive(path, options, (opened) => verifyAll(opened, path, options))),
+  );
+}
+
+/** Runs a command; what it throws costs a line and the exit code. */
+async function reported(subject: string, { verbose }: CommonOptions, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    reportError(subject, error, verbose);
+  }
+}
+
+async function make(command: Command, folder: string, options: CreateOptions): Promise<void> {
+  const { output, force, shardPixels, quiet } = options;
+  const { all: common, each } = encodingOptions(command, options);
+  if (!(await isFolder(folder))) throw new CnfzipError('usage', 'is no folder');
+  await refuseToAppend(output, force);
+  await checkTarget(output, { force });
+  const all = await filesBelow(folder, ['']);
+  const names = await filesBelow(folder, INPUT_EXTENSIONS);
+  if (names.length === 0) throw new CnfzipError('file', 'the folder holds no images');
+  const progress = new Progress(await Promise.all(names.map((name) => fileSize(join(folder, name)))), options);
+  const began = performance.now();
+  let read = 0;
+  let samples = 0;
+  const { bytes, shards } = await withCodec(common, async (codec) => {
+    const builder = new ArchiveBuilder({
+      shardPixels,
+      encode: (image) => codec.encode(image, each),
+      flowFor: async (channels) => {
+        const [model] = await modelsForEncoding(channels, common.model);
+        return { model, adapts: each.adapt ?? true };
+      },
+    });
+    for (const [index, name] of names.entries()) {
+      const path = join(folder, name);
+      const shown = progress.file(index, path);
+      shown.update(0);
+      const file = await readInput(path).catch(inFile(path));
+      const { image, warnings } = await readImage(file, options).catch(inFile(path));
+      await builder.add({ name: name.split(sep).join('/'), image: imageToEncode(image, options) }).catch(inFile(path));
+      shown.clear();
+      if (!quiet) for (const warning of warnings) say(`cnfzip: ${path}: warning: ${warning}`);
+      read += file.length;
+      samples += image.samples.length;
+    }
+    return builder.finish();
+  });
+  await writeFileAtomic(output, bytes, { force });
+  if (quiet) return;
+  const others = all.length - names.length;
+  if (others > 0) say(`cnfzip: ${folder}: warning: ${count(others)} files that are no images are left out`);
+  const percent = ((100 * bytes.length) / read).toFixed(1);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  say(
+    `${folder} -> ${output}: ${countImages(names.length)}, ${count(read)} -> ${count(bytes.length)} bytes (${percent} %), ` +
+      `${((8 * bytes.length) / samples).toFixed(4)} bits per sample, ${count(shards.length)} shards, ${seconds} s`,
+  );
+}
+
+/** What was coded is what the decoder learns from: nothing can be put behind it without its being coded again. */
+async function refuseToAppend(path: string, force: boolean | undefined): Promise<void> {
+  if (force || !(await exists(path))) return;
+  const file = await openFileSource(path).catch(() => undefined);
+  if (!file) return;
+  const start = await file.read(0, 4).finally(() => file.close());
+  if (!isArchive(start)) return;
+  throw new CnfzipError(
+    'file',
+    `${path} exists already, and nothing is added to an archive, whose images are coded by what was learned from those before: ` +
+      'make another, or replace it (-f)',
+  );
+}
+
+/** Names the file that an error is about. */
+function inFile(path: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof CnfzipError)) throw error;
+    throw new CnfzipError(error.code, `${path}: ${error.message}; no archive is written`, { cause: error });
+  };
+}
+
+async function withArchive(
+  path: string,
+  options: CommonOptions,
+  run: (opened: Archive) => Promise<void>,
+): Promise<void> {
+  const source: FileSource = await openFileSource(path);
+  try {
+    await withCodec(codecOptions(options), async (codec) =>
+      run(
+        await Archive.open(source, {
+          decode: (bytes) => codec.decode(bytes),
+          modelOf: (hash) => modelForDecoding(hash, options.model),
+        }),
+      ),
+    );
+  } finally {
+    await source.close();
+  }
+}
+
+async function list({ shards }: Archive, { json }: { json?: boolean }): Promise<void> {
+  for (const [i, { names, width, height, channels, maxval, flow, length }] of shards.entries()) {
+    const shape = { width, height, channels, maxval };
+    if (json) {
+      const facts = {
+        ...shape,
+        shard: i + 1,
+        shardImages: names.length,
+        shardBytes: length,
+        sequence: flow !== undefined,
+      };
+      for (const name of names) await printJson({ name, ...facts });
+    } else {
+      await print(...names.map((name) => `${name}: ${describeImage({ ...shape, paletteColours: 0 })}`));
+    }
+  }
+}
+
+async function extractAll(opened: Archive, names: readonly string[], options: ExtractOptions): Promise<void> {
+  const all = opened.shards.flatMap((shard) => shard.names);
+  const missing = names.find((name) => !all.includes(name));
+  if (missing !== undefined) throw new CnfzipError('usage', `it holds no image ${missing}`);
+  const wanted = new Set(names.length > 0 ? names : all);
+  let written = 0;
+  await forEachShard(opened, wanted, options, async (name, image) => {
+    await extractOne(name, image, options);
+    written++;
+  });
+  if (!options.quiet) say(`${countOf(written, wanted.size)} extracted`);
+}
+
+async function extractOne(
+  name: string,
+  image: Image,
+  { output, outputDir = '.', force, quiet }: ExtractOptions,
+): Promise<void> {
+  const { channels, maxval = 255, palette, metadata = [] } = image;
+  const format = naturalFormat({ channels, maxval });
+  const about = {
+    channels,
+    paletteColours: (palette?.length ?? 0) / 3,
+    metadata: metadata.map(({ type, data }) => ({ type, bytes: data.length })),
+  };
+  const stem = name.slice(0, name.length - extname(name).length);
+  const path = output ?? join(outputDir, stem + extensionOf(about, format));
+  const { bytes, warnings } = await writeProven(image, format);
+  if (output === undefined) await makeFolder(dirname(path));
+  await writeFileAtomic(path, bytes, { force });
+  if (!quiet) for (const warning of warnings) say(`cnfzip: ${path}: warning: ${warning}`);
+}
+
+async function verifyAll(opened: Archive, path: string, options: VerifyOptions): Promise<void> {
+  const all = new Set(opened.shards.flatMap(({ names }) => names));
+  let proven = 0;
+  await forEachShard(opened, all, options, async (name, image) => {
+    if (options.from !== undefined) await compare(image, join(options.from, name), options);
+    proven++;
+  });
+  if (!options.quiet) await print(`${path}: ${countOf(proven, all.size)} proven`);
+}
+
+async function compare(image: Image, path: string, options: VerifyOptions): Promise<void> {
+  const source = await readImage(await readInput(path), options);
+  if (sameImage(imageToEncode(source.image, options), image)) return;
+  throw new CnfzipError('corrupt', `the image in the archive differs from ${path}`);
+}
+
+/** Does `work` for each wanted image; a shard that is damaged, or an image that fails, costs a line, and not the others. */
+async function forEachShard(
+  opened: Archive,
+  wanted: ReadonlySet<string>,
+  options: CommonOptions,
+  work: (name: string, image: Image) => Promise<void>,
+): Promise<void> {
+  const shards = opened.shards.filter(({ names }) => names.some((name) => wanted.has(name)));
+  const progress = new Progress(
+    shards.map(({ length }) => length),
+    options,
+  );
+  for (const [index, shard] of shards.entries()) {
+    const { names } = shard;
+    const places = names.flatMap((name, i) => (wanted.has(name) ? [i] : []));
+    const shown = progress.file(index, names[0]);
+    shown.update(0);
+    const images = await decodeShard(opened, shard, places[places.length - 1] + 1, options);
+    shown.clear();
+    for (const i of images ? places : []) {
+      try {
+        await work(names[i], images![i]);
+      } catch (error) {
+        reportError(names[i], error, options.verbose);
+      }
+    }
+  }
+}
+
+async function decodeShard(
+  opened: Archive,
+  shard: Shard,
+  first: number,
+  { verbose }: CommonOptions,
+): Promise<Image[] | undefined> {
+  try {
+    return await opened.decode(shard, first);
+  } catch (error) {
+    const { names } = shard;
+    reportError(names.length > 1 ? `${names[0]} to ${names[names.length - 1]}` : names[0], error, verbose);
+    return undefined;
+  }
+}
+
+/** `1 image`, `2 images`. */
+function countImages(images: number): string {
+  return `${count(images)} ${images === 1 ? 'image' : 'images'}`;
+}
+
+/** Of several, where not all came through, `2 of 3 images`. */
+function countOf(done: number, all: number): string {
+  return done === all ? countImages(all) : `${count(done)} of ${countImages(all)}`;
+}
