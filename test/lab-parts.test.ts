@@ -108,7 +108,7 @@ describe('statistics', () => {
     const points = Array.from({ length: 4000 }, (_, i) =>
       i % 4 === 0 ? [3 + 0.2 * random.normal(), random.normal()] : [-2 + random.normal(), 0.5 * random.normal()],
     ).flat();
-    const { logDensity, parameters } = fitMixture(points, 2, 30, random);
+    const { logDensity, parameters } = fitMixture(points, { dimension: 2, components: 2, iterations: 30 }, random);
     const truth = (x: number, y: number) =>
       (0.25 * Math.exp(-((x - 3) ** 2) / 0.08 - (y * y) / 2)) / (2 * Math.PI * 0.2) +
       (0.75 * Math.exp(-((x + 2) ** 2) / 2 - (y * y) / 0.5)) / (2 * Math.PI * 0.5);
@@ -118,7 +118,7 @@ describe('statistics', () => {
       [-1, 0.5],
       [2.8, 1],
     ])
-      expect(logDensity(x, y)).toBeCloseTo(Math.log(truth(x, y)), 0);
+      expect(logDensity([x, y])).toBeCloseTo(Math.log(truth(x, y)), 0);
     expect(parameters).toBe(11);
   });
 });

@@ -28,7 +28,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('experiments, quick', () => {
   beforeAll(() => {
-    const { stderr } = lab('run', ...TESTED, '--quick', '--out', 'reports');
+    const { stderr } = lab('run', ...TESTED, '--quick', '--out', 'reports', '-q');
     expect(stderr).toBe('');
   }, 1_200_000);
 

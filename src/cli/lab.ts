@@ -75,23 +75,27 @@ async function run(names: string[], version: string, options: RunOptions): Promi
   }
   const { runExperiments } = await import('../lab/run.js');
   const { passed, verdict } = await import('../lab/report.js');
-  const { significant } = await import('../lab/experiment.js');
+  const { significant, toldSpread } = await import('../lab/experiment.js');
   await runExperiments(names, {
     ...rest,
     data: data ?? 'data',
     quick,
     version,
+    onStart: (name, begun, all) => quiet || say(`${name}: begins, ${begun} of ${all}`),
     onLog: (name, line) => verbose && say(`${name}: ${line}`),
     onDone(done, file) {
-      const { checks } = done.findings;
+      const { checks, contests = [] } = done.findings;
       if (!passed(done)) process.exitCode = 1;
       if (quiet) return;
       const lines = checks.map(
-        ({ claim, measured, predicted, unit, passed: holds }) =>
-          `  ${holds ? 'pass' : 'FAIL'}  ${claim}: ${significant(measured)}${unit && ` ${unit}`} (${predicted})`,
+        ({ claim, measured, error, predicted, unit, passed: holds }) =>
+          `  ${holds ? 'pass' : 'FAIL'}  ${claim}: ${error === undefined ? significant(measured) : toldSpread({ mean: measured, error })}${unit && ` ${unit}`} (${predicted})`,
       );
-      const head = `${done.name}: ${verdict(checks)}, ${done.seconds.toFixed(1)} s -> ${file}`;
-      print(head, ...lines).catch((error) => reportError(`lab: ${done.name}`, error, verbose));
+      const decided = contests.map(
+        ({ claim, gain, unit, outcome }) => `  ${outcome}  ${claim}: by ${toldSpread(gain)} ${unit}`,
+      );
+      const head = `${done.name}: ${verdict(done.findings)}, ${done.seconds.toFixed(1)} s -> ${file}`;
+      print(head, ...lines, ...decided).catch((error) => reportError(`lab: ${done.name}`, error, verbose));
     },
     onError: (name, error) => reportError(`lab: ${name}`, error, verbose),
   });

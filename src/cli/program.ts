@@ -7,6 +7,7 @@ import { addBulk } from './bulk.js';
 import { addCompletion } from './completion.js';
 import { addCompress } from './compress.js';
 import { addDecompress } from './decompress.js';
+import { addFlow } from './flow.js';
 import { addInfo } from './info.js';
 import { addLab } from './lab.js';
 import { addLikelihood } from './likelihood.js';
@@ -46,6 +47,7 @@ Without a command, files are compressed; -d decompresses, -t verifies and -l lis
   addLikelihood(program);
   addTrain(program);
   addLab(program, version);
+  addFlow(program);
   addBulk(program);
   addArchive(program);
   addWeb(program);

@@ -44,6 +44,39 @@ export function standardLogistic(dimension: number): Base {
   };
 }
 
+/**
+ * Independent Student t coordinates: heavy tails, which no flow of a Lipschitz field draws over a normal base (Jaini et al. 2020).
+ *
+ * @param freedom degrees of freedom, an integer from 1 on
+ * @throws {RangeError} if it is not
+ */
+export function studentT(dimension: number, freedom: number): Base {
+  if (!(Number.isInteger(freedom) && freedom > 0))
+    throw new RangeError(`degrees of freedom are an integer from 1 on, not ${freedom}`);
+  const constant = logGammaHalf(freedom + 1) - logGammaHalf(freedom) - 0.5 * Math.log(freedom * Math.PI);
+  return {
+    logDensity(z) {
+      const logs = tf.log(tf.add(1, tf.div(tf.mul(z, z), freedom)));
+      return tf.add(tf.mul(tf.sum<tf.Tensor2D>(logs, 1, true), -(freedom + 1) / 2), dimension * constant);
+    },
+    sample(points, draws) {
+      const coordinate = () => {
+        let chi = 0;
+        for (let i = 0; i < freedom; i++) chi += draws.normal() ** 2;
+        return draws.normal() / Math.sqrt(chi / freedom);
+      };
+      return tf.tensor2d(Float32Array.from({ length: points * dimension }, coordinate), [points, dimension]);
+    },
+  };
+}
+
+/** log Gamma(n / 2) of a positive integer n. */
+function logGammaHalf(n: number): number {
+  let log = n % 2 === 0 ? 0 : 0.5 * Math.log(Math.PI);
+  for (let at = n % 2 === 0 ? 1 : 0.5; at < n / 2; at++) log += Math.log(at);
+  return log;
+}
+
 /** log p(x) [B, 1] by the change of variables, in nats. */
 export function logDensity(layer: Layer, base: Base, x: tf.Tensor2D, context?: tf.Tensor2D): tf.Tensor2D {
   const { y, logDet } = layer.forward(x, context);

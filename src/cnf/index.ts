@@ -28,7 +28,7 @@ export type { Layer, Mapped } from '../../models/layers/layer.js';
 export { selectBackend } from '../train/backend.js';
 export { Random } from '../train/random.js';
 export { adjointGradients } from './adjoint.js';
-export { type Base, logDensities, logDensity, standardLogistic, standardNormal } from './base.js';
+export { type Base, logDensities, logDensity, standardLogistic, standardNormal, studentT } from './base.js';
 export { dequantized } from './coding/dequantized.js';
 export { type LocalBitsBackOptions, localBitsBack } from './coding/local-bits-back.js';
 export { type SplittingCoderOptions, splittingCoder } from './coding/splitting-coder.js';
@@ -61,4 +61,15 @@ export { type Method, type Solution, type SolveOptions, solve } from './solvers/
 export type { Dynamics, Solver, State } from './solvers/solver.js';
 export { splitting, strang } from './solvers/splitting.js';
 export { drawMask, masked, type StochasticDepthOptions, stochasticDepth } from './stochastic-depth.js';
+export {
+  type BaseSpec,
+  type Column,
+  type FieldSpec,
+  type FlowSpec,
+  loadFlow,
+  makeFlow,
+  type SolverName,
+  type StoredFlow,
+  saveFlow,
+} from './stored.js';
 export { backpropagate, type Gradients, type TrainOptions, train } from './train.js';

@@ -18,6 +18,9 @@ export interface Entry {
   bits: number;
   /** What they would have been if the flow knew nothing of a site's channels before this one. */
   alone: number;
+  /** Coordinates, and what the channels before change their divergence by in magnitude, summed: what no normalization could do. */
+  count: number;
+  divergence: number;
 }
 
 /** All in bits; `entries`, `plain`, `ends` and `container` together are the file, but for rounding on the stack. */
@@ -65,10 +68,12 @@ function sumUp(traces: readonly Trace[], channels: number): Entry[] {
         for (let i = 0; i * TRACED < bits.length; i++) {
           const channel = i % channels;
           const key = [level, pass, channel].join();
-          const entry = entries.get(key) ?? { level, pass, channel, bits: 0, alone: 0 };
+          const entry = entries.get(key) ?? { level, pass, channel, bits: 0, alone: 0, count: 0, divergence: 0 };
           entries.set(key, entry);
           entry.bits += bits[i * TRACED];
           entry.alone += bits[i * TRACED + 1];
+          entry.count++;
+          entry.divergence += Math.abs(bits[i * TRACED + 2]) / Math.LN2;
         }
       }
     }

@@ -2,6 +2,7 @@
 
 import type { Random } from '../train/random.js';
 import type { Figure } from './figures.js';
+import { isSpread, type Spread } from './spread.js';
 
 export interface Experiment {
   /** What it asks, in a few words. */
@@ -29,6 +30,8 @@ export interface Findings {
   /** Everything that the figures depend on beside the seed. */
   readonly configuration: Record<string, string | number>;
   readonly checks: readonly Check[];
+  /** Comparisons that a run decides, either way. */
+  readonly contests?: readonly Contest[];
   readonly tables: readonly Table[];
   readonly figures: readonly Figure[];
   /** What the figures say, a paragraph each; also why a check fails, where one does. */
@@ -39,6 +42,8 @@ export interface Findings {
 export interface Check {
   readonly claim: string;
   readonly measured: number;
+  /** Standard error of what was measured, where it is a mean over seeds. */
+  readonly error?: number;
   readonly predicted: string;
   readonly unit: string;
   readonly passed: boolean;
@@ -46,26 +51,64 @@ export interface Check {
   readonly timed?: boolean;
 }
 
+/**
+ * Two ways side by side, of which the theory would have the first ahead. It may lose: then the report's heading says so, and why. The
+ * run is none the worse for it.
+ */
+export interface Contest {
+  readonly claim: string;
+  /** What the first is ahead of the second by, over seeds. */
+  readonly gain: Spread;
+  readonly unit: string;
+  /** Decided where the gain is more than two standard errors from 0. */
+  readonly outcome: 'wins' | 'loses' | 'undecided';
+  /** Why the first may lose; told if it does not win. */
+  readonly why: string;
+}
+
+export type Cell = string | number | Spread;
+
 export interface Table {
   readonly title: string;
   readonly columns: readonly string[];
-  readonly rows: readonly (readonly (string | number)[])[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** A number, or a mean over seeds, which is judged by itself and shown with its standard error. */
+type Measured = number | Spread;
+
+function check(
+  claim: string,
+  measured: Measured,
+  predicted: string,
+  unit: string,
+  holds: (x: number) => boolean,
+): Check {
+  const [value, error] = isSpread(measured) ? [measured.mean, measured.error] : [measured, undefined];
+  return { claim, measured: value, error, predicted, unit, passed: holds(value) };
 }
 
 /** Holds if what was measured is at most `limit`. */
-export function atMost(claim: string, measured: number, limit: number, unit = ''): Check {
-  return { claim, measured, predicted: `at most ${significant(limit)}`, unit, passed: measured <= limit };
+export function atMost(claim: string, measured: Measured, limit: number, unit = ''): Check {
+  return check(claim, measured, `at most ${significant(limit)}`, unit, (x) => x <= limit);
 }
 
 /** Holds if what was measured is at least `limit`. */
-export function atLeast(claim: string, measured: number, limit: number, unit = ''): Check {
-  return { claim, measured, predicted: `at least ${significant(limit)}`, unit, passed: measured >= limit };
+export function atLeast(claim: string, measured: Measured, limit: number, unit = ''): Check {
+  return check(claim, measured, `at least ${significant(limit)}`, unit, (x) => x >= limit);
 }
 
 /** Holds if what was measured is within `tolerance` of `value`. */
-export function near(claim: string, measured: number, value: number, tolerance: number, unit = ''): Check {
+export function near(claim: string, measured: Measured, value: number, tolerance: number, unit = ''): Check {
   const predicted = `${significant(value)} ± ${significant(tolerance)}`;
-  return { claim, measured, predicted, unit, passed: Math.abs(measured - value) <= tolerance };
+  return check(claim, measured, predicted, unit, (x) => Math.abs(x - value) <= tolerance);
+}
+
+/** Decides a contest by the gain over seeds. */
+export function contest(claim: string, gain: Spread, unit: string, why: string): Contest {
+  const margin = 2 * gain.error;
+  const outcome = gain.mean > margin ? 'wins' : gain.mean < -margin ? 'loses' : 'undecided';
+  return { claim, gain, unit, outcome, why };
 }
 
 /** The same check, of a time. */
@@ -81,4 +124,12 @@ export function significant(value: number): string {
   return size >= 1e-3 && size < 1e4
     ? String(Number(value.toPrecision(4)))
     : value.toExponential(2).replace('.00e', 'e');
+}
+
+/** A mean over seeds for people, with its standard error, to the error's second digit. */
+export function toldSpread({ mean, error }: Pick<Spread, 'mean' | 'error'>): string {
+  if (!(error > 0)) return `${significant(mean)} ± ${significant(error)}`;
+  const digits = 1 - Math.floor(Math.log10(error));
+  if (digits < 0 || digits > 6) return `${significant(mean)} ± ${significant(error)}`;
+  return `${mean.toFixed(digits)} ± ${error.toFixed(digits)}`;
 }

@@ -56,6 +56,8 @@ export function figure(
 export interface LineSeries {
   readonly name: string;
   readonly points: readonly (readonly [number, number])[];
+  /** Standard errors of the points, where they are means over seeds. */
+  readonly errors?: readonly number[];
 }
 
 /** Lines with their points, one for each series. */
@@ -66,10 +68,16 @@ export function lines(
   series: readonly LineSeries[],
   dots = true,
 ): Figure {
-  const marks = series.flatMap(({ points }, i) => {
+  const marks = series.flatMap(({ points, errors }, i) => {
     const shown = points.filter((point) => point.every(Number.isFinite));
+    const bars = (errors ?? []).map((error, k) => ({
+      x: points[k][0],
+      low: points[k][1] - error,
+      high: points[k][1] + error,
+    }));
+    const whiskers = Plot.ruleX(bars, { x: 'x', y1: 'low', y2: 'high', stroke: colour(i), strokeWidth: 1.2 });
     const line = Plot.line(shown, { x: '0', y: '1', stroke: colour(i), strokeWidth: 1.6 });
-    return dots ? [line, Plot.dot(shown, { x: '0', y: '1', fill: colour(i), r: 2.5 })] : [line];
+    return dots ? [whiskers, line, Plot.dot(shown, { x: '0', y: '1', fill: colour(i), r: 2.5 })] : [line];
   });
   const names = series.map(({ name }) => name);
   return { ...figure(title, caption, { ...axes, marks }, names), series };
@@ -106,20 +114,37 @@ export interface HeatMap {
   readonly y: readonly [number, number];
 }
 
-/** Side by side, or one large one, on one scale of colours from dark (`range[0]`, or the least value) to bright. */
+/** Points in the same axes, to stand beside what their density is. */
+export interface PointMap {
+  readonly points: readonly (readonly number[])[];
+  readonly x: readonly [number, number];
+  readonly y: readonly [number, number];
+}
+
+/**
+ * Side by side, or one large one, on one scale of colours from dark (`range[0]`, or the least value) to bright, with a bar that tells
+ * it; points are drawn as such.
+ *
+ * @param unit of the values
+ */
 export function heatMaps(
   title: string,
   caption: string,
-  labels: { x: string; y: string },
-  maps: readonly (HeatMap & { name: string })[],
+  labels: { x: string; y: string; unit: string },
+  maps: readonly ((HeatMap | PointMap) & { name: string })[],
   range?: readonly [number, number],
 ): Figure {
   const [side, gap, top, left] = [maps.length > 1 ? 220 : 560, 14, 36, 45];
-  const all = maps.flatMap(({ values }) => Array.from(values));
+  const all = maps.flatMap((map) => ('values' in map ? Array.from(map.values) : []));
   const extent = range ?? [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
+  const heightOf = (map: HeatMap | PointMap) => ('values' in map ? Math.round((side * map.rows) / map.columns) : side);
   const panels = maps.map((map, i) => {
-    const height = Math.round((side * map.rows) / map.columns);
-    const drawn = svg({
+    const height = heightOf(map);
+    const content =
+      'values' in map
+        ? picture(map, extent, [side, height])
+        : Plot.dot(map.points.filter(within(map)), { x: '0', y: '1', r: 0.8, fill: '#222' });
+    return svg({
       width: side + left + gap,
       height: height + top + 40,
       marginLeft: left,
@@ -128,22 +153,52 @@ export function heatMaps(
       marginBottom: 40,
       x: { domain: map.x, label: labels.x, ticks: 5 },
       y: { domain: map.y, label: i === 0 ? labels.y : null, ticks: 5 },
-      marks: [
-        Plot.image([0], {
-          x: () => (map.x[0] + map.x[1]) / 2,
-          y: () => (map.y[0] + map.y[1]) / 2,
-          src: () => png(map, extent),
-          width: side,
-          height,
-          preserveAspectRatio: 'none',
-          imageRendering: 'pixelated',
-        }),
-        Plot.text([map.name], { frameAnchor: 'top', dy: -30, text: (name: string) => name }),
-      ],
+      marks: [content, Plot.text([map.name], { frameAnchor: 'top', dy: -30, text: (name: string) => name })],
     });
-    return drawn;
   });
-  return { title, caption, legend: [], svg: panels.join('') };
+  const bar = colourBar(extent, labels.unit, Math.max(...maps.map(heightOf)) + top + 40, [top, 40]);
+  return { title, caption, legend: [], svg: [...panels, bar].join('') };
+}
+
+function within({ x, y }: PointMap): (point: readonly number[]) => boolean {
+  return ([a, b]) => a >= Math.min(...x) && a <= Math.max(...x) && b >= Math.min(...y) && b <= Math.max(...y);
+}
+
+function picture(map: HeatMap, extent: readonly [number, number], [width, height]: readonly number[]): Plot.Markish {
+  return Plot.image([0], {
+    x: () => (map.x[0] + map.x[1]) / 2,
+    y: () => (map.y[0] + map.y[1]) / 2,
+    src: () => png(map, extent),
+    width,
+    height,
+    preserveAspectRatio: 'none',
+    imageRendering: 'pixelated',
+  });
+}
+
+/** What the colours stand for. */
+function colourBar(
+  extent: readonly [number, number],
+  unit: string,
+  height: number,
+  [top, bottom]: readonly number[],
+): string {
+  const [width, left] = [14, 50];
+  const rows = 128;
+  const values = Array.from({ length: rows }, (_, i) => extent[1] + ((extent[0] - extent[1]) * i) / (rows - 1));
+  const map: HeatMap = { values, columns: 1, rows, x: [0, 1], y: extent };
+  return svg({
+    width: width + left + 40,
+    height,
+    marginLeft: left,
+    marginRight: 40,
+    marginTop: top,
+    marginBottom: bottom,
+    grid: false,
+    x: { domain: [0, 1], axis: null },
+    y: { domain: extent, label: unit, labelAnchor: 'top', ticks: 5 },
+    marks: [picture(map, extent, [width, height - top - bottom])],
+  });
 }
 
 /** A picture of a grid's values as a data URL. */

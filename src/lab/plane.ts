@@ -3,8 +3,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Layer } from '../../models/layers/layer.js';
 import { type Base, logDensities } from '../cnf/base.js';
+import { scoped } from '../cnf/scope.js';
+import type { Random } from '../train/random.js';
 import type { PlanarSet } from './data/planar.js';
-import type { HeatMap } from './figures.js';
+import type { HeatMap, PointMap } from './figures.js';
 
 /** Cells along a side, and half the side. */
 export interface Grid {
@@ -42,4 +44,19 @@ export function integral(values: ArrayLike<number>, { cells, reach }: Grid): num
 export function heatMap(name: string, values: ArrayLike<number>, { cells, reach }: Grid): HeatMap & { name: string } {
   const side: [number, number] = [-reach, reach];
   return { name, values, columns: cells, rows: cells, x: side, y: side };
+}
+
+/** Points to stand beside a density on the same grid. */
+export function pointMap(
+  name: string,
+  points: readonly (readonly number[])[],
+  { reach }: Grid,
+): PointMap & { name: string } {
+  const side: [number, number] = [-reach, reach];
+  return { name, points, x: side, y: side };
+}
+
+/** Points that a flow draws. */
+export function drawnFrom(layer: Layer, base: Base, points: number, random: Random): number[][] {
+  return scoped(() => layer.inverse(base.sample(points, random)).arraySync());
 }

@@ -1,7 +1,17 @@
 /** A run's report: one HTML file that needs no other, and the same figures as JSON. */
 
-import { type Check, type Experiment, type Findings, significant, type Table } from './experiment.js';
+import {
+  type Cell,
+  type Check,
+  type Contest,
+  type Experiment,
+  type Findings,
+  significant,
+  type Table,
+  toldSpread,
+} from './experiment.js';
 import type { Figure } from './figures.js';
+import { isSpread } from './spread.js';
 
 export interface Run {
   readonly name: string;
@@ -28,11 +38,16 @@ export function jsonReport(run: Run): string {
 export function htmlReport(run: Run): string {
   const { name, experiment, findings, quick, seed, seconds, version } = run;
   const command = `cnfzip lab run ${name}${quick ? ' --quick' : ''} --seed ${seed}`;
-  const configuration = { command, version, ...findings.configuration, 'wall time': `${seconds.toFixed(1)} s` };
+  const configuration = { command, version, seed, ...findings.configuration, 'wall time': `${seconds.toFixed(1)} s` };
   const told = (value: string | number) => (typeof value === 'number' ? significant(value) : value);
-  return page(experiment.title, [
+  const contests = findings.contests ?? [];
+  return page(`${experiment.title}${headline(findings)}`, [
     `<p class="claim">${escaped(experiment.claim)}</p>`,
-    `<p class="verdict ${passed(run) ? 'pass' : 'fail'}">${escaped(verdict(findings.checks))}</p>`,
+    `<p class="verdict ${stateOf(findings)}">${escaped(verdict(findings))}</p>`,
+    ...contests
+      .filter(({ outcome }) => outcome !== 'wins')
+      .map((lost) => `<p><b>${escaped(lost.claim)}: ${lost.outcome}.</b> ${escaped(lost.why)}</p>`),
+    ...(contests.length > 0 ? [table(contestTable(contests))] : []),
     table(checkTable(findings.checks)),
     ...findings.notes.map((note) => `<p>${escaped(note)}</p>`),
     ...findings.figures.map(figureElement),
@@ -53,32 +68,57 @@ export function htmlReport(run: Run): string {
 export function indexPage(runs: readonly Run[]): string {
   const rows = runs.map((run) => {
     const link = `<a href="${run.name}.html">${run.name}</a>`;
-    const state = passed(run) ? 'pass' : 'fail';
-    const found = `<td class="${state}">${verdict(run.findings.checks)}</td>`;
+    const found = `<td class="${stateOf(run.findings)}">${verdict(run.findings)}</td>`;
     const time = `<td class="number">${run.seconds.toFixed(0)} s</td>`;
     return `<tr><td>${link}</td><td>${escaped(run.experiment.title)}</td>${found}${time}</tr>`;
   });
   const [{ version, seed, quick }] = runs;
   return page('The laboratory of cnfzip', [
     `<p>Version ${escaped(version)}, seed ${seed}${quick ? ', quick runs' : ''}.</p>`,
-    `<table class="index"><thead><tr>${['experiment', 'what it asks', 'verdict'].map((column) => heading(column)).join('')}${heading('time', true)}</tr></thead>
-<tbody>${rows.join('\n')}</tbody></table>`,
+    `<div class="wide"><table class="index"><thead><tr>${['experiment', 'what it asks', 'verdict'].map((column) => heading(column)).join('')}${heading('time', true)}</tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div>`,
   ]);
 }
 
-export function verdict(checks: readonly Check[]): string {
+/** In a line: how many predictions hold, and where the theory loses. */
+export function verdict({ checks, contests = [] }: Findings): string {
   const held = checks.filter((check) => check.passed).length;
-  return `${held} of ${checks.length} predictions hold`;
+  const counts = (['wins', 'loses', 'undecided'] as const).flatMap((outcome) => {
+    const count = contests.filter((one) => one.outcome === outcome).length;
+    return count > 0 ? [`${outcome} ${count} of ${contests.length} comparisons`] : [];
+  });
+  return [`${held} of ${checks.length} predictions hold`, ...counts].join('; ');
+}
+
+/** What a report's heading adds to its title where not all went as the theory has it. */
+function headline({ checks, contests = [] }: Findings): string {
+  const words = [
+    ...(contests.some(({ outcome }) => outcome === 'loses') ? ['loses'] : []),
+    ...(checks.some((check) => !check.passed) ? ['fails'] : []),
+  ];
+  return words.length > 0 ? ` — ${words.join(' and ')}` : '';
+}
+
+function stateOf(findings: Findings): 'pass' | 'fail' {
+  return headline(findings) === '' ? 'pass' : 'fail';
+}
+
+function contestTable(contests: readonly Contest[]): Table {
+  return {
+    title: 'Comparisons',
+    columns: ['the theory’s claim', 'ahead by', 'unit', ''],
+    rows: contests.map(({ claim, gain, unit, outcome }) => [claim, gain, unit, outcome]),
+  };
 }
 
 function checkTable(checks: readonly Check[]): Table {
   return {
     title: 'Predicted and measured',
     columns: ['prediction', 'predicted', 'measured', 'unit', ''],
-    rows: checks.map(({ claim, predicted, measured, unit, passed: holds }) => [
+    rows: checks.map(({ claim, predicted, measured, error, unit, passed: holds }) => [
       claim,
       predicted,
-      measured,
+      error === undefined ? measured : toldSpread({ mean: measured, error }),
       unit,
       holds ? 'pass' : 'fail',
     ]),
@@ -90,15 +130,19 @@ function figureElement({ title, caption, svg, legend }: Figure): string {
   return `<figure><h2>${escaped(title)}</h2><div class="legend">${names.join('')}</div><div class="panels">${svg}</div><figcaption>${escaped(caption)}</figcaption></figure>`;
 }
 
+const STATES: Record<string, string> = { pass: 'pass', wins: 'pass', fail: 'fail', loses: 'fail' };
+
 function table({ title, columns, rows }: Table): string {
-  const cell = (value: string | number) => {
+  const cell = (value: Cell) => {
+    if (isSpread(value)) return `<td class="number">${toldSpread(value)}</td>`;
     if (typeof value === 'number') return `<td class="number">${significant(value)}</td>`;
-    const state = value === 'pass' || value === 'fail' ? ` class="${value}"` : '';
+    const state = STATES[value] ? ` class="${STATES[value]}"` : '';
     return `<td${state}>${escaped(value)}</td>`;
   };
-  const head = columns.map((column, i) => heading(column, typeof rows[0]?.[i] === 'number')).join('');
+  const numeric = (i: number) => rows.some((row) => typeof row[i] !== 'string');
+  const head = columns.map((column, i) => heading(column, rows.length > 0 && numeric(i))).join('');
   const body = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n');
-  return `<h2>${escaped(title)}</h2><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
+  return `<h2>${escaped(title)}</h2><div class="wide"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
 /** @param number whether the column below it holds numbers */
@@ -125,6 +169,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin: 1.5rem 0 .4rem }
 .claim { font-size: 1.05rem; border-left: 4px solid #4269d0; padding-left: .8rem }
 .verdict { font-weight: bold } .pass { color: #1a7f37 } .fail { color: #cf222e }
+.wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: .9rem } th, td { text-align: left; padding: .2rem .7rem; border-bottom: 1px solid #ddd }
 .index td { white-space: nowrap }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }

@@ -15,6 +15,8 @@ export interface LabOptions extends Omit<Task, 'name'> {
   readonly version: string;
   /** Experiments that run at once. */
   readonly threads: number;
+  /** @param begun experiments that have begun, this one included */
+  onStart(name: string, begun: number, all: number): void;
   onLog(name: string, line: string): void;
   onDone(run: Run, file: string): void;
   onError(name: string, error: Error): void;
@@ -33,6 +35,7 @@ export async function runExperiments(names: readonly string[], options: LabOptio
   const next = [...queue];
   const lane = async () => {
     for (let name = next.shift(); name; name = next.shift()) {
+      options.onStart(name, queue.length - next.length, queue.length);
       try {
         const run = await runOne(name, options);
         runs.push(run);

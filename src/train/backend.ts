@@ -42,7 +42,8 @@ export async function loadGpuBackend(
   return undefined;
 }
 
-async function loadWasmBackend(): Promise<TensorFlow> {
+/** Computes the same on every machine that has the same packages, which coders rely on. */
+export async function loadWasmBackend(): Promise<TensorFlow> {
   await requirePackages('TensorFlow.js', ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm']);
   const tf = await import('@tensorflow/tfjs-core');
   // The package finds its .wasm files beside its own code: nothing is fetched.

@@ -15,6 +15,9 @@ function storeLanes(to: usize, step: usize, count: i32, v: v128): void {
   if (count > 3) store<f32>(to + 3 * step, f32x4.extract_lane(v, 3));
 }
 
+/** Bytes of a coordinate's tally. */
+const TALLIED: usize = 12;
+
 /** Bytes that the notes of `columns` sites take. */
 export function noteBytes(channels: i32, columns: i32): i32 {
   return ((columns + LANES - 1) / LANES) * channels * <i32>NOTE;
@@ -23,8 +26,8 @@ export function noteBytes(channels: i32, columns: i32): i32 {
 /**
  * Notes what is to be pushed for `columns` sites: `head` holds the raw outputs of the head, a row a site, `x` one float32 a
  * coordinate, `locals` the three statistics of each. With `dHead` not 0 writes the gradient of the sites' length in each head row and
- * adds that in the field's parameters. `tally` is 0 or receives two float32 a coordinate: its bits, and the bits that it would take
- * if the flow knew nothing of the coordinates before it.
+ * adds that in the field's parameters. `tally` is 0 or receives three float32 a coordinate: its bits, the bits that it would take
+ * if the flow knew nothing of the coordinates before it, and what these change its field's divergence by, in nats.
  */
 export function noteRow(
   flow: Flow,
@@ -43,16 +46,21 @@ export function noteRow(
     groupOpen(flow, head, x, locals, j, count);
     for (let k: i32 = 0; k < channels; k++) {
       const at = coordinateOpen(flow, k);
-      const to = tally + (<usize>(j * channels + k) << 3);
-      const step = <usize>channels << 3;
+      const to = tally + <usize>(j * channels + k) * TALLIED;
+      const step = <usize>channels * TALLIED;
+      let alone = f32x4.splat(0);
       if (tally) {
         flowGiven(flow, k, 0);
         takeSymbols(flow, at);
         storeLanes(to + 4, step, count, symbolBits(at));
+        alone = at.rate;
       }
       flowGiven(flow, k, k);
       takeSymbols(flow, at);
-      if (tally) storeLanes(to, step, count, symbolBits(at));
+      if (tally) {
+        storeLanes(to, step, count, symbolBits(at));
+        storeLanes(to + 8, step, count, f32x4.sub(at.rate, alone));
+      }
       noteSymbols(at, lanes, changetype<Note>(notes));
       notes += NOTE;
       centreOpen(at);

@@ -37,6 +37,23 @@ export class Stack {
     return new Stack(kernels, address, initial);
   }
 
+  /**
+   * A stack with what another one held.
+   *
+   * @param contents as `contents()` gave them: words from the bottom, then the state's high and low word
+   * @param capacity bytes in all
+   * @throws {RangeError} if they are less than the two words of the state, or it is one that no stack has
+   */
+  static async of(contents: Uint32Array, capacity: number): Promise<Stack> {
+    const count = contents.length - 2;
+    if (count < 0 || contents[count] === 0) throw new RangeError('these are not the contents of a stack');
+    const kernels = await Kernels.create();
+    const address = kernels.alloc(capacity);
+    kernels.words(address, count).set(contents.subarray(0, count));
+    kernels.run.stackOpen(address, capacity, count, contents[count], contents[count + 1]);
+    return new Stack(kernels, address, count);
+  }
+
   /** @throws {RangeError} if the stack ever was full when a word was to be pushed, or empty when one was to be popped */
   get run(): StackOperations {
     return this.#checked().run;

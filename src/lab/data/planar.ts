@@ -11,6 +11,37 @@ export interface PlanarSet {
 
 type Curve = (s: number) => readonly [number, number];
 
+/** The moons with noise of Student's t of so many degrees of freedom in each coordinate: heavy tails. */
+export function studentMoons(freedom: number): PlanarSet {
+  const [NODES, scale] = [200, 0.12];
+  const paths = [upperMoon, lowerMoon];
+  const nodes = paths.flatMap((path) => Array.from({ length: NODES }, (_, i) => path((i + 0.5) / NODES)));
+  // Unnormalized; its integral over the line by the substitution x = tan(angle) times a scale.
+  const shape = (x: number) => (1 + (x * x) / freedom) ** (-(freedom + 1) / 2);
+  const STEPS = 10_000;
+  let mass = 0;
+  for (let i = 0; i < STEPS; i++) {
+    const x = Math.tan(Math.PI * ((i + 0.5) / STEPS - 0.5));
+    mass += (shape(x) * (1 + x * x) * Math.PI) / STEPS;
+  }
+  return {
+    sample(random) {
+      const noise = () => {
+        let chi = 0;
+        for (let i = 0; i < freedom; i++) chi += random.normal() ** 2;
+        return (scale * random.normal()) / Math.sqrt(chi / freedom);
+      };
+      const [x, y] = paths[random.below(2)](random.uniform());
+      return [x + noise(), y + noise()];
+    },
+    density(x, y) {
+      let sum = 0;
+      for (const [a, b] of nodes) sum += shape((x - a) / scale) * shape((y - b) / scale);
+      return sum / (nodes.length * (scale * mass) ** 2);
+    },
+  };
+}
+
 /** Points along curves, each as often as the others, with normal noise across and along. */
 function curves(paths: readonly Curve[], noise: number): PlanarSet {
   const NODES = 400;

@@ -31,6 +31,9 @@ export const experiment: Experiment = {
     const total = sum(entries) + plain + ends + container;
     const where = (key: keyof Entry, value: Entry[keyof Entry]) => sum(entries.filter((entry) => entry[key] === value));
     const saved = entries.reduce((total, { bits, alone }) => total + alone - bits, 0);
+    const chroma = entries.filter(({ channel }) => channel > 0);
+    const turned =
+      chroma.reduce((all, { divergence }) => all + divergence, 0) / chroma.reduce((all, { count }) => all + count, 0);
     const mapped = pixels.reduce((a, b) => a + b, 0);
     log(`${name}: ${file} bits, ${total.toFixed(2)} accounted for`);
     const pixelCount = image.width * image.height;
@@ -51,6 +54,12 @@ export const experiment: Experiment = {
         atMost('net bits against -log2 P', 100 * Math.abs(net / ideal - 1), 0.02, '%'),
         atMost('container and ends of stacks', (100 * (container + ends)) / file, 1, '% of the file'),
         atLeast('what the channels before save', (100 * saved) / file, 0, '% of the file'),
+        atLeast(
+          'divergence of chroma that depends on the channels before: mean magnitude',
+          turned,
+          0.01,
+          'bits per coordinate',
+        ),
         atLeast('finest level', (100 * where('level', 0)) / file, 50, '% of the file'),
         atLeast(
           'luma over the costlier chroma channel',
@@ -65,7 +74,7 @@ export const experiment: Experiment = {
         heatMaps(
           'Bits of each pixel',
           'Net bits of a pixel’s three samples, dark: 0, bright: 24 or more. Pixels of coarse lattices, coded first with little to go by, stand out as dots.',
-          { x: 'x, pixels', y: 'y, pixels' },
+          { x: 'x, pixels', y: 'y, pixels', unit: 'bits' },
           [
             {
               name,
@@ -102,8 +111,9 @@ export const experiment: Experiment = {
       notes: [
         'The bits of a coordinate are those of the slots that its bin owned, of 2^24; nothing else is pushed for it. What is coded plainly is counted by the number of its symbols; the ends of ' +
           'the stacks and the container are what payloads and file are longer.',
-        'How a flow divides its likelihood between normalization and divergence is a matter of gauge: any affine part can move from one to the other. What can be told apart is what depends on ' +
-          'other coordinates: a coordinate’s bits beside those that it would take if shear and field saw zeros in place of the channels before it. The model was not trained to do without, so this is ' +
+        'How a flow divides its likelihood between normalization and divergence is a matter of gauge: any affine part can move from one to the other. What is no gauge is what depends on ' +
+          'other coordinates, which no normalization by the context sees: by how much the divergence of a coordinate’s field changes with the channels before it (its magnitude is in the last column; 0 for luma, ' +
+          'which has none), and a coordinate’s bits beside those that it would take if shear and field saw zeros in place of the channels before it. The model was not trained to do without, so this is ' +
           'the worth of what it uses, not the mutual information of the channels.',
       ],
     };
@@ -140,14 +150,23 @@ function byChannel({ entries }: Account): Figure {
 function detail({ entries }: Account): Table {
   return {
     title: 'Bits by level, pass and channel',
-    columns: ['level', 'pass', 'channel', 'bits', 'without the channels before', 'saved, %'],
-    rows: entries.map(({ level, pass, channel, bits, alone }) => [
+    columns: [
+      'level',
+      'pass',
+      'channel',
+      'bits',
+      'without the channels before',
+      'saved, %',
+      'divergence that depends on them, bits per coordinate',
+    ],
+    rows: entries.map(({ level, pass, channel, bits, alone, count, divergence }) => [
       level,
       pass,
       CHANNELS[channel],
       bits.toFixed(1),
       alone.toFixed(1),
       (100 * (1 - bits / alone)).toFixed(2),
+      (divergence / count).toFixed(4),
     ]),
   };
 }

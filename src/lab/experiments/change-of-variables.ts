@@ -15,12 +15,14 @@ import { rk4 } from '../../cnf/solvers/rk4.js';
 import { negativeEntropy, PLANAR, type PlanarSet, samplePlanar } from '../data/planar.js';
 import { atLeast, atMost, type Check, type Experiment, type Lab, near } from '../experiment.js';
 import { colour, type Figure, figure, heatMaps } from '../figures.js';
-import { densityOnGrid, type Grid, heatMap, integral, truthOnGrid } from '../plane.js';
+import { densityOnGrid, drawnFrom, type Grid, heatMap, integral, pointMap, truthOnGrid } from '../plane.js';
 import { mean } from '../statistics.js';
 import { TRAINING, TRAINING_TOLD } from '../training.js';
 
 const REACH = 3.2;
 const STEPS = 40;
+/** Points that are drawn beside densities. */
+const DOTS = 2000;
 const BATCH = 256;
 const HIDDEN = [64, 64, 64];
 const base = standardNormal(2);
@@ -105,7 +107,7 @@ function measure(name: string, set: PlanarSet, budget: Budget, { random, log }: 
       atMost(`${name}: behind the true density`, truth - found, budget.behind, 'nats per point'),
       atLeast(`${name}: behind the true density (never ahead, but for chance)`, truth - found, -0.05, 'nats per point'),
     ],
-    figures: [densities(name, set, flow, grid), warpedGrid(name, flow)],
+    figures: [densities(name, set, flow, grid, random), warpedGrid(name, flow)],
     row: [name, found, truth, truth - found, total, apart],
   };
 }
@@ -131,7 +133,7 @@ function determinantError(flow: Cnf, x: tf.Tensor2D): number {
 }
 
 /** The truth, and the density of what has flown for a part of the time: that of the flow which goes on from there. */
-function densities(name: string, set: PlanarSet, flow: Cnf, grid: Grid): Figure {
+function densities(name: string, set: PlanarSet, flow: Cnf, grid: Grid, random: Lab['random']): Figure {
   const truth = truthOnGrid(set, grid);
   const maps = [0, 0.3, 0.6, 0.95].map((from) => {
     const rest = cnf(flow.field, { ...flow.options, from });
@@ -141,8 +143,17 @@ function densities(name: string, set: PlanarSet, flow: Cnf, grid: Grid): Figure 
   return heatMaps(
     `${name}: density over time`,
     `Dark: 0; bright: ${brightest.toPrecision(2)} or more per unit of area. Data at t = 0, the standard normal base at t = 1.`,
-    { x: 'x', y: 'y' },
-    [heatMap('truth', truth, grid), ...maps],
+    { x: 'x', y: 'y', unit: 'density' },
+    [
+      heatMap('truth', truth, grid),
+      pointMap(
+        'data',
+        Array.from({ length: DOTS }, () => set.sample(random)),
+        grid,
+      ),
+      ...maps,
+      pointMap('drawn from the flow', drawnFrom(flow, base, DOTS, random), grid),
+    ],
     [0, brightest],
   );
 }

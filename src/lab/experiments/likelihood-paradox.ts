@@ -110,7 +110,7 @@ export const experiment: Experiment = {
         heatMaps(
           `Bits of each pixel, model ${MODELS[0]}`,
           'The first image of each set. Dark: 0 bits, bright: 24 or more for a pixel’s three samples.',
-          { x: 'x, pixels', y: 'y, pixels' },
+          { x: 'x, pixels', y: 'y, pixels', unit: 'bits' },
           shown.map(({ name, image }) => ({
             name,
             values: bitMap(image, codec),

@@ -16,7 +16,7 @@ import { rk4 } from '../../cnf/solvers/rk4.js';
 import { PLANAR, type PlanarSet, samplePlanar } from '../data/planar.js';
 import { atLeast, atMost, type Experiment, type Lab } from '../experiment.js';
 import { heatMaps, lines } from '../figures.js';
-import { densityOnGrid, type Grid, heatMap, truthOnGrid } from '../plane.js';
+import { densityOnGrid, drawnFrom, type Grid, heatMap, pointMap, truthOnGrid } from '../plane.js';
 import { mean } from '../statistics.js';
 import { TRAINING, TRAINING_TOLD } from '../training.js';
 
@@ -96,10 +96,18 @@ export const experiment: Experiment = {
         heatMaps(
           'Density',
           `Dark: 0; bright: ${brightest.toPrecision(2)} or more per unit of area. What was seen, and what was learnt from it.`,
-          { x: 'x', y: 'y' },
+          { x: 'x', y: 'y', unit: 'density' },
           [
             heatMap('data', truth, grid),
-            ...results.map(({ name, flow }) => heatMap(name, densityOnGrid(flow, base, grid), grid)),
+            pointMap(
+              'data',
+              Array.from({ length: 1000 }, () => SEEN.sample(random)),
+              grid,
+            ),
+            ...results.flatMap(({ name, flow }) => [
+              heatMap(name, densityOnGrid(flow, base, grid), grid),
+              pointMap(`drawn: ${name}`, drawnFrom(flow, base, 1000, random), grid),
+            ]),
           ],
           [0, brightest],
         ),
