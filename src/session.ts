@@ -1,16 +1,18 @@
 /** What many images are coded with: models, threads, limits. */
 import { availableParallelism } from 'node:os';
+import { AlphabetSearch, BandEncoder, bandHeights, type Store } from '../codec/bands.js';
 import { encodeImage } from '../codec/codec.js';
 import { type CodingOptions, oncePerFlow } from '../codec/coding.js';
 import { checkBytes } from '../codec/container/container.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
-import { checkImage, type Image, maxvalOf, metadataBytes } from '../codec/image.js';
+import { checkImage, type Image, type ImageHeader, maxvalOf, metadataBytes } from '../codec/image.js';
 import { type OpenedImage, openImage } from '../codec/open.js';
 import { maxTilePixels, tileCount } from '../codec/tiles.js';
 import { isWhole, shownSize, viewOf, wantedTiles } from '../codec/view.js';
 import type { Call, CallResult } from './call-worker.js';
 import { copyOf, copyOfImage } from './copies.js';
+import type { BandedFile } from './io/banded/image.js';
 import { checkLimits, type ImageSize, planWithin, type Work, webpPixelsOf } from './memory.js';
 import { chooseModel, modelForDecoding, modelsForEncoding } from './models.js';
 import { type Openable, Opened, type OpenFile, openSource } from './open.js';
@@ -106,6 +108,44 @@ export class Codec {
         checkLimits(size, this.#options, { operation: 'decode', models: [] }),
       );
       return this.#view(file, { onProgress });
+    });
+  }
+
+  /**
+   * Compresses an image whose file is read by bands, twice: once for what must be known of all of it.
+   *
+   * @param openFile opens it from its beginning
+   * @param store where what is coded waits
+   * @param options.keep what of the image is kept
+   * @param options.onBand is told of the samples of each band that is coded
+   * @returns the bytes of a `.cnfz` file, piece by piece, not decoded and compared; and what was encoded
+   * @internal
+   */
+  async encodeBands(
+    openFile: () => Promise<BandedFile>,
+    store: Store,
+    { keep, onBand, ...options }: BandOptions,
+  ): Promise<{ pieces: AsyncGenerator<Uint8Array, void, undefined>; image: ImageHeader; lost: readonly string[] }> {
+    return this.#call(async () => {
+      const first = await openFile();
+      const { width, height, channels, maxval } = first.header;
+      const heights = bandHeights(width, height);
+      const search = new AlphabetSearch(first.header);
+      for await (const band of first.bands(heights)) search.add(band);
+      const { metadata, lost } = first.found();
+      const image = keep({ ...first.header, metadata });
+      const models = await modelsForEncoding(channels, await this.#chosen());
+      const band = { width, height: heights[0], channels, maxval, metadataBytes: metadataBytes(image) };
+      const work: Work = { operation: 'encode', models, tilePixels: maxTilePixels(width, height) };
+      return this.#run(band, work, tileCount(width, heights[0]), options, async (coding) => {
+        const encoder = new BandEncoder(image, models, search.found(), store, { ...options, ...coding });
+        const second = await openFile();
+        for await (const samples of second.bands(heights)) {
+          onBand(samples);
+          await encoder.add(samples);
+        }
+        return { pieces: encoder.file(), image, lost };
+      });
     });
   }
 
@@ -217,6 +257,11 @@ export class Codec {
       done.abort();
     }
   }
+}
+
+interface BandOptions extends Omit<EncodeCallOptions, 'verify' | 'signal'> {
+  keep(image: ImageHeader): ImageHeader;
+  onBand(samples: Image['samples']): void;
 }
 
 /** Makes a call with a codec for it alone. */

@@ -14,9 +14,19 @@ const SPARSE = 0.5;
 /** The values that occur, ascending, if they are few; else nothing. */
 export function findAlphabet(samples: Uint8Array | Uint16Array, maxval: number): Uint16Array | undefined {
   const occurs = new Uint8Array(maxval + 1);
+  noteValues(samples, occurs);
+  return alphabetOfValues(occurs);
+}
+
+/** Sets `occurs[value]` to 1 for each value that occurs. */
+export function noteValues(samples: Uint8Array | Uint16Array, occurs: Uint8Array): void {
   for (const sample of samples) occurs[sample] = 1;
+}
+
+/** As `findAlphabet`, by what `noteValues` has found of all samples. */
+export function alphabetOfValues(occurs: Uint8Array): Uint16Array | undefined {
   const values = Uint16Array.from(occurs.keys()).filter((value) => occurs[value]);
-  return values.length <= SPARSE * (maxval + 1) ? values : undefined;
+  return values.length <= SPARSE * occurs.length ? values : undefined;
 }
 
 /** Samples as indexes of the alphabet that has all of them. */

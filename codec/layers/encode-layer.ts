@@ -97,8 +97,25 @@ export async function mayBeatWithWebp(layer: Layer, bytes: number, coding: Codin
 }
 
 function alphabetOf(layer: Layer): Uint16Array | undefined {
-  const worthwhile = layer.maxval > 255 || (!isTiny(layer) && repeats(layer) < PHOTOGRAPH);
-  return worthwhile ? findAlphabet(layer.samples, layer.maxval) : undefined;
+  return mayHaveAlphabet(layer, () => repeats(layer)) ? findAlphabet(layer.samples, layer.maxval) : undefined;
+}
+
+/**
+ * Whether a layer is worth the search for an alphabet.
+ *
+ * @param repeated the part of the pixels that repeat a neighbour
+ */
+export function mayHaveAlphabet(layer: Omit<Layer, 'samples'>, repeated: () => number): boolean {
+  return layer.maxval > 255 || (!isTiny(layer) && repeated() < PHOTOGRAPH);
+}
+
+/** Codes each tile of a layer by the flow or WebP, whichever is smaller; nothing if there is one that neither can code. */
+export async function encodeInTiles(
+  layer: Layer,
+  flow: Flow | undefined,
+  coding: Coding,
+): Promise<(EncodedTile | Uint8Array)[] | undefined> {
+  return chooseTiles(layer, await tryTiles(layer, flow, coding), coding);
 }
 
 async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): Promise<Trial[]> {
@@ -134,13 +151,29 @@ async function mayBeFlows(
   return payload.length < FLOW_ON_SAMPLES * webp.length;
 }
 
-/** Each tile by the flow or WebP, whichever is smaller; nothing if there is a tile that neither can code. */
 async function encodeTiles(
   layer: Layer,
   trials: readonly Trial[],
   flow: Flow | undefined,
   coding: Coding,
 ): Promise<CodedLayer | undefined> {
+  const tiles = await chooseTiles(layer, trials, coding);
+  if (!tiles) return undefined;
+  const byFlow = tiles.filter((tile): tile is EncodedTile => !(tile instanceof Uint8Array));
+  const stages = cutStages(byFlow);
+  const coded = tiles.map((tile): CodedTile => {
+    if (tile instanceof Uint8Array) return { method: 'webp', stages: [tile] };
+    return { method: 'flow', stages: stages[byFlow.indexOf(tile)] };
+  });
+  return { method: 'tiles', flow: byFlow.length > 0 ? flowId(flow!) : undefined, tiles: coded };
+}
+
+/** Each tile by the flow or WebP, whichever is smaller; nothing if there is a tile that neither can code. */
+async function chooseTiles(
+  layer: Layer,
+  trials: readonly Trial[],
+  coding: Coding,
+): Promise<(EncodedTile | Uint8Array)[] | undefined> {
   const tiles: (EncodedTile | Uint8Array)[] = [];
   for (const { place, coded, webpBytes } of trials) {
     await coding.turn();
@@ -151,20 +184,14 @@ async function encodeTiles(
     else if (webp) tiles.push(webp);
     else return undefined;
   }
-  const byFlow = tiles.filter((tile): tile is EncodedTile => !(tile instanceof Uint8Array));
-  const stages = cutStages(byFlow);
-  const coded = tiles.map((tile): CodedTile => {
-    if (tile instanceof Uint8Array) return { method: 'webp', stages: [tile] };
-    return { method: 'flow', stages: stages[byFlow.indexOf(tile)] };
-  });
-  return { method: 'tiles', flow: byFlow.length > 0 ? flowId(flow!) : undefined, tiles: coded };
+  return tiles;
 }
 
 function wholeLayer(method: 'plain' | 'webp', payload: Uint8Array): CodedLayer {
   return { method, tiles: [{ method, stages: [payload] }] };
 }
 
-function flowId({ model, adapts }: Flow): FlowId {
+export function flowId({ model, adapts }: Flow): FlowId {
   return { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts };
 }
 
@@ -189,6 +216,6 @@ function sizeOf(payload: Uint8Array | undefined): number {
   return payload?.length ?? Number.POSITIVE_INFINITY;
 }
 
-function isTiny({ width, height }: Layer): boolean {
+function isTiny({ width, height }: Pick<Layer, 'width' | 'height'>): boolean {
   return width * height <= TINY;
 }

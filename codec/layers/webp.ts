@@ -28,7 +28,7 @@ const EFFORTS: Record<WebpEffort, { method: number; quality: number }> = {
 /** Longest side of a WebP image, in pixels. */
 const MAX_WEBP_SIDE = 16383;
 /** Most pixels of one WebP image here: libwebp works in less than 2 GB of memory. */
-const MAX_WEBP_PIXELS = 1 << 25;
+export const MAX_WEBP_PIXELS = 1 << 25;
 
 const RIFF_BYTES = 20;
 const VP8L_SIGNATURE = 0x2f;

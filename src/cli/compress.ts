@@ -1,10 +1,27 @@
+import { createHash } from 'node:crypto';
 import { type Command, Option } from 'commander';
-import { type Codec, type EncodeCallOptions, info } from '../index.js';
+import { type ImageHeader, sameImage } from '../../codec/image.js';
+import { MAX_WEBP_PIXELS } from '../../codec/layers/webp.js';
+import {
+  CnfzipError,
+  type Codec,
+  type EncodeCallOptions,
+  type FileInfo,
+  type Image,
+  info,
+  type OpenFile,
+  type Source,
+} from '../index.js';
+import { updateWithBand } from '../io/banded/image.js';
+import { openBanded } from '../io/banded/open.js';
+import { openSpool } from '../io/files/spool.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
+import { memoryFor } from '../memory.js';
 import { withCodec } from '../session.js';
 import { describeLayers } from './describe.js';
 import { addEncoding, type EncodingOptions, encodingOptions, imageToEncode } from './encoding.js';
 import { addCommonOptions, addOutputOptions, type OutputOptions } from './options.js';
+import type { Target } from './output.js';
 import { count, say } from './report.js';
 import { type Done, type Job, transformFiles } from './transform.js';
 
@@ -40,11 +57,47 @@ Examples:
     });
 }
 
+/** Compressing under way. */
+interface Work {
+  readonly job: Job;
+  readonly target: Target;
+  readonly options: CompressOptions;
+  readonly codec: Codec;
+  readonly encoding: EncodeCallOptions;
+}
+
+/** What was written, and what of the input it holds. */
+interface Written {
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly samples: number;
+  readonly seconds: number;
+  readonly layers: FileInfo['layers'];
+  readonly warnings: readonly string[];
+  readonly complete: boolean;
+}
+
 async function compress(job: Job, options: CompressOptions, codec: Codec, encoding: EncodeCallOptions): Promise<Done> {
   const target = await job.target('.cnfz');
+  const work: Work = { job, target, options, codec, encoding };
+  const written = (await compressInBands(work)) ?? (await compressWhole(work));
+  const { inputBytes, outputBytes, samples, seconds, layers, warnings, complete } = written;
+  const bitsPerSample = (8 * outputBytes) / samples;
+  if (!options.quiet && !options.json) {
+    const percent = ((100 * outputBytes) / inputBytes).toFixed(1);
+    say(
+      `${job.label} -> ${target.name}: ${count(inputBytes)} -> ${count(outputBytes)} bytes (${percent} %), ` +
+        `${bitsPerSample.toFixed(3)} bits per sample, ${seconds.toFixed(2)} s`,
+    );
+    if (options.verbose) for (const line of describeLayers({ layers })) say(line);
+  }
+  return { facts: { output: target.name, inputBytes, outputBytes, bitsPerSample, seconds }, complete, warnings };
+}
+
+async function compressWhole({ job, target, options, codec, encoding }: Work): Promise<Written> {
   const file = await job.input();
   const { image, warnings, complete } = await readImage(file, options);
-  if (!options.quiet) for (const warning of warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
+  warn(job, options, warnings);
   const started = performance.now();
   job.progress.start(image);
   let bytes: Uint8Array;
@@ -55,15 +108,73 @@ async function compress(job: Job, options: CompressOptions, codec: Codec, encodi
   }
   const seconds = (performance.now() - started) / 1000;
   await target.write(bytes);
-  const bitsPerSample = (8 * bytes.length) / image.samples.length;
-  if (!options.quiet && !options.json) {
-    const percent = ((100 * bytes.length) / file.length).toFixed(1);
-    say(
-      `${job.label} -> ${target.name}: ${count(file.length)} -> ${count(bytes.length)} bytes (${percent} %), ` +
-        `${bitsPerSample.toFixed(3)} bits per sample, ${seconds.toFixed(2)} s`,
-    );
-    if (options.verbose) for (const line of describeLayers(info(bytes))) say(line);
+  const { layers } = info(bytes);
+  const sizes = { inputBytes: file.length, outputBytes: bytes.length, samples: image.samples.length };
+  return { ...sizes, seconds, layers, warnings, complete };
+}
+
+/** Compresses a large image in memory for one band of it; nothing if it is not large, or cannot be read by bands. */
+async function compressInBands({ job, target, options, codec, encoding }: Work): Promise<Written | undefined> {
+  if (!job.isFile || !target.isFile) return undefined;
+  const source = await job.source();
+  const openFile = () => openBanded(source, { maxPixels: options.maxPixels });
+  const header = (await openFile())?.header;
+  if (!header || !isLarge(header, options)) return undefined;
+  const started = performance.now();
+  job.progress.start(header);
+  const spool = await openSpool();
+  try {
+    const digest = createHash('sha256');
+    const share = encoding.verify === false ? 1 : 0.5;
+    const { pieces, image, lost } = await codec.encodeBands(async () => (await openFile())!, spool, {
+      ...encoding,
+      keep: (whole) => imageToEncode(whole, options),
+      onBand: (band) => updateWithBand(digest, band),
+      onProgress: (part) => job.progress.update(share * part),
+    });
+    job.progress.clear();
+    warn(job, options, lost);
+    let layers: FileInfo['layers'] = [];
+    const prove = async (written: Source) => {
+      const file = await codec.open(written);
+      layers = file.info.layers;
+      if (encoding.verify === false) return;
+      const onProgress = (part: number) => job.progress.update(share + share * part);
+      await proveFile(file, image, digest.digest('hex'), onProgress);
+    };
+    const state = await target.write(pieces, prove);
+    const { width, height, channels } = image;
+    const sizes = { inputBytes: source.size, outputBytes: Number(state?.size), samples: width * height * channels };
+    const seconds = (performance.now() - started) / 1000;
+    return { ...sizes, seconds, layers, warnings: lost, complete: lost.length === 0 };
+  } finally {
+    job.progress.clear();
+    await spool.close();
   }
-  const sizes = { inputBytes: file.length, outputBytes: bytes.length };
-  return { facts: { output: target.name, ...sizes, bitsPerSample, seconds }, complete, warnings };
+}
+
+/** Decodes what was written, and compares. */
+async function proveFile(
+  file: OpenFile,
+  image: ImageHeader,
+  digest: string,
+  onProgress: (part: number) => void,
+): Promise<void> {
+  const found = createHash('sha256');
+  for await (const band of file.bands({ onProgress })) updateWithBand(found, band.samples);
+  const { info, palette, metadata } = file;
+  const { width, height, channels, maxval } = info;
+  const back: Image = { width, height, channels, maxval, palette, metadata, samples: new Uint8Array() };
+  if (found.digest('hex') === digest && sameImage(back, { ...image, samples: new Uint8Array() })) return;
+  throw new CnfzipError('corrupt', 'the result does not decode to the image that was encoded');
+}
+
+/** Whether an image is compressed by bands: where WebP codes it in tiles only, or memory would not do for all of it. */
+function isLarge(image: ImageHeader, { maxMemory = Number.POSITIVE_INFINITY }: CompressOptions): boolean {
+  const whole = memoryFor(image, { operation: 'encode', models: [] }, 1);
+  return image.width * image.height > MAX_WEBP_PIXELS || whole > maxMemory;
+}
+
+function warn({ label }: Job, { quiet }: CompressOptions, warnings: readonly string[]): void {
+  if (!quiet) for (const warning of warnings) say(`cnfzip: ${label}: warning: ${warning}`);
 }

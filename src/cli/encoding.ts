@@ -28,7 +28,10 @@ export function encodingOptions(
 }
 
 /** What of an image is compressed: with `--strip` what changes its picture. */
-export function imageToEncode(image: Image, { strip }: Pick<EncodingOptions, 'strip'>): Image {
+export function imageToEncode<T extends Pick<Image, 'metadata'>>(
+  image: T,
+  { strip }: Pick<EncodingOptions, 'strip'>,
+): T {
   if (!strip) return image;
   return { ...image, metadata: image.metadata?.filter(({ type }) => PART_OF_THE_PICTURE.includes(type)) };
 }

@@ -16,6 +16,8 @@ export interface Job {
   /** The input, for people. */
   readonly label: string;
   input(): Promise<Uint8Array>;
+  /** Whether it is a regular file, of which any part can be read. */
+  readonly isFile: boolean;
   source: OpenInput['source'];
   readonly progress: FileProgress;
   /**
@@ -82,6 +84,7 @@ export async function transformFiles(
         label,
         target,
         input: opened.read,
+        isFile: opened.state.isFile(),
         source: opened.source,
         progress: progress.file(index, label),
       });

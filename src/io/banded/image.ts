@@ -1,4 +1,5 @@
 /** Images whose rows come in bands, from the top, so that no more than a band of them is in memory. */
+import type { Hash } from 'node:crypto';
 import type { Image, ImageHeader } from '../../../codec/image.js';
 
 /** Samples of whole rows. */
@@ -22,4 +23,9 @@ export interface BandedFile {
   bands(rows: Iterable<number>): AsyncGenerator<Band, void, undefined>;
   /** What was found when all bands were read: all metadata; and what of the file is not in the image, a line each. */
   found(): { readonly metadata: ImageHeader['metadata']; readonly lost: readonly string[] };
+}
+
+/** Adds a band to a digest of samples: as bytes, those of 16 bits in the machine's order. */
+export function updateWithBand(digest: Hash, { buffer, byteOffset, byteLength }: Band): void {
+  digest.update(new Uint8Array(buffer, byteOffset, byteLength));
 }

@@ -1,5 +1,5 @@
 /** Image files that are written by bands, and proven to hold their image before anything relies on them. */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { CnfzipError } from '../../../codec/error.js';
 import { type ImageHeader, sameImage } from '../../../codec/image.js';
 import type { Source } from '../../../codec/source.js';
@@ -7,7 +7,7 @@ import { expand } from '../expand.js';
 import { lossesOf, type OutputFormat } from '../formats.js';
 import { pngRange } from '../png.js';
 import { scaleSamples } from '../scale.js';
-import type { Band, BandedFile, BandedImage } from './image.js';
+import { type Band, type BandedFile, type BandedImage, updateWithBand } from './image.js';
 import { netpbmPieces, openNetpbm, rowsOf } from './netpbm.js';
 import { openPng, pngPieces } from './png.js';
 
@@ -44,7 +44,7 @@ export function provenPieces(image: BandedImage, format: BandedFormat): ProvenPi
     for await (const band of image.bands) {
       const { samples, ...header } = format === 'png' ? asPng(image, band) : asNetpbm(image, band);
       shown = { ...header, height: image.height };
-      update(digest, samples);
+      updateWithBand(digest, samples);
       yield band;
     }
   }
@@ -76,14 +76,10 @@ function asNetpbm(image: ImageHeader, band: Band): Shown {
 
 async function digestOf(file: BandedFile): Promise<string> {
   const digest = createHash('sha256');
-  for await (const band of file.bands(heights(file.header.height))) update(digest, band);
+  for await (const band of file.bands(heights(file.header.height))) updateWithBand(digest, band);
   return digest.digest('hex');
 }
 
 function* heights(height: number): Generator<number> {
   for (let y = 0; y < height; y += ROWS) yield Math.min(ROWS, height - y);
-}
-
-function update(digest: Hash, { buffer, byteOffset, byteLength }: Band): void {
-  digest.update(new Uint8Array(buffer, byteOffset, byteLength));
 }

@@ -1,0 +1,197 @@
+/**
+ * Encodes an image that comes in bands of whole rows, each of one row of tiles, so that one band is in memory: what is decided for all of
+ * an image elsewhere (WebP for a whole layer, alpha with the colour) is decided for each tile, and alphabets by a first pass. As a file has
+ * the coarse stages of all tiles first, what is coded waits in a store.
+ */
+
+import { Coding, type CodingOptions } from './coding.js';
+import { writeAttachments } from './container/attachments.js';
+import { concatenate } from './container/bytes.js';
+import { seal } from './container/container.js';
+import { type ContentsOf, type LayerOf, partsOf, type TileOf } from './container/contents.js';
+import { crc32 } from './container/crc32.js';
+import { isSmall, writeHead } from './container/head.js';
+import { CnfzipError } from './error.js';
+import type { Flow, Model } from './flow/model.js';
+import type { EncodedTile } from './flow/tile-codec.js';
+import type { Image, ImageHeader } from './image.js';
+import { type Layer, layerChannels, splitAlpha } from './layer.js';
+import { alphabetOfValues, noteValues, toIndexes, writeAlphabet } from './layers/alphabet.js';
+import { encodeInTiles, flowId, mayHaveAlphabet } from './layers/encode-layer.js';
+import { repeats } from './layers/repetition.js';
+import { stageEnds } from './layers/stages.js';
+import type { Source } from './source.js';
+import { tileLayout } from './tiles.js';
+
+type Samples = Image['samples'];
+
+/** Rows of each band of an image. */
+export function bandHeights(width: number, height: number): number[] {
+  return tileLayout(width, height).flatMap(({ x, height }) => (x === 0 ? [height] : []));
+}
+
+/** Where coded tiles wait: bytes that are added at the end, and can be read at any place. */
+export interface Store extends Source {
+  append(bytes: Uint8Array): Promise<void>;
+}
+
+/** What is known of an image's layers after the first pass: the values that occur in each, where they are few. */
+export type Alphabets = readonly (Uint16Array | undefined)[];
+
+/** The first pass. */
+export class AlphabetSearch {
+  readonly #occurs: Uint8Array[];
+  readonly #repeated: number[];
+
+  constructor(private readonly image: ImageHeader) {
+    const layers = layerChannels(image.channels, isSplit(image));
+    this.#occurs = layers.map(() => new Uint8Array(image.maxval + 1));
+    this.#repeated = layers.map(() => 0);
+  }
+
+  add(samples: Samples): void {
+    for (const [i, band] of layersOf(this.image, samples).entries()) {
+      noteValues(band.samples, this.#occurs[i]);
+      this.#repeated[i] += (repeats(band) * band.height) / this.image.height;
+    }
+  }
+
+  found(): Alphabets {
+    const channels = layerChannels(this.image.channels, isSplit(this.image));
+    return this.#occurs.map((occurs, i) => {
+      const worthwhile = mayHaveAlphabet({ ...this.image, channels: channels[i] }, () => this.#repeated[i]);
+      return worthwhile ? alphabetOfValues(occurs) : undefined;
+    });
+  }
+}
+
+/** A tile in the store. */
+interface Stored {
+  readonly offset: number;
+  readonly length: number;
+  /** As of `EncodedTile`; of WebP none. */
+  readonly ends?: readonly number[];
+}
+
+/** A part of the file to be: its bytes, or where they are stored. */
+interface Part {
+  readonly length: number;
+  readonly bytes?: Uint8Array;
+  readonly offset: number;
+}
+
+/** The second pass. */
+export class BandEncoder {
+  readonly #layers: { readonly flow?: Flow; readonly alphabet?: Uint16Array; readonly tiles: Stored[] }[];
+  readonly #coding: Coding;
+  #stored = 0;
+  #checksum = 0;
+
+  /**
+   * @param models as for `encodeImage`
+   * @param options.adapt as for `encodeImage`
+   */
+  constructor(
+    private readonly image: ImageHeader,
+    models: readonly Model[],
+    alphabets: Alphabets,
+    private readonly store: Store,
+    { adapt = true, ...options }: CodingOptions & { adapt?: boolean },
+  ) {
+    const flowFor = (channels: number): Flow | undefined => {
+      const model = image.palette ? undefined : models.find(({ definition }) => definition.channels === channels);
+      return model && { model, adapts: adapt };
+    };
+    this.#layers = layerChannels(image.channels, isSplit(image)).map((channels, i) => {
+      return { flow: flowFor(channels), alphabet: alphabets[i], tiles: [] };
+    });
+    this.#coding = new Coding(options, this.#layers.length * image.width * image.height);
+  }
+
+  /**
+   * Codes the next band.
+   *
+   * @throws CnfzipError `unsupported` if a tile of it can be coded neither by a flow nor by WebP; what the store throws
+   */
+  async add(samples: Samples): Promise<void> {
+    this.#checksum = crc32(samples, this.#checksum);
+    for (const [i, original] of layersOf(this.image, samples).entries()) {
+      const { flow, alphabet, tiles } = this.#layers[i];
+      const band = alphabet
+        ? { ...original, maxval: alphabet.length - 1, samples: toIndexes(original.samples, alphabet) }
+        : original;
+      const coded = await encodeInTiles(band, flow, this.#coding);
+      if (!coded) throw new CnfzipError('unsupported', 'it is too large to be coded without a flow for its samples');
+      for (const tile of coded) tiles.push(await this.#keep(tile));
+    }
+  }
+
+  async #keep(tile: EncodedTile | Uint8Array): Promise<Stored> {
+    const payload = tile instanceof Uint8Array ? tile : tile.payload;
+    await this.store.append(payload);
+    const offset = this.#stored;
+    this.#stored += payload.length;
+    return { offset, length: payload.length, ends: tile instanceof Uint8Array ? undefined : tile.ends };
+  }
+
+  /** The file, piece by piece, after all bands. */
+  async *file(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { width, height, channels, maxval, palette } = this.image;
+    const given = (bytes: Uint8Array | undefined): Part | undefined =>
+      bytes && { bytes, length: bytes.length, offset: 0 };
+    const contents: ContentsOf<Part> = {
+      width,
+      height,
+      channels,
+      maxval,
+      indexed: palette !== undefined,
+      attachments: given(writeAttachments(this.image)),
+      layers: this.#layers.map(({ flow, alphabet, tiles }): LayerOf<Part> => {
+        const coded = codedTiles(tiles);
+        const byFlow = coded.some(({ method }) => method === 'flow');
+        const part = given(alphabet && writeAlphabet(alphabet));
+        return { method: 'tiles', flow: byFlow ? flowId(flow!) : undefined, alphabet: part, tiles: coded };
+      }),
+    };
+    const parts = [...partsOf(contents)];
+    const bytesOf = async ({ bytes, offset, length }: Part) => bytes ?? (await this.store.read(offset, length));
+    const checksums = new Map<Part, number>();
+    for (const part of parts) checksums.set(part, crc32(await bytesOf(part)));
+    const head = writeHead(
+      contents,
+      () => this.#checksum,
+      (part) => checksums.get(part)!,
+    );
+    if (isSmall(parts)) {
+      yield seal(concatenate([head, ...(await Promise.all(parts.map(bytesOf)))]));
+      return;
+    }
+    yield seal(head);
+    for (const part of parts) yield bytesOf(part);
+  }
+}
+
+function codedTiles(tiles: readonly Stored[]): TileOf<Part>[] {
+  const byFlow = tiles.flatMap(({ ends }) => (ends ? [{ ends }] : []));
+  const stages = stageEnds(byFlow)[Symbol.iterator]();
+  return tiles.map(({ offset, length, ends }): TileOf<Part> => {
+    if (!ends) return { method: 'webp', stages: [{ offset, length }] };
+    const cuts: number[] = stages.next().value!;
+    const stage = (end: number, i: number) => ({
+      offset: offset + (cuts[i - 1] ?? 0),
+      length: end - (cuts[i - 1] ?? 0),
+    });
+    return { method: 'flow', stages: cuts.map(stage) };
+  });
+}
+
+function isSplit({ channels }: ImageHeader): boolean {
+  return channels % 2 === 0;
+}
+
+/** The layers of a band. */
+function layersOf(image: ImageHeader, samples: Samples): Layer[] {
+  const { width, channels, maxval } = image;
+  const band: Layer = { width, height: samples.length / (width * channels), channels, maxval, samples };
+  return isSplit(image) ? splitAlpha(band) : [band];
+}

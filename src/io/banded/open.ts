@@ -1,0 +1,19 @@
+/** Image files that are read by bands. */
+import type { Source } from '../../../codec/source.js';
+import type { Limits } from '../../memory.js';
+import { nameOfFormat } from '../formats.js';
+import type { BandedFile } from './image.js';
+import { openNetpbm } from './netpbm.js';
+import { openPng } from './png.js';
+
+/**
+ * Opens an image file.
+ *
+ * @returns nothing if it is none that is read by bands: a PNG without interlace, Netpbm of bytes
+ * @throws CnfzipError as `readImage`
+ */
+export async function openBanded(source: Source, limits: Limits): Promise<BandedFile | undefined> {
+  const format = nameOfFormat(await source.read(0, 16));
+  if (format === 'PNG') return openPng(source, limits);
+  return format === 'Netpbm' ? openNetpbm(source, limits) : undefined;
+}
