@@ -479,6 +479,20 @@ test('folders are searched past fifos and links to nothing', () => {
   expect(cnfzip('verify', 'in').text).toMatch(/^in\/one\.cnfz: decodes, checksums match[^\n]+\n$/);
 });
 
+test.runIf(existsSync('/proc/self/fdinfo'))(
+  'a closed standard output: one line, exit 1; the null device: as asked',
+  () => {
+    const written = (redirection: string) =>
+      spawnSync('sh', ['-c', `'${process.execPath}' '${MAIN}' -qc b.png ${redirection}`], { cwd: folder });
+    const closed = written('>&-');
+    expect([closed.status, closed.stderr.toString()]).toEqual([
+      1,
+      'cnfzip: b.png: cannot write standard output: it is closed\n',
+    ]);
+    expect(written('>/dev/null').status).toBe(0);
+  },
+);
+
 test.runIf(existsSync('/dev/full'))('a full device: one line, exit 1, no stack trace', () => {
   expect(cnfzip('compress', '-q', '-1', 'b.png').status).toBe(0);
   const full = openSync('/dev/full', 'w');

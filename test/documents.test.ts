@@ -43,7 +43,7 @@ const commands = pages.flatMap((page) =>
 );
 
 /** What takes long, needs the network or a whole checkout, or does not end: its options are looked up instead. */
-const LOOKED_UP = /\bnpm (ci|i|pack|test|run)\b|\bnpx (?!cnfzip)|cnfzip (web|train|lab run)\b/;
+const LOOKED_UP = /^tar \b|\bnpm (ci|i|pack|test|run)\b|\bnpx (?!cnfzip)|cnfzip (web|train|lab run)\b/;
 
 /** What is there for a command that names it, and of which fixture it is made. */
 const NAMED: readonly [name: string, path: string, from: string][] = [

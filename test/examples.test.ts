@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const root = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const pages = ['README.md', ...readdirSync(root('docs/api'), { recursive: true }).map((page) => `docs/api/${page}`)];
+const pages = ['README.md', ...readdirSync(root('docs'), { recursive: true }).map((page) => `docs/${page}`)];
 const examples = pages
   .filter((page) => page.endsWith('.md'))
   .flatMap((page) =>
@@ -46,8 +46,8 @@ test('the reference is what the docstrings give', () => {
   const { status, stdout, stderr } = spawnSync('npx', ['typedoc', '--out', join(folder, 'api')], { cwd: root('.') });
   expect(`${stdout}${stderr}`).not.toMatch(/\[error\]|\[warning\]/);
   expect(status).toBe(0);
-  for (const page of pages.slice(1).filter((name) => name.endsWith('.md'))) {
+  for (const page of pages.filter((name) => /^docs\/api\/.*\.md$/.test(name))) {
     const fresh = readFileSync(join(folder, page.replace('docs/', '')), 'utf8');
     expect(fresh, `${page}: run npm run docs`).toBe(readFileSync(root(page), 'utf8'));
   }
-}, 60_000);
+}, 180_000);

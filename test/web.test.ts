@@ -119,6 +119,28 @@ describe.skipIf(!chromium)('in Chromium', () => {
       expect(decodePng(png)).toEqual(await decode(readFileSync(fixture('red-door-128x96.cnfz'))));
     });
 
+    it('takes the files of a folder that is dropped, and of those in it', async () => {
+      const tiny = [...readFileSync(fixture('tiny-5x3.png'))];
+      await page.evaluate(async (bytes) => {
+        const file = (name: string) => ({
+          isFile: true,
+          isDirectory: false,
+          file: (done: (file: File) => void) => done(new File([Uint8Array.from(bytes)], name)),
+        });
+        const folder = (...inside: object[]) => ({
+          isFile: false,
+          isDirectory: true,
+          createReader: () => ({ readEntries: (done: (some: object[]) => void) => done(inside.splice(0, 1)) }),
+        });
+        const dropped = folder(file('one.png'), folder(file('two.png')), file('three.png'));
+        const event = new Event('drop', { bubbles: true, cancelable: true });
+        const items = [{ webkitGetAsEntry: () => dropped }];
+        Object.defineProperty(event, 'dataTransfer', { value: { items, files: [] } });
+        document.dispatchEvent(event);
+      }, tiny);
+      for (const name of ['one', 'two', 'three']) await page.waitForSelector(`[aria-label="Save ${name}.cnfz"]`);
+    });
+
     it('says what is wrong with a damaged file, and goes on', async () => {
       const damaged = join(folder, 'damaged.png');
       writeFileSync(damaged, readFileSync(fixture('water-32x32.png')).subarray(0, 300));

@@ -65,7 +65,7 @@ const MAGICK = fileURLToPath(new URL('./magick.js', import.meta.url));
 function newestJpegXl(effort: number): Codec {
   const node = [process.execPath, MAGICK];
   return {
-    name: `libjxl of magick-wasm -e ${effort}`,
+    name: `newest libjxl -e ${effort}`,
     programs: [],
     package: '@imagemagick/magick-wasm',
     extension: 'jxl',

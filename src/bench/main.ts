@@ -74,5 +74,6 @@ async function run(folder: string, options: BenchOptions): Promise<void> {
   console.log(`${files.length} files, ${threads} threads; all decoded and compared`);
   console.log(table(results, 'cjxl -d 0 -e 7'));
   if (options.csv) await writeFile(options.csv, csv(measurements));
-  if (options.svg) await writeFile(options.svg, chart(results));
+  const own = new Set(all.filter((codec) => codec.own).map(({ name }) => name));
+  if (options.svg) await writeFile(options.svg, chart(results, own));
 }

@@ -1,6 +1,6 @@
 /** The benchmark's results as text, CSV and a chart. */
 
-import { dot, text } from '@observablehq/plot';
+import { dot, link, text } from '@observablehq/plot';
 import { svg } from '../svg.js';
 import type { Measurement } from './measure.js';
 
@@ -67,25 +67,56 @@ export function csv(measurements: readonly Measurement[]): string {
   return `${['codec,file,pixels,bytes,bits_per_sample,encode_seconds,decode_seconds', ...rows].join('\n')}\n`;
 }
 
-/** Rate against speed: a dot for each codec and direction, the better ones down and to the right. */
-export function chart(results: readonly Total[]): string {
+/** What is so much larger than the smallest is left out of the chart, where the others would lie upon each other. */
+const CHARTED = 1.3;
+
+/**
+ * Rate against speed: a dot for each codec and direction, the better ones down and to the right.
+ *
+ * @param own names of this project's codecs, which are written below their dots and in bold type
+ */
+export function chart(results: readonly Total[], own: ReadonlySet<string>): string {
+  const least = Math.min(...results.map(({ bits }) => bits));
+  const charted = results.filter(({ bits }) => bits < CHARTED * least);
+  const names = (ours: boolean) =>
+    text(
+      charted.filter(({ codec }) => own.has(codec) === ours),
+      {
+        x: 'encode',
+        y: 'bits',
+        text: 'codec',
+        textAnchor: 'start',
+        fontWeight: ours ? 'bold' : 'normal',
+        rotate: ours ? 30 : -30,
+        dx: 7,
+        dy: ours ? 7 : -7,
+      },
+    );
   return svg({
     ariaLabel: 'Bits per sample against speed',
     width: 800,
     height: 480,
-    marginRight: 140,
+    marginTop: 60,
+    marginRight: 60,
+    marginBottom: 50,
     x: {
       type: 'log',
       label: 'megapixels a second (filled: encoding, open: decoding)',
-      grid: true,
       nice: true,
+      ticks: 4,
       tickFormat: String,
     },
-    y: { label: 'bits per sample', grid: true, nice: true },
+    y: { label: 'bits per sample', grid: true, nice: true, inset: 30, ticks: 6 },
     marks: [
-      dot(results, { x: 'decode', y: 'bits', stroke: 'codec', fill: 'white', r: 5 }),
-      dot(results, { x: 'encode', y: 'bits', fill: 'codec', r: 5 }),
-      text(results, { x: 'encode', y: 'bits', text: 'codec', textAnchor: 'start', dx: 9 }),
+      link(charted, { x1: 'encode', x2: 'decode', y1: 'bits', y2: 'bits', stroke: '#ccc' }),
+      dot(charted, { x: 'decode', y: 'bits', stroke: colourOf(own), fill: 'white', r: 5 }),
+      dot(charted, { x: 'encode', y: 'bits', fill: colourOf(own), r: 5 }),
+      names(true),
+      names(false),
     ],
   });
+}
+
+function colourOf(own: ReadonlySet<string>): (total: Total) => string {
+  return ({ codec }) => (own.has(codec) ? '#c2410c' : '#475569');
 }

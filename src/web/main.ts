@@ -1,6 +1,7 @@
 /** The page: takes files, has them compressed, and shows what came of it. */
 import { compress, decompress, open, readImage } from '../browser/index.js';
 import type { ColourModel } from '../browser/models.js';
+import { droppedFiles } from './dropped.js';
 import { ask } from './measures.js';
 import { byId, megabytes, say } from './page.js';
 import { save, saveAll } from './save.js';
@@ -88,10 +89,15 @@ document.addEventListener('dragover', (event) => {
   drop.classList.add('over');
 });
 document.addEventListener('dragleave', () => drop.classList.remove('over'));
-document.addEventListener('drop', (event) => {
+document.addEventListener('drop', async (event) => {
   event.preventDefault();
   drop.classList.remove('over');
-  take([...(event.dataTransfer?.files ?? [])]);
+  if (!event.dataTransfer) return;
+  try {
+    take(await droppedFiles(event.dataTransfer));
+  } catch (error) {
+    say(`What was dropped cannot be read: ${(error as Error).message}`);
+  }
 });
 byId('all', HTMLButtonElement).addEventListener('click', saveAll);
 
