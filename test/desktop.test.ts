@@ -158,7 +158,7 @@ test.skipIf(!TUMBLER)(
     const script = `export XDG_CACHE_HOME='${cache}'
 ${TUMBLER} & tumbler=$!
 for i in $(seq 50); do ${queue} "['${uri}']" "['image/x-cnfz']" normal default 0 && break; sleep 0.2; done
-for i in $(seq 300); do find '${cache}' -name '*.png' | grep -q . && break; sleep 0.2; done
+for i in $(seq 300); do find '${cache}' -name '*.png' -exec tail -c 12 {} + | grep -aq IEND && break; sleep 0.2; done
 kill $tumbler`;
     run('dbus-run-session', '--', 'sh', '-c', script);
     const [made] = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.png'));
