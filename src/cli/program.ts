@@ -7,6 +7,7 @@ import { addBulk } from './bulk.js';
 import { addCompletion } from './completion.js';
 import { addCompress } from './compress.js';
 import { addDecompress } from './decompress.js';
+import { addDesktop } from './desktop.js';
 import { addFlow } from './flow.js';
 import { addInfo } from './info.js';
 import { addLab } from './lab.js';
@@ -51,6 +52,7 @@ Without a command, files are compressed; -d decompresses, -t verifies and -l lis
   addBulk(program);
   addArchive(program);
   addWeb(program);
+  addDesktop(program);
   addCompletion(program);
 
   try {
