@@ -80,7 +80,7 @@ export const experiment: Experiment = {
       return cost;
     });
     const sizes = quick ? [8] : [2, 8, 32];
-    const trained = sizes.map((dimension) => trainBoth(dimension, quick ? 20 : 300, random));
+    const trained = sizes.map((dimension) => trainBoth(dimension, quick ? 12 : 300, random));
     for (const { dimension, behind, ratio } of trained)
       log(
         `training in ${dimension} dimensions: ${behind.mean.toFixed(3)} nats behind, ${ratio.toFixed(2)} times as long`,
