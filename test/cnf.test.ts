@@ -17,6 +17,7 @@ import { standardNormal } from '../src/cnf/base.js';
 import { divergenceOf, exactDivergence, hutchinson } from '../src/cnf/divergence.js';
 import { fitByAdjoint, fitLikelihood } from '../src/cnf/fit.js';
 import { chain, cnf, jacobian } from '../src/cnf/flow.js';
+import { Controller, INTEGRAL } from '../src/cnf/solvers/control.js';
 import { DORMAND_PRINCE, dormandPrince } from '../src/cnf/solvers/dormand-prince.js';
 import { EULER, euler } from '../src/cnf/solvers/euler.js';
 import { MIDPOINT, midpoint } from '../src/cnf/solvers/midpoint.js';
@@ -168,7 +169,7 @@ describe('symmetries', () => {
 describe('solvers', () => {
   /** dx/dt = a(t) x with a = cos(3 t): x(1) = x(0) exp(sin(3) / 3). As parts: a x = (a - 1) x + x. */
   const dynamics: Dynamics = {
-    derivative: (t, [x]) => [tf.mul(x, Math.cos(3 * t))],
+    derivative: (t, [x]) => [tf.mul(x, typeof t === 'number' ? Math.cos(3 * t) : tf.cos(tf.mul(t, 3)))],
   };
 
   /** The pendulum in two exactly solvable parts: x' = v, v' = -sin x. */
@@ -217,6 +218,66 @@ describe('solvers', () => {
   test.each([EULER, MIDPOINT, RK4, DORMAND_PRINCE])('the tableau of $name is consistent', ({ a, b, c }) => {
     expect(b.reduce((x, y) => x + y)).toBeCloseTo(1, 12);
     for (const [s, row] of a.entries()) expect(row.reduce((x, y) => x + y, 0)).toBeCloseTo(c[s], 12);
+  });
+
+  test('steps of its own for each point: a path does not depend on the batch, and stiff points do not slow others down', () => {
+    // dx/dt = -c x, c a second coordinate that stays.
+    const rates = [0.1, 1, 5, 40];
+    const decay: Dynamics = {
+      derivative(_t, [x]) {
+        const [value, rate] = tf.split(x, 2, 1);
+        return [tf.concat([tf.neg(tf.mul(value, rate)), tf.zerosLike(rate)], 1)];
+      },
+    };
+    const method = { tolerance: 1e-5, each: true };
+    const at = (own: readonly number[]) => tf.tensor2d(own.map((rate) => [1, rate]));
+    const together = solve(decay, [at(rates)], method);
+    const found = (together.state[0].arraySync() as number[][]).map(([value]) => value);
+    for (const [i, rate] of rates.entries()) {
+      expect(Math.abs(found[i] - Math.exp(-rate))).toBeLessThan(1e-4);
+      const alone = solve(decay, [at([rate])], method);
+      expect(alone.state[0].dataSync()[0]).toBe(found[i]);
+      expect(alone.steps).toBeLessThanOrEqual(together.steps);
+    }
+    expect(solve(decay, [at([0.1])], method).steps * 3).toBeLessThan(together.steps);
+    const back = solve(decay, [at([0.1, 1])], method, { from: 1, to: 0 });
+    expect((back.state[0].arraySync() as number[][])[1][0]).toBeCloseTo(Math.E, 3);
+    expect(together.evaluations).toBe(7 * Math.round(together.evaluations / 7));
+  });
+
+  test('the density of a point is the same alone and in a batch, with steps of its own; not so with steps for all', () => {
+    const random = new Random(5);
+    const field = mlp(new Weights(random), { dimension: 3, hidden: [16], time: 'gated', outputGain: 8 });
+    const x = tf.tensor2d(Array.from({ length: 12 }, () => [random.normal(), 2 * random.normal(), random.normal()]));
+    const differ = (each: boolean) => {
+      const flow = cnf(field, { method: { tolerance: 1e-3, each } });
+      const whole = flow.forward(x).logDet.dataSync();
+      return Array.from(whole, (log, i) =>
+        Math.abs(flow.forward(tf.slice(x, [i, 0], [1, 3])).logDet.dataSync()[0] - log),
+      );
+    };
+    expect(Math.max(...differ(true))).toBe(0);
+    expect(Math.max(...differ(false))).toBeGreaterThan(0);
+    const flow = cnf(field, { method: { tolerance: 1e-5, each: true } });
+    const fine = cnf(field, { method: { solver: rk4, steps: 60 } });
+    expect(furthest(flow.forward(x).logDet, fine.forward(x).logDet)).toBeLessThan(1e-3);
+    const [own, other] = [flow, fine].map((layer) => jacobian(layer, x).jacobian);
+    expect(furthest(own, other)).toBeLessThan(1e-3);
+  });
+
+  test('a controller with memory keeps the tolerance, and remembers only what was accepted', () => {
+    const control = { p: 0.2, i: 0.4, d: 0 };
+    const { state, rejected, evaluations } = solve(dynamics, [tf.scalar(1)], { tolerance: 1e-6, control });
+    expect(Math.abs(state[0].dataSync()[0] - Math.exp(Math.sin(3) / 3))).toBeLessThan(1e-5);
+    expect(rejected).toBeLessThan(evaluations / 6);
+    const [integral, pi] = [INTEGRAL, control].map((kind) => new Controller(kind));
+    expect(integral.factor(1 / 32)).toBeCloseTo(0.9 * 2, 10);
+    expect(integral.factor(32)).toBeCloseTo(0.9 / 2, 10);
+    expect(integral.factor(Number.NaN)).toBe(0.2);
+    const first = pi.factor(1 / 32);
+    expect(first).toBeCloseTo(0.9 * 32 ** (0.6 / 5), 10);
+    pi.factor(99);
+    expect(pi.factor(1 / 32)).toBeCloseTo(0.9 * 32 ** (0.6 / 5) * 32 ** (-0.2 / 5), 10);
   });
 
   test('the adaptive method holds its tolerance, both ways, and counts its evaluations', () => {

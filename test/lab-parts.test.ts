@@ -4,19 +4,20 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { TileCodec, TRACED, type Trace } from '../codec/flow/tile-codec.js';
 import { mlp } from '../models/fields/mlp.js';
 import { Weights } from '../models/fields/weights.js';
-import { standardLogistic, standardNormal } from '../src/cnf/base.js';
+import { standardLogistic, standardNormal, studentT } from '../src/cnf/base.js';
 import { truncatedLogisticDequantizer, uniformDequantizer, variationalDequantizer } from '../src/cnf/dequantization.js';
 import { cnf } from '../src/cnf/flow.js';
 import { rk4 } from '../src/cnf/solvers/rk4.js';
 import { PHOTOGRAPHS } from '../src/lab/data/fixtures.js';
 import { bondAngles, bondLengths, MOLECULES, sampleMolecule } from '../src/lab/data/molecules.js';
-import { PLANAR, samplePlanar } from '../src/lab/data/planar.js';
+import { PLANAR, samplePlanar, studentMoons } from '../src/lab/data/planar.js';
 import { digit, flatGraphic, noise } from '../src/lab/data/simple-images.js';
-import { atMost } from '../src/lab/experiment.js';
+import { atMost, contest } from '../src/lab/experiment.js';
 import { lines } from '../src/lab/figures.js';
 import { fitMixture } from '../src/lab/gaussian-mixture.js';
-import { integral, truthOnGrid } from '../src/lab/plane.js';
+import { centres, integral, truthOnGrid } from '../src/lab/plane.js';
 import { htmlReport, jsonReport, type Run } from '../src/lab/report.js';
+import { spread } from '../src/lab/spread.js';
 import { correlation, mean, polygonArea, slope, smoothed, variance, wasserstein } from '../src/lab/statistics.js';
 import { selectBackend } from '../src/train/backend.js';
 import { Random } from '../src/train/random.js';
@@ -41,6 +42,19 @@ describe('data', () => {
       expected += (x * x + y * y) * set.density(x, y) * (side / grid.cells) ** 2;
     }
     expect(mean(drawn.map(([x, y]) => x * x + y * y)) / expected).toBeCloseTo(1, 1);
+  });
+
+  test('moons with heavy-tailed noise: the density is that of the points', () => {
+    const set = studentMoons(3);
+    const grid = { cells: 300, reach: 12 };
+    expect(integral(truthOnGrid(set, grid), grid)).toBeCloseTo(1, 2);
+    const random = new Random(4);
+    const drawn = Array.from({ length: 20_000 }, () => set.sample(random));
+    // Means of a bounded function over points, against its integral.
+    const bounded = ([x, y]: readonly number[]) => Math.exp(-Math.abs(x) - y * y);
+    const at = centres(grid);
+    const values = truthOnGrid(set, grid).map((density, i) => density * bounded(at[i]));
+    expect(mean(drawn.map(bounded)) / integral(values, grid)).toBeCloseTo(1, 1);
   });
 
   test('molecules are at their equilibrium, and free to turn', () => {
@@ -175,7 +189,7 @@ test('truncated logistic noise has its density however far its weights go', () =
 
 test('base distributions are normalized', () => {
   const x = tf.tensor2d(Array.from({ length: 4000 }, (_, i) => [(i - 1999.5) / 50]));
-  for (const base of [standardNormal(1), standardLogistic(1)]) {
+  for (const base of [standardNormal(1), standardLogistic(1), studentT(1, 5)]) {
     expect(tf.sum(tf.exp(base.logDensity(x))).dataSync()[0] / 50).toBeCloseTo(1, 4);
     const drawn = base.sample(20_000, new Random(1)).dataSync();
     expect(Math.abs(mean(drawn))).toBeLessThan(0.05);
@@ -234,6 +248,24 @@ describe('reports', () => {
     const html = htmlReport(run);
     expect(html).toContain('a &lt; b');
     expect(html).not.toMatch(/<script>|<b>/);
+  });
+
+  test('say in the heading where the theory loses, and why; an unsure gain is undecided', () => {
+    const gains = { wins: [1, 1.1, 0.9], loses: [-1, -1.1, -0.9], undecided: [1, -1, 0.1] };
+    const contests = Object.entries(gains).map(([outcome, values]) => {
+      const decided = contest(`it ${outcome}`, spread(values), 'nats', `because ${outcome}`);
+      expect(decided.outcome).toBe(outcome);
+      return decided;
+    });
+    const html = htmlReport({ ...run, findings: { ...run.findings, contests } });
+    expect(html).toContain('<h1>a &lt; b — loses</h1>');
+    expect(html).toContain('because loses');
+    expect(html).not.toContain('because wins');
+    expect(html).toContain('-1.000 ± 0.058');
+    expect(htmlReport(run)).toContain('<h1>a &lt; b</h1>');
+    const failed = { ...run.findings, checks: [atMost('error', spread([1, 2, 3]), 1)] };
+    expect(htmlReport({ ...run, findings: failed })).toContain('— fails</h1>');
+    expect(() => spread([1])).toThrow('two values or more, not 1');
   });
 
   test('show numbers as people read them', () => {

@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { SplitField } from '../../models/fields/affine-split.js';
 import { add, type Dual, dual, exp, mul } from '../../models/fields/dual.js';
-import { checkContext, type VectorField } from '../../models/fields/field.js';
+import { checkContext, type Time, type VectorField } from '../../models/fields/field.js';
 import type { Layer, Mapped } from '../../models/layers/layer.js';
 import { type DivergenceEstimator, divergenceOf, exactDivergence, jacobianNorm, type Probes } from './divergence.js';
 import { type Method, type Solution, type SolveOptions, solve } from './solvers/solve.js';
@@ -128,7 +128,7 @@ function densityDynamics(
   };
 }
 
-function structural(field: VectorField, x: tf.Tensor2D, t: number, context?: tf.Tensor2D): tf.Tensor2D {
+function structural(field: VectorField, x: tf.Tensor2D, t: Time, context?: tf.Tensor2D): tf.Tensor2D {
   if (!field.divergence) throw new TypeError('this field has no divergence by structure: choose an estimator');
   return field.divergence(x, t, context);
 }

@@ -52,12 +52,13 @@ export {
 export { type FitOptions, fitByAdjoint, fitLikelihood, fitVelocity } from './fit.js';
 export { type Cnf, type CnfMapped, chain, cnf, type FlowOptions, jacobian, type Problem } from './flow.js';
 export { flowMatchingLoss } from './flow-matching.js';
+export type { StepControl } from './solvers/control.js';
 export { dormandPrince } from './solvers/dormand-prince.js';
 export { euler } from './solvers/euler.js';
 export { midpoint } from './solvers/midpoint.js';
 export { type ReversibleCarry, reversible } from './solvers/reversible.js';
 export { rk4 } from './solvers/rk4.js';
-export { type Method, type Solution, type SolveOptions, solve } from './solvers/solve.js';
+export { type Adaptive, type Method, type Solution, type SolveOptions, solve } from './solvers/solve.js';
 export type { Dynamics, Solver, State } from './solvers/solver.js';
 export { splitting, strang } from './solvers/splitting.js';
 export { drawMask, masked, type StochasticDepthOptions, stochasticDepth } from './stochastic-depth.js';

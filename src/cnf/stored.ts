@@ -54,9 +54,16 @@ export interface FlowSpec {
   readonly columns?: readonly Column[];
 }
 
-const SOLVERS = { euler, midpoint, rk4, 'dormand-prince': dormandPrince, splitting, strang };
+export type SolverName = 'euler' | 'midpoint' | 'rk4' | 'dormand-prince' | 'splitting' | 'strang';
 
-export type SolverName = keyof typeof SOLVERS;
+const SOLVERS: Record<SolverName, Solver> = {
+  euler,
+  midpoint,
+  rk4,
+  'dormand-prince': dormandPrince,
+  splitting,
+  strang,
+};
 
 /** A flow with all that it is made of. */
 export interface StoredFlow {
@@ -93,7 +100,7 @@ export function makeFlow(spec: FlowSpec, draws: Draws): StoredFlow {
     kind === 'free'
       ? mlp(weights, { dimension, hidden, time: 'gated' })
       : affineSplit(weights, { dimension, parts: Math.min(dimension, MOST_PARTS), hidden, time: 'gated' });
-  const solver: Solver = SOLVERS[spec.solver.name];
+  const solver = SOLVERS[spec.solver.name];
   const flow = cnf(field, { method: { solver, steps: spec.solver.steps } });
   return { spec, weights, field, flow, base: makeBase(spec.base, dimension) };
 }

@@ -172,7 +172,7 @@ h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin: 1.5rem 0 .4rem }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: .9rem } th, td { text-align: left; padding: .2rem .7rem; border-bottom: 1px solid #ddd }
 .index td { white-space: nowrap }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 figure { margin: 1rem 0 } figcaption { font-size: .9rem; color: #555; max-width: 50rem }
 .panels { display: flex; flex-wrap: wrap }
 .legend span { margin-right: 1rem; font-size: .85rem } .legend i { display: inline-block; width: .8rem; height: .8rem; margin-right: .3rem }

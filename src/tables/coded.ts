@@ -1,6 +1,6 @@
 /**
  * Tables coded under a flow (`.cnfd`): by Local Bits-Back for a free field, by integer splitting for a split one. A file is the letters CNFD, a version,
- * the CRC-32 of the flow's file, the number of rows, the CRC-32 of the table's integers, the words of the stack, and a CRC-32 of all before; all
+ * the checksum at the end of the flow's file, the number of rows, the CRC-32 of the table's integers, the words of the stack, and a CRC-32 of all before; all
  * numbers have 32 bits, little-endian.
  */
 
@@ -18,7 +18,7 @@ import type { Table } from './table.js';
 
 /** Cells of the flow's space are 2^-GRID_BITS wide, of the order of its standard deviation; the noise of Local Bits-Back is 2^-NOISE_BITS. */
 const [GRID_BITS, NOISE_BITS] = [14, 8];
-/** Rows that the network sees at once, at most. The first is alone, so that few bits are borrowed before there are any. */
+/** Rows that the network sees at once, at most. */
 const MOST_TOGETHER = 64;
 /** What lies on the stack before the first row; a file keeps those words that were borrowed. */
 const SEED = 1;
@@ -124,9 +124,11 @@ function codersOf({ spec, field, flow }: StoredFlow, columns: readonly Column[])
   };
 }
 
+/** A quarter of the rows before, at most: a batch takes its noise from what those have put on the stack. */
 function batches(rows: number): { from: number; count: number }[] {
   const all: { from: number; count: number }[] = [];
-  for (let from = 0, size = 1; from < rows; from += size, size = Math.min(2 * size, MOST_TOGETHER)) {
+  for (let from = 0; from < rows; from += all.at(-1)!.count) {
+    const size = Math.min(MOST_TOGETHER, Math.max(1, Math.floor(from / 4)));
     all.push({ from, count: Math.min(size, rows - from) });
   }
   return all;
@@ -149,9 +151,10 @@ function initialWords(width: number): Uint32Array {
   return words;
 }
 
-/** Tells flows from each other. */
+/** Tells flows from each other: the checksum at the end of a flow's file. */
 function flowMark(stored: StoredFlow): number {
-  return crc32(saveFlow(stored));
+  const bytes = saveFlow(stored);
+  return new DataView(bytes.buffer).getUint32(bytes.length - 4, true);
 }
 
 function littleEndian(values: Int32Array): Uint8Array {

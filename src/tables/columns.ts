@@ -13,7 +13,7 @@ export function columnsOf({ names, decimals, rows, integers }: Table): Column[] 
     const centre = Math.round(sum / rows);
     for (let row = 0; row < rows; row++) squares += (integers[row * width + column] - centre) ** 2;
     // With what uniform noise adds, so that a column of one value has a scale, too.
-    const exponent = Math.round(0.5 * Math.log2(squares / rows + 1 / 12));
+    const exponent = Math.round(0.5 * Math.log2(squares / rows + 1 / 12)) + 0;
     return { name, decimals: decimals[column], centre, exponent };
   });
 }

@@ -2,6 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { release, scoped } from '../scope.js';
+import { Controller, INTEGRAL } from './control.js';
 import { moved, rungeKutta, stages, type Tableau } from './runge-kutta.js';
 import type { Dynamics, State } from './solver.js';
 
@@ -24,7 +25,7 @@ export const DORMAND_PRINCE: Tableau = {
  * The fifth-order weights less the fourth-order ones: the step's error estimate. The seventh is that of the derivative where the step
  * ends, which is the first stage of the next one.
  */
-const ERROR = [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40];
+export const ERROR = [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40];
 
 export const dormandPrince = rungeKutta(DORMAND_PRINCE);
 
@@ -37,9 +38,7 @@ export interface AdaptiveResult {
   readonly rejected: number;
 }
 
-const SAFETY = 0.9;
-const [SHRINK, GROW] = [0.2, 5];
-const MOST_STEPS = 10_000;
+export const MOST_STEPS = 10_000;
 
 /**
  * Integrates with steps whose estimated error is at most tolerance (1 + |x|) in root mean square; the gradient does not flow through
@@ -53,7 +52,9 @@ export function adaptive(
   from: number,
   to: number,
   tolerance: number,
+  control = INTEGRAL,
 ): AdaptiveResult {
+  const controller = new Controller(control);
   const direction = Math.sign(to - from);
   let [t, h, evaluations, rejected] = [from, (to - from) / 10, 1, 0];
   const given = [...state];
@@ -82,7 +83,7 @@ export function adaptive(
       rejected++;
       release(next, [given, [...last, ...known]]);
     }
-    h *= Math.min(GROW, Math.max(SHRINK, SAFETY * Math.max(error, 1e-10) ** -0.2));
+    h *= controller.factor(error);
   }
   return { state, evaluations, times, rejected };
 }

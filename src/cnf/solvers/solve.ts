@@ -2,11 +2,22 @@
 
 import { type TensorContainer, tidy } from '@tensorflow/tfjs-core';
 import { release } from '../scope.js';
+import { INTEGRAL, type StepControl } from './control.js';
 import { adaptive } from './dormand-prince.js';
+import { adaptiveEach } from './each.js';
 import type { Dynamics, Solver, State } from './solver.js';
 
-/** How to integrate: so many equal steps of a method, or Dormand and Prince's method with steps of its own choice. */
-export type Method = { readonly solver: Solver; readonly steps: number } | { readonly tolerance: number };
+/** Dormand and Prince's method with steps of its own choice. */
+export interface Adaptive {
+  readonly tolerance: number;
+  /** Every point has steps of its own, so that its path and density do not depend on its batch; one step for all without. */
+  readonly each?: boolean;
+  /** By the last error alone without. */
+  readonly control?: StepControl;
+}
+
+/** How to integrate: so many equal steps of a method, or adaptive ones. */
+export type Method = { readonly solver: Solver; readonly steps: number } | Adaptive;
 
 /** What a solver found, and what it took. */
 export interface Solution {
@@ -42,7 +53,9 @@ export function solve(dynamics: Dynamics, state: State, method: Method, options:
   const { from = 0, to = 1 } = options;
   if ('tolerance' in method) {
     if (!(method.tolerance > 0)) throw new RangeError(`a tolerance is above 0, not ${method.tolerance}`);
-    const result = adaptive(dynamics, state, from, to, method.tolerance);
+    const { tolerance, each, control = INTEGRAL } = method;
+    if (each) return adaptiveEach(dynamics, state, [from, to], tolerance, control);
+    const result = adaptive(dynamics, state, from, to, tolerance, control);
     return { ...result, steps: result.times.length };
   }
   const { solver, steps } = method;

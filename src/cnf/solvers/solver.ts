@@ -1,12 +1,13 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Time } from '../../../models/fields/field.js';
 
 /** What is integrated: several tensors together, such as points and their log-densities. */
 export type State = readonly Tensor[];
 
 /** The right-hand side dx/dt. */
 export interface Dynamics {
-  /** dx/dt at a time: for each tensor of the state one of its shape. */
-  derivative(t: number, state: State): State;
+  /** dx/dt at a time, one for all points or one for each: for each tensor of the state one of its shape. */
+  derivative(t: Time, state: State): State;
   /** Exact solutions over a time h of the parts that the right-hand side is the sum of, with t held; for the splitting method. */
   readonly parts?: readonly ((t: number, state: State, h: number) => State)[];
 }

@@ -8,11 +8,18 @@ import type { Draws } from '../../../models/fields/draws.js';
 import { dual } from '../../../models/fields/dual.js';
 import { mlp } from '../../../models/fields/mlp.js';
 import { Weights } from '../../../models/fields/weights.js';
+import { logDensities, standardNormal } from '../../cnf/base.js';
 import { type DivergenceEstimator, divergenceOf, exactDivergence, hutchinson } from '../../cnf/divergence.js';
+import { fitLikelihood } from '../../cnf/fit.js';
+import { cnf } from '../../cnf/flow.js';
 import { scoped } from '../../cnf/scope.js';
+import { rk4 } from '../../cnf/solvers/rk4.js';
+import { Random } from '../../train/random.js';
 import { atLeast, atMost, type Experiment, near, timed } from '../experiment.js';
 import { lines } from '../figures.js';
-import { mean, slope, variance } from '../statistics.js';
+import { RUNS, repeatedly, spreadOf } from '../spread.js';
+import { mean, slope, smoothed, variance } from '../statistics.js';
+import { TRAINING } from '../training.js';
 
 const DIMENSION = 16;
 const HIDDEN = 64;
@@ -72,6 +79,13 @@ export const experiment: Experiment = {
       log(`D = ${d}: ${cost.map(({ seconds }) => `${(1000 * seconds).toFixed(2)} ms`).join(', ')}`);
       return cost;
     });
+    const sizes = quick ? [8] : [2, 8, 32];
+    const trained = sizes.map((dimension) => trainBoth(dimension, quick ? 12 : 300, random));
+    for (const { dimension, behind, ratio } of trained)
+      log(
+        `training in ${dimension} dimensions: ${behind.mean.toFixed(3)} nats behind, ${ratio.toFixed(2)} times as long`,
+      );
+    const largest = trained.at(-1)!;
     const growth = (i: number, key: 'seconds' | 'bytes') =>
       slope(dimensions.map((d, k): [number, number] => [Math.log(d), Math.log(costs[k][i][key])]));
     const logLog = { type: 'log', tickFormat: 'd', ticks: 6 } as const;
@@ -97,6 +111,20 @@ export const experiment: Experiment = {
         atLeast('Gaussian variance over Rademacher’s', variance(single[1]) / variance(single[0]), 1),
         near('memory, one probe: grows as D to the power', growth(0, 'bytes'), 1, 0.1),
         near('memory, exact: grows as D to the power', growth(1, 'bytes'), 2, 0.15),
+        atMost(
+          `training with one probe, behind training with the exact divergence in ${largest.dimension} dimensions`,
+          largest.behind,
+          0.25,
+          'nats per dimension',
+        ),
+        timed(
+          atLeast(
+            `training in ${largest.dimension} dimensions: time of a step, exact over one probe`,
+            largest.ratio,
+            1,
+            'times',
+          ),
+        ),
         timed(
           atLeast(
             'time, exact over one probe, at the largest D',
@@ -115,6 +143,13 @@ export const experiment: Experiment = {
             y: { label: 'variance of the divergence', type: 'log', tickFormat: '~g', ticks: 5 },
           },
           NOISES.map((name, i) => ({ name, points: falls[i] })),
+        ),
+        lines(
+          `Training in ${largest.dimension} dimensions`,
+          'Loss of the first run, means over 5 steps: with the exact divergence, and with one Rademacher probe a point.',
+          { x: { label: 'training step' }, y: { label: 'loss, nats per dimension' } },
+          ['exact', 'one probe'].map((name, i) => ({ name, points: largest.curves[i] })),
+          false,
         ),
         lines(
           'Time against dimension',
@@ -136,6 +171,17 @@ export const experiment: Experiment = {
         ),
       ],
       tables: [
+        {
+          title: `Training by maximum likelihood: mean ± standard error of ${RUNS} runs, held-out, exact divergence`,
+          columns: [
+            'D',
+            'trained exactly, nats per dimension',
+            'trained with one probe',
+            'behind by',
+            'time of a step, exact over one probe',
+          ],
+          rows: trained.map(({ dimension, scores, behind, ratio }) => [dimension, ...scores, behind, ratio]),
+        },
         {
           title: 'The estimate with one probe',
           columns: ['noise', 'mean', 'trace', 'variance', 'variance in theory'],
@@ -209,4 +255,51 @@ function leastCost(work: () => void, repeats: number): Cost {
     }),
   );
   return { seconds: Math.min(...costs.map(({ seconds }) => seconds)), bytes: costs[0].bytes };
+}
+
+/** Flows trained on the same data by maximum likelihood, with the exact divergence and with one probe. */
+function trainBoth(dimension: number, steps: number, random: Random) {
+  const base = standardNormal(dimension);
+  // Coordinates on two values each with noise, sums of neighbours: neither normal nor independent.
+  const sample = (points: number, from: Random) => {
+    const values = new Float32Array(points * dimension);
+    for (let i = 0; i < values.length; i++) {
+      const own = (from.uniform() < 0.5 ? -1 : 1) + 0.4 * from.normal();
+      values[i] = i % dimension === 0 ? own : 0.7 * own + 0.7 * values[i - 1];
+    }
+    return tf.tensor2d(values, [points, dimension]);
+  };
+  const runs = repeatedly(random, (own) => {
+    const held = sample(400, own);
+    const found = [exactDivergence, hutchinson({ noise: 'rademacher', draws: own })].map((divergence) => {
+      const weights = new Weights(new Random(own.state));
+      const field = mlp(weights, { dimension, hidden: [32, 32], time: 'gated' });
+      const start = performance.now();
+      const batch = () => sample(BATCH, own);
+      const losses = fitLikelihood(cnf(field, { ...TRAINING, divergence }), base, {
+        weights,
+        batch,
+        steps,
+        rate: 0.01,
+      });
+      const seconds = (performance.now() - start) / 1000;
+      const flow = cnf(field, { method: { solver: rk4, steps: 12 } });
+      const score = mean(logDensities(flow, base, held, 100)) / dimension;
+      tf.dispose(weights.variables);
+      return {
+        score,
+        seconds,
+        curve: smoothed(losses, 5).map(([step, loss]): [number, number] => [step, loss / dimension]),
+      };
+    });
+    held.dispose();
+    return found;
+  });
+  return {
+    dimension,
+    scores: [0, 1].map((i) => spreadOf(runs, (run) => run[i].score)),
+    behind: spreadOf(runs, ([exact, probed]) => exact.score - probed.score),
+    ratio: mean(runs.map(([exact, probed]) => exact.seconds / probed.seconds)),
+    curves: runs[0].map(({ curve }) => curve),
+  };
 }
