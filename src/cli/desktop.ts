@@ -1,7 +1,6 @@
 /** `cnfzip desktop`: tells other programs of this one. */
 
 import { spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { type Program, programs } from '../desktop/programs.js';
@@ -9,7 +8,7 @@ import { thumbnail } from '../desktop/thumbnail.js';
 import { CnfzipError } from '../index.js';
 import { makeFolder } from '../io/files/folders.js';
 import { exists, readInput } from '../io/files/read.js';
-import { writeFileAtomic } from '../io/files/write.js';
+import { writeFileAtomic, writeInPlace } from '../io/files/write.js';
 import { addLimits, addModel, type CommonOptions, codecOptions, integer } from './options.js';
 import { print, reportError, say } from './report.js';
 
@@ -46,7 +45,7 @@ export function addDesktop(program: Command): void {
   ).action(async (path: string, target: string, { size, ...options }: CommonOptions & { size: number }) => {
     try {
       // Into the file that is there: whoever asks for a thumbnail may have it open already (Tumbler does) and read on from there.
-      await writeFile(target, await thumbnail(path, size, codecOptions(options)));
+      await writeInPlace(target, await thumbnail(path, size, codecOptions(options)));
     } catch (error) {
       reportError(path, error, options.verbose);
     }

@@ -1,6 +1,17 @@
 /** Writing files, which appear whole or not at all, and last. */
 import { closeSync, openSync, renameSync, unlinkSync } from 'node:fs';
-import { type FileHandle, link, lstat, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
+import {
+  type FileHandle,
+  link,
+  lstat,
+  open,
+  readlink,
+  realpath,
+  rename,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { CnfzipError } from '../../../codec/error.js';
 import type { Source } from '../../../codec/source.js';
@@ -200,6 +211,19 @@ function unlessMissing<T>(found: Promise<T>): Promise<T | undefined> {
     if (!isMissing(error)) throw error;
     return undefined;
   });
+}
+
+/**
+ * Writes into the file that is there, or a new one: not whole or not at all, for whoever has it open already and reads on.
+ *
+ * @throws {CnfzipError} `file`
+ */
+export async function writeInPlace(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, bytes);
+  } catch (error) {
+    throw targetError(path, reason(error), error);
+  }
 }
 
 function existsAlready(path: string, cause?: unknown): CnfzipError {

@@ -37,7 +37,7 @@ export const experiment: Experiment = {
     const { quick, random } = lab;
     const names = quick ? ['checkerboard'] : ['checkerboard', 'rings', 'moons'];
     const grid: Grid = { cells: quick ? 48 : 120, reach: 3.2 };
-    const steps = quick ? 60 : 500;
+    const steps = quick ? 90 : 500;
     const results = names.map((name) => ({
       name,
       runs: repeatedly(random, (own, run) =>
