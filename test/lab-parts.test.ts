@@ -46,7 +46,7 @@ describe('data', () => {
 
   test('moons with heavy-tailed noise: the density is that of the points', () => {
     const set = studentMoons(3);
-    const grid = { cells: 300, reach: 12 };
+    const grid = { cells: 150, reach: 12 };
     expect(integral(truthOnGrid(set, grid), grid)).toBeCloseTo(1, 2);
     const random = new Random(4);
     const drawn = Array.from({ length: 20_000 }, () => set.sample(random));
