@@ -217,7 +217,7 @@ describe('cnfzip flow', () => {
   const values = (text: string) => parseTable(text, { decimals: [1, 2], rounds: false });
 
   test('fits, scores, samples, encodes, and decodes in another process', () => {
-    const fitted = flow('fit', 'data.csv', '-o', 'm.cnff', '--steps', '50', '--likelihood', '2', '--hidden', '16,16');
+    const fitted = flow('fit', 'data.csv', '-o', 'm.cnff', '--steps', '50', '--likelihood', '1', '--hidden', '16,16');
     expect(fitted).toMatchObject({ status: 0 });
     expect(fitted.stdout).toMatch(
       /^data.csv -> m.cnff: 400 rows of 2 columns, \d+ weights, -?[\d.]+ nats per row on 40 rows held out\n$/,
