@@ -15,8 +15,8 @@ import { CnfzipError } from './error.js';
 import type { Flow, Model } from './flow/model.js';
 import type { EncodedTile } from './flow/tile-codec.js';
 import type { Image, ImageHeader } from './image.js';
-import { type Layer, layerChannels, splitAlpha } from './layer.js';
-import { alphabetOfValues, noteValues, toIndexes, writeAlphabet } from './layers/alphabet.js';
+import { hasAlpha, type Layer, layerChannels, splitLayers } from './layer.js';
+import { alphabetOfValues, indexed, noteValues, writeAlphabet } from './layers/alphabet.js';
 import { encodeInTiles, flowId, mayHaveAlphabet } from './layers/encode-layer.js';
 import { repeats } from './layers/repetition.js';
 import { stageEnds } from './layers/stages.js';
@@ -44,7 +44,7 @@ export class AlphabetSearch {
   readonly #repeated: number[];
 
   constructor(private readonly image: ImageHeader) {
-    const layers = layerChannels(image.channels, isSplit(image));
+    const layers = layerChannels(image.channels, hasAlpha(image.channels));
     this.#occurs = layers.map(() => new Uint8Array(image.maxval + 1));
     this.#repeated = layers.map(() => 0);
   }
@@ -57,7 +57,7 @@ export class AlphabetSearch {
   }
 
   found(): Alphabets {
-    const channels = layerChannels(this.image.channels, isSplit(this.image));
+    const channels = layerChannels(this.image.channels, hasAlpha(this.image.channels));
     return this.#occurs.map((occurs, i) => {
       const worthwhile = mayHaveAlphabet({ ...this.image, channels: channels[i] }, () => this.#repeated[i]);
       return worthwhile ? alphabetOfValues(occurs) : undefined;
@@ -102,7 +102,7 @@ export class BandEncoder {
       const model = image.palette ? undefined : models.find(({ definition }) => definition.channels === channels);
       return model && { model, adapts: adapt };
     };
-    this.#layers = layerChannels(image.channels, isSplit(image)).map((channels, i) => {
+    this.#layers = layerChannels(image.channels, hasAlpha(image.channels)).map((channels, i) => {
       return { flow: flowFor(channels), alphabet: alphabets[i], tiles: [] };
     });
     this.#coding = new Coding(options, this.#layers.length * image.width * image.height);
@@ -117,10 +117,7 @@ export class BandEncoder {
     this.#checksum = crc32(samples, this.#checksum);
     for (const [i, original] of layersOf(this.image, samples).entries()) {
       const { flow, alphabet, tiles } = this.#layers[i];
-      const band = alphabet
-        ? { ...original, maxval: alphabet.length - 1, samples: toIndexes(original.samples, alphabet) }
-        : original;
-      const coded = await encodeInTiles(band, flow, this.#coding);
+      const coded = await encodeInTiles(indexed(original, alphabet), flow, this.#coding);
       if (!coded) throw new CnfzipError('unsupported', 'it is too large to be coded without a flow for its samples');
       for (const tile of coded) tiles.push(await this.#keep(tile));
     }
@@ -185,13 +182,8 @@ function codedTiles(tiles: readonly Stored[]): TileOf<Part>[] {
   });
 }
 
-function isSplit({ channels }: ImageHeader): boolean {
-  return channels % 2 === 0;
-}
-
 /** The layers of a band. */
 function layersOf(image: ImageHeader, samples: Samples): Layer[] {
   const { width, channels, maxval } = image;
-  const band: Layer = { width, height: samples.length / (width * channels), channels, maxval, samples };
-  return isSplit(image) ? splitAlpha(band) : [band];
+  return splitLayers({ width, height: samples.length / (width * channels), channels, maxval, samples });
 }

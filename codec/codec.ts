@@ -17,7 +17,7 @@ import type { Flow, Model } from './flow/model.js';
 import { checkHost } from './host.js';
 import { checkImage, type Image, maxvalOf, sameImage, within } from './image.js';
 import { KERNEL_VERSION } from './kernels/kernels.js';
-import { joinAlpha, type Layer, layerChannels, splitAlpha } from './layer.js';
+import { joinAlpha, type Layer, layerChannels, splitLayers } from './layer.js';
 import { decodeLayer } from './layers/decode-layer.js';
 import { encodeLayer, mayBeatWithWebp } from './layers/encode-layer.js';
 import { isWhole, shownSize, type View, wantedPixels, wholeView } from './view.js';
@@ -61,7 +61,7 @@ async function encodeContainer(image: Image, flows: readonly Flow[], options: Co
   // Neighbouring indexes of a palette say nothing of each other: no flow.
   const flowFor = ({ channels }: Layer) =>
     palette ? undefined : flows.find(({ model }) => model.definition.channels === channels);
-  const split = channels % 2 === 0 ? splitAlpha(layer) : [layer];
+  const split = splitLayers(layer);
   const coding = new Coding(options, split.length * width * height);
   let layers: CodedLayer[] = [];
   for (const part of split) layers.push(await encodeLayer(part, flowFor(part), coding));

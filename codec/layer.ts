@@ -11,6 +11,11 @@ export interface Layer {
   readonly samples: Uint8Array | Uint16Array;
 }
 
+/** Whether an image has alpha, which is a layer of its own. */
+export function hasAlpha(channels: Channels): boolean {
+  return channels % 2 === 0;
+}
+
 /** Channels of an image's layers. */
 export function layerChannels(channels: Channels, split: boolean): Channels[] {
   return split ? [(channels - 1) as Channels, 1] : [channels];
@@ -31,6 +36,11 @@ export function splitAlpha({ width, height, channels, maxval, samples }: Layer):
     { ...size, channels: colours as Channels, samples: colour },
     { ...size, channels: 1, samples: alpha },
   ];
+}
+
+/** The layers of an image whose samples are one: itself, or colour and alpha. */
+export function splitLayers(image: Layer): Layer[] {
+  return hasAlpha(image.channels) ? splitAlpha(image) : [image];
 }
 
 /** Undoes `splitAlpha`. */

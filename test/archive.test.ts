@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readArchive, writeArchive } from '../codec/archive/directory.js';
 import { nameProblem, readNames, writeNames } from '../codec/archive/names.js';
@@ -22,10 +21,8 @@ import { toSource } from '../codec/source.js';
 import { temporaryFiles } from '../src/fuzz/leftovers.js';
 import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 import { encodePng, readImage } from '../src/index.js';
+import { fixture, MAIN } from './paths.js';
 import { untrainedModel } from './untrained.js';
-
-const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
 let folder: string;
 let images: string;

@@ -16,12 +16,12 @@ import { provenPieces } from '../src/io/banded/prove.js';
 import { nameOfFormat } from '../src/io/formats.js';
 import { encodeNetpbm } from '../src/io/netpbm.js';
 import { readPng } from '../src/io/png.js';
+import { MAIN } from './paths.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
-const cli = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
 
 function randomImage(seed: number): Image {
   const random = randomIntegers(seed);
@@ -178,7 +178,7 @@ test('a large image is decompressed by bands into the same file', async () => {
   for (const format of ['png', 'ppm']) {
     const out = join(folder, `out.${format === 'png' ? 'png' : 'pgm'}`);
     const args = ['decompress', '-q', '--format', format, '-o', out, join(folder, 'large.cnfz')];
-    const { status, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const expected = format === 'png' ? encodePng(image) : encodeNetpbm(image);
     expect(Buffer.compare(readFileSync(out), expected)).toBe(0);

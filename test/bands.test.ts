@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { AlphabetSearch, BandEncoder, bandHeights, type Store } from '../codec/bands.js';
 import { decodeImage, encodeImage } from '../codec/codec.js';
@@ -14,10 +13,10 @@ import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 import { decodePng } from '../src/index.js';
 import { modelsForEncoding } from '../src/models.js';
 import '../src/webp.js';
+import { MAIN } from './paths.js';
 
 const models = await modelsForEncoding(4, 'fast');
 const coderOf = oncePerFlow();
-const cli = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -101,7 +100,7 @@ test('a large image is compressed by bands, proven, and leaves no temporary file
   const samples = new Uint8Array(width * height).map((_, i) => ((i % width) >> 8) * 5);
   const path = join(folder, 'large.pgm');
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, [cli, ...args], {
+    spawnSync(process.execPath, [MAIN, ...args], {
       cwd: folder,
       encoding: 'utf8',
       env: { ...process.env, TMPDIR: folder },

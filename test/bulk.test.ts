@@ -13,15 +13,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isFailure, readManifest } from '../src/bulk/manifest.js';
 import { isOf, parseShard } from '../src/bulk/shard.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import { encodePng } from '../src/index.js';
-
-const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+import { fixture, MAIN } from './paths.js';
 
 let folder: string;
 let from: string;

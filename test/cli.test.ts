@@ -23,9 +23,7 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodePng, encodePng, type FileInfo, type Image } from '../src/index.js';
 import { beside } from './beside.js';
-
-const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+import { fixture, MAIN } from './paths.js';
 
 let folder: string;
 

@@ -12,14 +12,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeArchive } from '../codec/archive/directory.js';
 import { thumbnail } from '../src/desktop/thumbnail.js';
 import { type Channels, decodePng, encode, type Image, readImage } from '../src/index.js';
-
-const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+import { fixture, MAIN } from './paths.js';
 
 let home: string;
 

@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { crc32 } from '../codec/container/crc32.js';
@@ -14,8 +13,7 @@ import { sampleTable, scoreTable } from '../src/tables/flow.js';
 import { formatTable, parseTable, type Table } from '../src/tables/table.js';
 import { loadWasmBackend } from '../src/train/backend.js';
 import { Random } from '../src/train/random.js';
-
-const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+import { MAIN } from './paths.js';
 
 beforeAll(async () => {
   await loadWasmBackend();

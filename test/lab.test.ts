@@ -2,12 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Check } from '../src/lab/experiment.js';
 import { NAMES } from '../src/lab/registry.js';
-
-const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+import { MAIN } from './paths.js';
 
 /** Those that take seconds; `npm run test:lab` runs all, for ten minutes on a slow machine. */
 const QUICKEST = ['accounting', 'incompressible', 'invertibility', 'resnet-limit'];

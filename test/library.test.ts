@@ -20,6 +20,7 @@ import {
   writeImage,
 } from '../src/index.js';
 import { beside } from './beside.js';
+import { fixture } from './paths.js';
 
 // Threads need the compiled worker.
 const built = new URL('../dist/src/index.js', import.meta.url).href;
@@ -27,7 +28,6 @@ const library = (await import(/* @vite-ignore */ built)) as typeof import('../sr
 
 const noise: Image = { width: 600, height: 9, channels: 3, samples: randomBytes(600 * 9 * 3, 1) };
 
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 const boat = await readImage(fixture('gray-boat-531x60.png'));
 /** Of two tiles. */
 const photograph = beside(boat, 2);

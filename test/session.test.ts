@@ -1,11 +1,11 @@
 /** Many images through one `Codec`. */
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { sameImage } from '../codec/image.js';
 import { randomBytes } from '../src/fuzz/random-bytes.js';
 import type { Image } from '../src/index.js';
 import { beside } from './beside.js';
+import { fixture } from './paths.js';
 
 // Threads need the compiled workers.
 const built = new URL('../dist/src/index.js', import.meta.url).href;
@@ -13,10 +13,9 @@ const { Codec, decode, encode, readImage } = (await import(
   /* @vite-ignore */ built
 )) as typeof import('../src/index.js');
 
-const path = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
-const house = await readImage(path('house-253x191.png'));
-const door = await readImage(path('red-door-128x96.png'));
-const boat = await readImage(path('gray-boat-531x60.png'));
+const house = await readImage(fixture('house-253x191.png'));
+const door = await readImage(fixture('red-door-128x96.png'));
+const boat = await readImage(fixture('gray-boat-531x60.png'));
 const twoTiles = beside(boat, 2);
 const transparent: Image = {
   width: 40,
@@ -24,7 +23,7 @@ const transparent: Image = {
   channels: 4,
   samples: randomBytes(40 * 30 * 4, 3).map((sample) => sample >> 2),
 };
-const tiny = await readImage(path('gray-tiny-3x5.png'));
+const tiny = await readImage(fixture('gray-tiny-3x5.png'));
 const images = [door, boat, transparent, twoTiles, tiny, door];
 
 const threadsNow = () => process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length;

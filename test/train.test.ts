@@ -10,9 +10,7 @@ import { USUAL_RATES } from '../codec/flow/model.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
 import { modelParameters } from '../models/definition.js';
 import { decodePng, loadModel } from '../src/index.js';
-
-const MAIN = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+import { fixture, MAIN } from './paths.js';
 
 let folder: string;
 

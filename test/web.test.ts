@@ -3,20 +3,19 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deflateZlib, inflateZlib } from '../src/browser/zlib.js';
 import { findProgram } from '../src/engines/engine.js';
 import { decode, decodePng, encode, encodePng } from '../src/index.js';
 import * as node from '../src/io/zlib.js';
+import { fixture } from './paths.js';
 
 const built = new URL('../dist/src/web/serve.js', import.meta.url).href;
 const { servePage } = (await import(built)) as typeof import('../src/web/serve.js');
 
 type Library = typeof import('../src/browser/index.js');
 
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 const chromium = findProgram('chromium', 'chromium-browser', 'google-chrome');
 
 describe('zlib streams without Node', () => {

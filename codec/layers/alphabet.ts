@@ -7,6 +7,7 @@ import { ByteReader, varint } from '../container/bytes.js';
 import { deflate, inflate } from '../container/deflate.js';
 import { CnfzipError } from '../error.js';
 import { allocSamples } from '../image.js';
+import type { Layer } from '../layer.js';
 
 /** An alphabet is worth its part where the values that occur are at most this part of those that could. */
 const SPARSE = 0.5;
@@ -34,6 +35,12 @@ export function toIndexes(samples: Uint8Array | Uint16Array, alphabet: Uint16Arr
   const indexes = new Uint16Array(alphabet[alphabet.length - 1] + 1);
   for (const [index, value] of alphabet.entries()) indexes[value] = index;
   return allocSamples(samples.length, alphabet.length - 1).map((_, i) => indexes[samples[i]]);
+}
+
+/** A layer whose samples are indexes of the alphabet, if there is one. */
+export function indexed(layer: Layer, alphabet: Uint16Array | undefined): Layer {
+  if (!alphabet) return layer;
+  return { ...layer, maxval: alphabet.length - 1, samples: toIndexes(layer.samples, alphabet) };
 }
 
 /**

@@ -13,7 +13,7 @@ import type { EncodedTile } from '../flow/tile-codec.js';
 import { KERNEL_VERSION } from '../kernels/kernels.js';
 import type { Layer } from '../layer.js';
 import { extractTile, type Tile, tileLayout } from '../tiles.js';
-import { findAlphabet, toIndexes, writeAlphabet } from './alphabet.js';
+import { findAlphabet, indexed, writeAlphabet } from './alphabet.js';
 import { encodeFlowTile, type FlowLayer, isFlowLayer } from './flow-tiles.js';
 import { encodePlain } from './plain.js';
 import { favoursCopies, isConstant, repeats } from './repetition.js';
@@ -60,9 +60,7 @@ export async function encodeLayer(
   toBeat = Number.POSITIVE_INFINITY,
 ): Promise<CodedLayer> {
   const alphabet = alphabetOf(original);
-  const layer = alphabet
-    ? { ...original, maxval: alphabet.length - 1, samples: toIndexes(original.samples, alphabet) }
-    : original;
+  const layer = indexed(original, alphabet);
   const trials = await tryTiles(layer, flow, coding);
   const candidates: CodedLayer[] = [];
   const flows = trials.reduce((sum, { coded }) => sum + sizeOf(coded?.payload), 0);

@@ -19,7 +19,7 @@ import { describeImage } from './describe.js';
 import { addEncoding, type EncodingOptions, encodingOptions, imageToEncode } from './encoding.js';
 import { addCommonOptions, addLimits, type CommonOptions, codecOptions, parseSize } from './options.js';
 import { Progress } from './progress.js';
-import { count, print, printJson, reportError, say } from './report.js';
+import { count, countOf, print, printJson, reportError, reported, say } from './report.js';
 
 interface CreateOptions extends EncodingOptions {
   output: string;
@@ -97,15 +97,6 @@ export function addArchive(program: Command): void {
   );
 }
 
-/** Runs a command; what it throws costs a line and the exit code. */
-async function reported(subject: string, { verbose }: CommonOptions, run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    reportError(subject, error, verbose);
-  }
-}
-
 async function make(command: Command, folder: string, options: CreateOptions): Promise<void> {
   const { output, force, shardPixels, quiet } = options;
   const { all: common, each } = encodingOptions(command, options);
@@ -149,7 +140,7 @@ async function make(command: Command, folder: string, options: CreateOptions): P
   const percent = ((100 * bytes.length) / read).toFixed(1);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   say(
-    `${folder} -> ${output}: ${countImages(names.length)}, ${count(read)} -> ${count(bytes.length)} bytes (${percent} %), ` +
+    `${folder} -> ${output}: ${countOf(names.length, names.length, 'image')}, ${count(read)} -> ${count(bytes.length)} bytes (${percent} %), ` +
       `${((8 * bytes.length) / samples).toFixed(4)} bits per sample, ${count(shards.length)} shards, ${seconds} s`,
   );
 }
@@ -224,7 +215,7 @@ async function extractAll(opened: Archive, names: readonly string[], options: Ex
     await extractOne(name, image, options);
     written++;
   });
-  if (!options.quiet) say(`${countOf(written, wanted.size)} extracted`);
+  if (!options.quiet) say(`${countOf(written, wanted.size, 'image')} extracted`);
 }
 
 async function extractOne(
@@ -254,7 +245,7 @@ async function verifyAll(opened: Archive, path: string, options: VerifyOptions):
     if (options.from !== undefined) await compare(image, join(options.from, name), options);
     proven++;
   });
-  if (!options.quiet) await print(`${path}: ${countOf(proven, all.size)} proven`);
+  if (!options.quiet) await print(`${path}: ${countOf(proven, all.size, 'image')} proven`);
 }
 
 async function compare(image: Image, path: string, options: VerifyOptions): Promise<void> {
@@ -282,13 +273,7 @@ async function forEachShard(
     shown.update(0);
     const images = await decodeShard(opened, shard, places[places.length - 1] + 1, options);
     shown.clear();
-    for (const i of images ? places : []) {
-      try {
-        await work(names[i], images![i]);
-      } catch (error) {
-        reportError(names[i], error, options.verbose);
-      }
-    }
+    for (const i of images ? places : []) await reported(names[i], options, () => work(names[i], images![i]));
   }
 }
 
@@ -305,14 +290,4 @@ async function decodeShard(
     reportError(names.length > 1 ? `${names[0]} to ${names[names.length - 1]}` : names[0], error, verbose);
     return undefined;
   }
-}
-
-/** `1 image`, `2 images`. */
-function countImages(images: number): string {
-  return `${count(images)} ${images === 1 ? 'image' : 'images'}`;
-}
-
-/** Of several, where not all came through, `2 of 3 images`. */
-function countOf(done: number, all: number): string {
-  return done === all ? countImages(all) : `${count(done)} of ${countImages(all)}`;
 }

@@ -10,7 +10,7 @@ import { makeFolder } from '../io/files/folders.js';
 import { exists, readInput } from '../io/files/read.js';
 import { writeFileAtomic, writeInPlace } from '../io/files/write.js';
 import { addLimits, addModel, type CommonOptions, codecOptions, integer } from './options.js';
-import { print, reportError, say } from './report.js';
+import { print, reportError, reported, say } from './report.js';
 
 const NAMES: readonly Program['name'][] = ['mime', 'thumbnailer', 'magic', 'imagemagick'];
 
@@ -42,14 +42,12 @@ export function addDesktop(program: Command): void {
         .argument('<thumbnail>', 'the PNG; one that is there is replaced')
         .option('--size <n>', 'longer side in pixels, at most', integer(1, 65536), 128),
     ),
-  ).action(async (path: string, target: string, { size, ...options }: CommonOptions & { size: number }) => {
-    try {
+  ).action((path: string, target: string, { size, ...options }: CommonOptions & { size: number }) =>
+    reported(path, options, async () => {
       // Into the file that is there: whoever asks for a thumbnail may have it open already (Tumbler does) and read on from there.
       await writeInPlace(target, await thumbnail(path, size, codecOptions(options)));
-    } catch (error) {
-      reportError(path, error, options.verbose);
-    }
-  });
+    }),
+  );
 }
 
 /** The programs to be told, or a line why they cannot be. */
@@ -62,8 +60,8 @@ function told(): Program[] {
   }
 }
 
-async function installed({ name, reader, path, text }: Program, force: boolean): Promise<void> {
-  try {
+function installed({ name, reader, path, text }: Program, force: boolean): Promise<void> {
+  return reported(path, {}, async () => {
     const before = (await exists(path)) ? new TextDecoder().decode(await readInput(path)) : undefined;
     if (before !== text) {
       if (before !== undefined && !force) {
@@ -77,9 +75,7 @@ async function installed({ name, reader, path, text }: Program, force: boolean):
     }
     if (name === 'mime') await updateMime(dirname(dirname(path)));
     say(`${reader}: ${path}${before === text ? ', as it was' : ''}`);
-  } catch (error) {
-    reportError(path, error, false);
-  }
+  });
 }
 
 /** Makes the database anew of which file managers read. */

@@ -4,7 +4,7 @@ import { CnfzipError } from '../../codec/error.js';
 import { exists } from '../io/files/read.js';
 import { requirePackages } from '../packages.js';
 import { integer } from './options.js';
-import { print, reportError, say } from './report.js';
+import { print, reportError, reported, say } from './report.js';
 
 interface RunOptions {
   quick?: boolean;
@@ -51,13 +51,11 @@ Examples:
 const PACKAGES = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm', '@observablehq/plot', 'linkedom'];
 
 /** Runs what needs the laboratory's packages. */
-async function withPackages(verbose: boolean | undefined, work: () => Promise<void>): Promise<void> {
-  try {
+function withPackages(verbose: boolean | undefined, work: () => Promise<void>): Promise<void> {
+  return reported('lab', { verbose }, async () => {
     await requirePackages('the laboratory', PACKAGES);
     await work();
-  } catch (error) {
-    reportError('lab', error, verbose);
-  }
+  });
 }
 
 async function list(): Promise<void> {

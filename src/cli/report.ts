@@ -44,6 +44,19 @@ export function reportError(subject: string | undefined, error: unknown, verbose
   process.exitCode = 1;
 }
 
+/** Does work; what it throws costs a line about the subject, and the exit code. */
+export async function reported(
+  subject: string | undefined,
+  { verbose }: Pick<ReportOptions, 'verbose'>,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    reportError(subject, error, verbose);
+  }
+}
+
 function isKnown(error: unknown): boolean {
   return kindOf(error) !== 'internal';
 }
@@ -78,8 +91,13 @@ export async function printJson(value: object): Promise<void> {
 
 /** `1 file`, `2 files`; of several, where not all came through, `2 of 3 files`. */
 export function countFiles(done: number, all: number): string {
-  const files = all === 1 ? 'file' : 'files';
-  return done === all ? `${count(all)} ${files}` : `${count(done)} of ${count(all)} ${files}`;
+  return countOf(done, all, 'file');
+}
+
+/** As `countFiles`, of things with another name. */
+export function countOf(done: number, all: number, noun: string): string {
+  const things = `${count(all)} ${noun}${all === 1 ? '' : 's'}`;
+  return done === all ? things : `${count(done)} of ${things}`;
 }
 
 /** 1234567 as `1,234,567`. */

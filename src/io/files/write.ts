@@ -214,7 +214,8 @@ function unlessMissing<T>(found: Promise<T>): Promise<T | undefined> {
 }
 
 /**
- * Writes into the file that is there, or a new one: not whole or not at all, for whoever has it open already and reads on.
+ * Writes into the file that is there, or a new one, for whoever has it open already and reads on. Unlike `writeFileAtomic` it may leave a
+ * part of it.
  *
  * @throws {CnfzipError} `file`
  */
