@@ -3,6 +3,7 @@ import type { Flow } from './flow/model.js';
 import { type EncodedTile, TileCodec } from './flow/tile-codec.js';
 import type { TileShape } from './flow/walk.js';
 import { Kernels } from './kernels/kernels.js';
+import { once } from './once.js';
 import type { Tile } from './tiles.js';
 
 /** Codes tiles by a flow, in this thread or in others. */
@@ -121,18 +122,7 @@ export function codingParts(options: CodingOptions, shares: readonly number[]): 
 
 /** Makes the coder of each flow once; without `coderOf`, one that codes in this thread. */
 export function oncePerFlow(coderOf: CoderOf = inThisThread()): CoderOf {
-  const coders = new Map<string, Promise<TileCoder>>();
-  return (flow) => {
-    const key = `${flow.model.hash} ${flow.adapts}`;
-    let coder = coders.get(key);
-    if (!coder) {
-      coder = coderOf(flow);
-      coders.set(key, coder);
-      // The next call tries again.
-      coder.catch(() => coders.delete(key));
-    }
-    return coder;
-  };
+  return once(coderOf, ({ model, adapts }) => `${model.hash} ${adapts}`);
 }
 
 /** All flows share the memory of one instance of the kernels: it is as much as the largest tile takes. */

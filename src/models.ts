@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { CnfzipError } from '../codec/error.js';
 import { type Model, parseModel } from '../codec/flow/model.js';
 import type { Channels } from '../codec/image.js';
+import { once } from '../codec/once.js';
 import { SHIPPED } from '../models/build/catalogue.js';
 import { readInput } from './io/files/read.js';
 
@@ -15,8 +16,7 @@ const GRAY = 'gray';
 const SUFFIX = '.cnfm';
 const FOLDER = fileURLToPath(new URL('../models/', import.meta.url));
 
-/** Shipped models that were read. */
-const read = new Map<string, Promise<Model>>();
+const shippedModel = once((name: string) => loadModel(FOLDER + name + SUFFIX));
 
 /**
  * Reads a model from its file.
@@ -100,15 +100,4 @@ export function shippedName(hash: string): string | undefined {
 
 function isPath(choice: string): boolean {
   return choice.endsWith(SUFFIX) || /[/\\]/.test(choice);
-}
-
-function shippedModel(name: string): Promise<Model> {
-  let model = read.get(name);
-  if (!model) {
-    model = loadModel(FOLDER + name + SUFFIX);
-    read.set(name, model);
-    // The next call tries again.
-    model.catch(() => read.delete(name));
-  }
-  return model;
 }

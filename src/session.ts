@@ -7,6 +7,7 @@ import { checkBytes } from '../codec/container/container.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
 import { checkImage, type Image, type ImageHeader, maxvalOf, metadataBytes } from '../codec/image.js';
+import { once } from '../codec/once.js';
 import { type OpenedImage, openImage } from '../codec/open.js';
 import { maxTilePixels, tileCount } from '../codec/tiles.js';
 import { isWhole, shownSize, viewOf, wantedTiles } from '../codec/view.js';
@@ -51,7 +52,7 @@ export class Codec {
   /** For calls with a signal. */
   readonly #calls: Threads<Call, CallResult>;
   #coderOf = oncePerFlow();
-  #model: Promise<Model | string> | undefined;
+  readonly #choose = once(chooseModel);
   #underWay = 0;
   readonly #closing = new AbortController();
 
@@ -193,14 +194,7 @@ export class Codec {
 
   /** The options' choice of a model, whose file is read once. */
   #chosen(): Promise<Model | string> {
-    if (!this.#model) {
-      this.#model = chooseModel(this.#options.model);
-      // The next call tries again.
-      this.#model.catch(() => {
-        this.#model = undefined;
-      });
-    }
-    return this.#model;
+    return this.#choose(this.#options.model);
   }
 
   async #call<T>(work: () => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@
 import { CnfzipError } from '../../codec/error.js';
 import { type Model, parseModel } from '../../codec/flow/model.js';
 import type { FileInfo } from '../../codec/info.js';
+import { once } from '../../codec/once.js';
 import { SHIPPED } from '../../models/build/catalogue.js';
 
 /** Whole expressions, which bundlers know to be files. */
@@ -20,7 +21,7 @@ export type ColourModel = Exclude<ModelName, 'gray'>;
 const COLOUR: readonly ColourModel[] = ['default', 'fast', 'best'];
 const GRAY: ModelName = 'gray';
 
-const fetched = new Map<ModelName, Promise<Model>>();
+const shippedModel = once(fetchModel);
 
 /** The models to encode an image of so many channels with. */
 export function modelsForEncoding(channels: number, colour: ColourModel = 'default'): Promise<Model[]> {
@@ -40,17 +41,6 @@ async function findModel(hash: string): Promise<Model> {
   const name = [...COLOUR, GRAY].find((name) => SHIPPED[name].hash === hash);
   if (name) return shippedModel(name);
   throw new CnfzipError('unknown-model', `needs the model ${hash}, which is not shipped with this cnfzip`);
-}
-
-function shippedModel(name: ModelName): Promise<Model> {
-  let model = fetched.get(name);
-  if (!model) {
-    model = fetchModel(name);
-    fetched.set(name, model);
-    // The next call tries again.
-    model.catch(() => fetched.delete(name));
-  }
-  return model;
 }
 
 async function fetchModel(name: ModelName): Promise<Model> {
