@@ -13,7 +13,7 @@ import { maxTilePixels, tileCount } from '../codec/tiles.js';
 import { isWhole, shownSize, viewOf, wantedTiles } from '../codec/view.js';
 import type { Call, CallResult } from './call-worker.js';
 import { copyOf, copyOfImage } from './copies.js';
-import type { BandedFile } from './io/banded/image.js';
+import { type BandedFile, BandRoom } from './io/banded/image.js';
 import { checkLimits, type ImageSize, planWithin, type Work, webpPixelsOf } from './memory.js';
 import { chooseModel, modelForDecoding, modelsForEncoding } from './models.js';
 import { type Openable, Opened, type OpenFile, openSource } from './open.js';
@@ -132,7 +132,8 @@ export class Codec {
       const { width, height, channels, maxval } = first.header;
       const heights = bandHeights(width, height);
       const search = new AlphabetSearch(first.header);
-      for await (const band of first.bands(heights)) search.add(band);
+      const room = new BandRoom();
+      for await (const band of first.bands(heights, room)) search.add(band);
       const { metadata, lost } = first.found();
       const image = keep({ ...first.header, metadata });
       const models = await modelsForEncoding(channels, await this.#chosen());
@@ -141,7 +142,7 @@ export class Codec {
       return this.#run(band, work, tileCount(width, heights[0]), options, async (coding) => {
         const encoder = new BandEncoder(image, models, search.found(), store, { ...options, ...coding });
         const second = await openFile();
-        for await (const samples of second.bands(heights)) {
+        for await (const samples of second.bands(heights, room)) {
           onBand(samples);
           await encoder.add(samples);
         }

@@ -20,8 +20,11 @@ import {
   writePngFrame,
 } from '../png-chunks.js';
 import { ZlibPieces } from '../zlib-pieces.js';
-import type { Band, BandedFile, BandedImage } from './image.js';
+import { type Band, type BandedFile, type BandedImage, BandRoom } from './image.js';
 import { Sequence } from './sequence.js';
+
+/** Rows that are filtered and deflated at once. */
+const ROWS = 32;
 
 /** The pieces of a PNG file: joined they are what `encodePng` gives. */
 export async function* pngPieces(image: BandedImage): AsyncGenerator<Uint8Array, void, undefined> {
@@ -29,10 +32,14 @@ export async function* pngPieces(image: BandedImage): AsyncGenerator<Uint8Array,
   const { before, behind } = writePngFrame(rows.header, image.palette, image.metadata ?? []);
   const chunks = new ImageDataChunks();
   const deflate = ZlibPieces.deflating();
+  const part = ROWS * image.width * image.channels;
   try {
     yield before;
     for await (const band of image.bands) {
-      for (const piece of await deflate.push(rows.filter(band))) yield* chunks.add(piece);
+      for (let at = 0; at < band.length; at += part) {
+        const filtered = rows.filter(band.subarray(at, at + part));
+        for (const piece of await deflate.push(filtered)) yield* chunks.add(piece);
+      }
     }
     for (const piece of await deflate.end()) yield* chunks.add(piece);
     yield* chunks.end();
@@ -91,19 +98,19 @@ export async function openPng(source: Source, limits: Limits): Promise<BandedFil
     }
   }
 
-  async function* bands(rows: Iterable<number>): AsyncGenerator<Band, void, undefined> {
+  async function* bands(rows: Iterable<number>, room = new BandRoom()): AsyncGenerator<Band, void, undefined> {
     const inflate = ZlibPieces.inflating();
     const undecodable = (error: unknown) =>
       error instanceof CnfzipError ? error : damaged('PNG', 'its image data cannot be decoded', error);
     const heights = rows[Symbol.iterator]();
-    let band = new Uint8Array();
+    let band = room.take(0);
     let filled = 0;
     let compressed = 0;
     let ended = false;
     const open = () => {
       const { value, done } = heights.next();
       ended = done === true;
-      band = new Uint8Array(ended ? 0 : value * unfilter.rowBytes);
+      band = room.take(ended ? 0 : value * unfilter.rowBytes);
       filled = 0;
     };
     open();
@@ -118,9 +125,8 @@ export async function openPng(source: Source, limits: Limits): Promise<BandedFil
             filled += part.length;
             inflated = inflated.subarray(part.length);
             if (filled < band.length) continue;
-            const samples = unfilter.samples(band);
+            yield unfilter.samples(band);
             open();
-            yield samples;
           }
         }
       }
