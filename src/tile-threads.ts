@@ -27,12 +27,18 @@ export function tileThreads(most: number): TileThreads {
  * @param signal ends those that its tiles are coded in
  */
 export function codersIn(threads: TileThreads, concurrency: number, signal?: AbortSignal): CoderOf {
+  // Copies of tiles, one after the other: what is given away would stay in a thread until it is looked for.
+  const rooms: SharedArrayBuffer[] = [];
   return async (flow) => ({
     concurrency,
     async encode(tile) {
-      const samples = tile.samples.slice();
+      const { samples, room } = sharedCopy(tile.samples, rooms.pop());
       const call: TileCall = { kind: 'encode', flow, tile: { ...tile, samples } };
-      return (await threads.run(call, { transfer: [samples.buffer], signal })) as EncodedTile;
+      try {
+        return (await threads.run(call, { signal })) as EncodedTile;
+      } finally {
+        rooms.push(room);
+      }
     },
     async decode(payload, shape, level) {
       // A copy that owns its memory: `slice` of a Buffer would be a view of the whole file.
@@ -41,4 +47,16 @@ export function codersIn(threads: TileThreads, concurrency: number, signal?: Abo
       return (await threads.run(call, { transfer: [copy.buffer], signal })) as FlowLayer['samples'];
     },
   });
+}
+
+/** Copies samples where all threads see them, into a room if it is large enough. */
+function sharedCopy(
+  samples: FlowLayer['samples'],
+  room?: SharedArrayBuffer,
+): { samples: FlowLayer['samples']; room: SharedArrayBuffer } {
+  const { byteLength, length } = samples;
+  const own = room && room.byteLength >= byteLength ? room : new SharedArrayBuffer(byteLength);
+  const copy = samples instanceof Uint16Array ? new Uint16Array(own, 0, length) : new Uint8Array(own, 0, length);
+  copy.set(samples);
+  return { samples: copy, room: own };
 }
