@@ -6,9 +6,9 @@ import { type CodingOptions, oncePerFlow } from '../codec/coding.js';
 import { checkBytes } from '../codec/container/container.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
-import { checkImage, type Image, type ImageHeader, maxvalOf, metadataBytes } from '../codec/image.js';
+import { checkHeld, checkImage, type Image, type ImageHeader, maxvalOf, metadataBytes } from '../codec/image.js';
 import { once } from '../codec/once.js';
-import { type OpenedImage, openImage } from '../codec/open.js';
+import { openImage } from '../codec/open.js';
 import { maxTilePixels, tileCount } from '../codec/tiles.js';
 import { isWhole, shownSize, viewOf, wantedTiles } from '../codec/view.js';
 import type { Call, CallResult } from './call-worker.js';
@@ -16,15 +16,8 @@ import { copyOf, copyOfImage } from './copies.js';
 import { type BandedFile, BandRoom } from './io/banded/image.js';
 import { checkLimits, type ImageSize, planWithin, type Work, webpPixelsOf } from './memory.js';
 import { chooseModel, modelForDecoding, modelsForEncoding } from './models.js';
-import { type Openable, Opened, type OpenFile, openSource } from './open.js';
-import {
-  type CallOptions,
-  type CodecOptions,
-  checkOptions,
-  type EncodeCallOptions,
-  MAX_THREADS,
-  type ViewingOptions,
-} from './options.js';
+import { type Openable, Opened, type OpenFile, openSource, type View } from './open.js';
+import { type CallOptions, type CodecOptions, checkOptions, type EncodeCallOptions, MAX_THREADS } from './options.js';
 import { Threads } from './threads.js';
 import { codersIn, type TileThreads, tileThreads } from './tile-threads.js';
 import './webp.js';
@@ -131,6 +124,7 @@ export class Codec {
       const first = await openFile();
       const { width, height, channels, maxval } = first.header;
       const heights = bandHeights(width, height);
+      checkHeld(width, heights[0]);
       const search = new AlphabetSearch(first.header);
       const room = new BandRoom();
       for await (const band of first.bands(heights, room)) search.add(band);
@@ -172,11 +166,11 @@ export class Codec {
   }
 
   /** @internal Decodes what is wanted of an open file. */
-  async view(file: OpenedImage, options: ViewingOptions): Promise<Image> {
+  async view(...[file, options]: Parameters<View>): Promise<Image> {
     return this.#call(() => this.#view(file, options));
   }
 
-  async #view(file: OpenedImage, { scale, region, ...options }: ViewingOptions): Promise<Image> {
+  async #view(...[file, { scale, region, allocate, ...options }]: Parameters<View>): Promise<Image> {
     const { info } = file;
     const view = viewOf(info, { scale, region });
     const [tiles] = info.layers.map((layer) => wantedTiles(layer, info, view).length).sort((a, b) => b - a);
@@ -190,7 +184,9 @@ export class Codec {
     const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, chosen)));
     const tilePixels = maxTilePixels(info.width, info.height);
     const work: Work = { operation: 'decode', models, webpPixels: webpPixelsOf(info), tilePixels };
-    return this.#run(size, work, tiles, options, (coding) => file.decode(models, { ...coding, scale, region }));
+    return this.#run(size, work, tiles, options, (coding) =>
+      file.decode(models, { ...coding, scale, region, allocate }),
+    );
   }
 
   /** The options' choice of a model, whose file is read once. */
@@ -274,11 +270,7 @@ export async function withCodec<T>(options: CodecOptions, call: (codec: Codec) =
  *
  * @param view decodes what is wanted of it
  */
-export async function openWith(
-  from: Openable,
-  limits: CodecOptions,
-  view: (file: OpenedImage, options: ViewingOptions) => Promise<Image>,
-): Promise<OpenFile> {
+export async function openWith(from: Openable, limits: CodecOptions, view: View): Promise<OpenFile> {
   const { source, close } = await openSource(from);
   try {
     // Limits are those of what is decoded of it, but metadata are there from now on.

@@ -46,6 +46,7 @@ async function decodeTiles(
   const coder = flow && (await coding.coder(flow));
   const wanted = wantedTiles(coded, shape, view);
   const size = shownSize(view);
+  const { allocate = allocSamples } = coding.options;
   let shown: Layer | undefined;
   await coding.forEachTile(wanted, coder?.concurrency ?? 1, async (tile) => {
     const part = await decodeTile(
@@ -60,7 +61,7 @@ async function decodeTiles(
       shown = part.layer;
       return;
     }
-    shown ??= { ...shape, ...size, samples: allocSamples(size.width * size.height * shape.channels, shape.maxval) };
+    shown ??= { ...shape, ...size, samples: allocate(size.width * size.height * shape.channels, shape.maxval) };
     insertShown(shown, view, part.layer, tile, part.level);
   });
   return shown!;

@@ -50,7 +50,7 @@ export async function tryView(
   const region = random(3) > 0 ? regionOf(image, random) : { x: 0, y: 0, width: image.width, height: image.height };
   const { scales } = (await openImage(file)).info;
   const { bytes } = scales.find(({ scale }) => scale >= 1 / step)!;
-  const length = [bytes, file.length, random(file.length)][random(3)];
+  const length = [bytes, file.length, 1 + random(file.length - 1)][random(3)];
   const source: Source = { read: async (from, count) => file.subarray(from, Math.min(from + count, length)) };
   const what = `of every ${step}. row and column in ${JSON.stringify(region)} from ${length} of ${file.length} bytes`;
   const expected = latticeIn(image, step, region);

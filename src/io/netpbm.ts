@@ -4,6 +4,7 @@ import { CnfzipError } from '../../codec/error.js';
 import {
   allocSamples,
   type Channels,
+  checkHeld,
   checkSize,
   type Image,
   type ImageHeader,
@@ -55,6 +56,7 @@ interface Header {
 export function decodeNetpbm(bytes: Uint8Array, limits: Limits = {}): Decoded {
   const { header, text } = readStart(bytes, limits);
   const { width, height, channels, maxval, coding } = header;
+  checkHeld(width, height);
   const count = width * height * channels;
   // Of text, each sample but the last takes a digit and a space; bits need no spaces.
   const least = {

@@ -34,10 +34,11 @@ export async function openNetpbm(source: Source, limits: Limits): Promise<Banded
   const start = readNetpbmStart(await source.read(0, START), limits);
   if (!start) return undefined;
   const { header, at } = start;
+  const rowBytes = header.width * header.channels * (header.maxval > 255 ? 2 : 1);
+  if (source.size !== undefined && source.size < at + header.height * rowBytes) throw netpbmCutShort();
   let lost: readonly string[] = [];
   async function* bands(rows: Iterable<number>, room = new BandRoom()): AsyncGenerator<Band, void, undefined> {
     const input = new Sequence(source, at);
-    const rowBytes = header.width * header.channels * (header.maxval > 255 ? 2 : 1);
     for (const height of rows) {
       const data = room.take(height * rowBytes);
       if ((await input.fill(data)) < data.length) throw netpbmCutShort();

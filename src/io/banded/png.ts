@@ -1,6 +1,7 @@
 /** PNG files by bands of rows. */
 import { concatenate } from '../../../codec/container/bytes.js';
 import { crc32 } from '../../../codec/container/crc32.js';
+import { MAX_INFLATION } from '../../../codec/container/deflate.js';
 import { CnfzipError } from '../../../codec/error.js';
 import { metadataBytes } from '../../../codec/image.js';
 import type { Source } from '../../../codec/source.js';
@@ -71,6 +72,9 @@ export async function openPng(source: Source, limits: Limits): Promise<BandedFil
   const { width, height } = header;
   const { channels, maxval } = unfilter;
   checkLimits({ width, height, channels, maxval, metadataBytes: metadataBytes({ palette, metadata }) }, limits);
+  if (source.size !== undefined && source.size * MAX_INFLATION < height * unfilter.rowBytes) {
+    throw damaged('PNG', 'it holds too little image data for its size');
+  }
   const lost: string[] = [];
 
   /** Compressed samples, to the end of their last chunk; what follows is read, too. */
