@@ -15,7 +15,7 @@ import { layerBytes } from './container/head.js';
 import { CnfzipError } from './error.js';
 import type { Flow, Model } from './flow/model.js';
 import { checkHost } from './host.js';
-import { checkImage, type Image, maxvalOf, sameImage, within } from './image.js';
+import { checkHeld, checkImage, type Image, maxvalOf, sameImage, within } from './image.js';
 import { KERNEL_VERSION } from './kernels/kernels.js';
 import { joinAlpha, type Layer, layerChannels, splitLayers } from './layer.js';
 import { decodeLayer } from './layers/decode-layer.js';
@@ -128,6 +128,9 @@ export async function decodeUnchecked(
   view: View = wholeView(container),
 ): Promise<Image> {
   const { width, height, channels, maxval } = container;
+  // What has no tiles is decoded whole.
+  const held = container.layers.every(({ method }) => method === 'tiles') ? shownSize(view) : container;
+  checkHeld(held.width, held.height);
   const attached = readAttachments(container);
   const channelsOf = layerChannels(channels, container.layers.length > 1);
   const coding = new Coding(options, wantedPixels(container, view));

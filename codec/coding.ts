@@ -1,8 +1,8 @@
 /** What coding needs beside the samples: models, who computes, who is told of progress. */
 import type { Flow } from './flow/model.js';
 import { type EncodedTile, TileCodec } from './flow/tile-codec.js';
-import type { TileShape } from './flow/walk.js';
 import { Kernels } from './kernels/kernels.js';
+import { decodeFlowTile, encodeFlowTile, type FlowLayer, type FlowShape } from './layers/flow-tiles.js';
 import { once } from './once.js';
 import type { Tile } from './tiles.js';
 
@@ -10,10 +10,9 @@ import type { Tile } from './tiles.js';
 export interface TileCoder {
   /** Tiles that are worth having under way at once, at least 1. */
   readonly concurrency: number;
-  /** `samples`: `height * width * channels` integers after colour, interleaved. */
-  encode(samples: Int32Array, shape: TileShape): Promise<EncodedTile>;
+  encode(tile: FlowLayer): Promise<EncodedTile>;
   /** `level`: of the tile come its rows and columns 0, 2^level, 2 * 2^level ..., of the first bytes of the payload (see `EncodedTile`). */
-  decode(payload: Uint8Array, shape: TileShape, level: number): Promise<Int32Array>;
+  decode(payload: Uint8Array, shape: FlowShape, level: number): Promise<FlowLayer['samples']>;
 }
 
 /** Gives what codes tiles by a flow. */
@@ -41,6 +40,8 @@ export interface CodingOptions {
    * the image, and loses less than 1 %.
    */
   effort?: Effort;
+  /** When decoding an image of one layer: memory for its samples, in which something may be. Without it they get their own. */
+  allocate?: (count: number, maxval: number) => Uint8Array | Uint16Array;
   /** Who codes the tiles of a flow. Without it they are coded one after the other in this thread. */
   coderOf?: CoderOf;
 }
@@ -133,8 +134,8 @@ function inThisThread(): CoderOf {
     const codec = new TileCodec(await kernels, flow);
     return {
       concurrency: 1,
-      encode: async (samples, shape) => codec.encode(samples, shape),
-      decode: async (payload, shape, level) => codec.decode(payload, shape, level),
+      encode: async (tile) => encodeFlowTile(tile, codec),
+      decode: async (payload, shape, level) => decodeFlowTile(payload, shape, level, codec),
     };
   };
 }

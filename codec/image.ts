@@ -2,8 +2,11 @@
 import { CnfzipError } from './error.js';
 import { attachmentsProblem } from './metadata.js';
 
-/** Largest image that is read or written, in pixels: 16,384 x 16,384. */
-export const MAX_PIXELS = 1 << 28;
+/** Largest image of a file, in pixels: 2^32, as 65,536 x 65,536. */
+export const MAX_PIXELS = 0x100000000;
+
+/** Largest image, or part of one, that is in memory at once, in pixels: 16,384 x 16,384. Of larger ones there are bands, regions and scales. */
+export const MAX_HELD_PIXELS = 1 << 28;
 
 /** Longest side of an image, in pixels. */
 export const MAX_SIDE = 1 << 24;
@@ -14,7 +17,7 @@ export const MAX_VALUE = 65535;
 export type Channels = 1 | 2 | 3 | 4;
 
 export interface Image {
-  /** Pixels, 1 .. 2^24 a side and at most 2^28 in all. */
+  /** Pixels, 1 .. 2^24 a side and at most 2^28 in all: of larger files there are only parts. */
   readonly width: number;
   readonly height: number;
   /** 1: gray, or indexes of a palette. 2: gray, alpha. 3: red, green, blue. 4: red, green, blue, alpha. */
@@ -102,7 +105,7 @@ export function checkMembers(image: Image): void {
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
     throw bad(`image.width and image.height must be positive integers: ${width} x ${height}`);
   }
-  checkSize(width, height);
+  checkHeld(width, height);
   if (![1, 2, 3, 4].includes(channels)) {
     throw new CnfzipError('unsupported', `image.channels must be 1, 2, 3 or 4: ${channels}`);
   }
@@ -123,10 +126,23 @@ function bad(what: string): CnfzipError {
   return new CnfzipError('bad-input', what);
 }
 
-/** @throws {CnfzipError} `unsupported` if an image of this size, at least 1 x 1, is too large */
+/** Whether a file may have an image of this size. */
+export function isSize(width: number, height: number): boolean {
+  return width >= 1 && height >= 1 && width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_PIXELS;
+}
+
+/** @throws {CnfzipError} `unsupported` if an image of this size, at least 1 x 1, is too large for any file */
 export function checkSize(width: number, height: number): void {
-  if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
-    throw new CnfzipError('unsupported', `${width} x ${height} pixels are too many: at most 2^28, no side over 2^24`);
+  if (!isSize(width, height)) {
+    throw new CnfzipError('unsupported', `${width} x ${height} pixels are too many: at most 2^32, no side over 2^24`);
+  }
+}
+
+/** @throws {CnfzipError} `unsupported` if an image of this size, at least 1 x 1, is too large to be in memory at once */
+export function checkHeld(width: number, height: number): void {
+  checkSize(width, height);
+  if (width * height > MAX_HELD_PIXELS) {
+    throw new CnfzipError('unsupported', `${width} x ${height} pixels are too many at once: at most 2^28`);
   }
 }
 

@@ -8,7 +8,7 @@ import { maxTilePixels } from '../codec/tiles.js';
 
 /** What an image may take. */
 export interface Limits {
-  /** Images of more pixels are refused before memory is taken for them; 2^28 without it, which is also the most. */
+  /** Images of more pixels are refused before memory is taken for them. Without it 2^32 is the most, and 2^28 of what is in memory at once. */
   maxPixels?: number;
   /**
    * Bytes of memory to stay within, by estimate: for it threads are left out, and graphics are coded in tiles where they might

@@ -1,4 +1,5 @@
 /** Files of which only a part is read, in Node. */
+import type { CodingOptions } from '../codec/coding.js';
 import { crc32 } from '../codec/container/crc32.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Image } from '../codec/image.js';
@@ -6,6 +7,7 @@ import type { FileInfo } from '../codec/info.js';
 import type { OpenedImage, ScaledImage } from '../codec/open.js';
 import { httpSource, type Source, streamSource } from '../codec/source.js';
 import type { Region } from '../codec/view.js';
+import { BandRoom } from './io/banded/image.js';
 import { openFileSource } from './io/files/source.js';
 import { type CallOptions, checkOptions, type ViewingOptions } from './options.js';
 
@@ -25,7 +27,7 @@ export interface OpenFile {
   decode(options?: ViewingOptions): Promise<Image>;
   /**
    * Decodes the image in bands of whole rows, from the top, in memory for one band: each is an image of the file's width, without
-   * metadata. What has no tiles comes in one. Where the file is damaged bands may come before the error.
+   * metadata, whose samples are void when the next is asked for. What has no tiles comes in one. Where the file is damaged bands may come before the error.
    *
    * @throws CnfzipError as `decode`
    */
@@ -69,10 +71,13 @@ function toSource(from: Exclude<Openable, string>): Uint8Array | Blob | Source {
   throw new CnfzipError('usage', 'a cnfz file is opened by its path, URL, bytes, Blob, stream or source');
 }
 
+/** Decodes what is wanted of a file. */
+export type View = (file: OpenedImage, options: ViewingOptions & Pick<CodingOptions, 'allocate'>) => Promise<Image>;
+
 export class Opened implements OpenFile {
   constructor(
     private readonly file: OpenedImage,
-    private readonly view: (file: OpenedImage, options: ViewingOptions) => Promise<Image>,
+    private readonly view: View,
     readonly close: () => Promise<void>,
   ) {}
 
@@ -99,10 +104,17 @@ export class Opened implements OpenFile {
 
   async *bands({ signal, onProgress }: CallOptions = {}): AsyncGenerator<Image, void, undefined> {
     const regions = this.file.bands();
+    const room = new BandRoom();
+    // Two layers need memory each.
+    const allocate =
+      this.info.layers.length > 1
+        ? undefined
+        : (count: number, maxval: number) =>
+            maxval > 255 ? new Uint16Array(room.take(2 * count).buffer, 0, count) : room.take(count);
     let checksum = 0;
     for (const [i, region] of regions.entries()) {
       const tell = onProgress && ((part: number) => onProgress((i + part) / regions.length));
-      const { metadata, ...band } = await this.view(this.file, { region, signal, onProgress: tell });
+      const { metadata, ...band } = await this.view(this.file, { region, signal, onProgress: tell, allocate });
       checksum = crc32(band.samples, checksum);
       yield band;
     }

@@ -6,25 +6,18 @@ import { type CodingOptions, oncePerFlow } from '../codec/coding.js';
 import { checkBytes } from '../codec/container/container.js';
 import { CnfzipError } from '../codec/error.js';
 import type { Model } from '../codec/flow/model.js';
-import { checkImage, type Image, type ImageHeader, maxvalOf, metadataBytes } from '../codec/image.js';
+import { checkHeld, checkImage, type Image, type ImageHeader, maxvalOf, metadataBytes } from '../codec/image.js';
 import { once } from '../codec/once.js';
-import { type OpenedImage, openImage } from '../codec/open.js';
+import { openImage } from '../codec/open.js';
 import { maxTilePixels, tileCount } from '../codec/tiles.js';
 import { isWhole, shownSize, viewOf, wantedTiles } from '../codec/view.js';
 import type { Call, CallResult } from './call-worker.js';
 import { copyOf, copyOfImage } from './copies.js';
-import type { BandedFile } from './io/banded/image.js';
+import { type BandedFile, BandRoom } from './io/banded/image.js';
 import { checkLimits, type ImageSize, planWithin, type Work, webpPixelsOf } from './memory.js';
 import { chooseModel, modelForDecoding, modelsForEncoding } from './models.js';
-import { type Openable, Opened, type OpenFile, openSource } from './open.js';
-import {
-  type CallOptions,
-  type CodecOptions,
-  checkOptions,
-  type EncodeCallOptions,
-  MAX_THREADS,
-  type ViewingOptions,
-} from './options.js';
+import { type Openable, Opened, type OpenFile, openSource, type View } from './open.js';
+import { type CallOptions, type CodecOptions, checkOptions, type EncodeCallOptions, MAX_THREADS } from './options.js';
 import { Threads } from './threads.js';
 import { codersIn, type TileThreads, tileThreads } from './tile-threads.js';
 import './webp.js';
@@ -131,8 +124,10 @@ export class Codec {
       const first = await openFile();
       const { width, height, channels, maxval } = first.header;
       const heights = bandHeights(width, height);
+      checkHeld(width, heights[0]);
       const search = new AlphabetSearch(first.header);
-      for await (const band of first.bands(heights)) search.add(band);
+      const room = new BandRoom();
+      for await (const band of first.bands(heights, room)) search.add(band);
       const { metadata, lost } = first.found();
       const image = keep({ ...first.header, metadata });
       const models = await modelsForEncoding(channels, await this.#chosen());
@@ -141,7 +136,7 @@ export class Codec {
       return this.#run(band, work, tileCount(width, heights[0]), options, async (coding) => {
         const encoder = new BandEncoder(image, models, search.found(), store, { ...options, ...coding });
         const second = await openFile();
-        for await (const samples of second.bands(heights)) {
+        for await (const samples of second.bands(heights, room)) {
           onBand(samples);
           await encoder.add(samples);
         }
@@ -171,11 +166,11 @@ export class Codec {
   }
 
   /** @internal Decodes what is wanted of an open file. */
-  async view(file: OpenedImage, options: ViewingOptions): Promise<Image> {
+  async view(...[file, options]: Parameters<View>): Promise<Image> {
     return this.#call(() => this.#view(file, options));
   }
 
-  async #view(file: OpenedImage, { scale, region, ...options }: ViewingOptions): Promise<Image> {
+  async #view(...[file, { scale, region, allocate, ...options }]: Parameters<View>): Promise<Image> {
     const { info } = file;
     const view = viewOf(info, { scale, region });
     const [tiles] = info.layers.map((layer) => wantedTiles(layer, info, view).length).sort((a, b) => b - a);
@@ -189,7 +184,9 @@ export class Codec {
     const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash, chosen)));
     const tilePixels = maxTilePixels(info.width, info.height);
     const work: Work = { operation: 'decode', models, webpPixels: webpPixelsOf(info), tilePixels };
-    return this.#run(size, work, tiles, options, (coding) => file.decode(models, { ...coding, scale, region }));
+    return this.#run(size, work, tiles, options, (coding) =>
+      file.decode(models, { ...coding, scale, region, allocate }),
+    );
   }
 
   /** The options' choice of a model, whose file is read once. */
@@ -273,11 +270,7 @@ export async function withCodec<T>(options: CodecOptions, call: (codec: Codec) =
  *
  * @param view decodes what is wanted of it
  */
-export async function openWith(
-  from: Openable,
-  limits: CodecOptions,
-  view: (file: OpenedImage, options: ViewingOptions) => Promise<Image>,
-): Promise<OpenFile> {
+export async function openWith(from: Openable, limits: CodecOptions, view: View): Promise<OpenFile> {
   const { source, close } = await openSource(from);
   try {
     // Limits are those of what is decoded of it, but metadata are there from now on.

@@ -8,7 +8,7 @@ const coderOf = oncePerFlow();
 serve<TileCall, TileResult>(async (call) => {
   const coder = await coderOf(call.flow);
   if (call.kind === 'encode') {
-    const result = await coder.encode(call.samples, call.shape);
+    const result = await coder.encode(call.tile);
     return { result, given: result.payload.buffer };
   }
   const result = await coder.decode(call.payload, call.shape, call.level);

@@ -35,9 +35,9 @@ async function encodeCounting(image: Image, effort: Effort): Promise<{ bytes: Ui
   const coders = oncePerFlow();
   const coderOf: typeof coders = async (flow) => {
     const coder = await coders(flow);
-    const encode: typeof coder.encode = (samples, shape) => {
-      flows.push(shape.width * shape.height);
-      return coder.encode(samples, shape);
+    const encode: typeof coder.encode = (tile) => {
+      flows.push(tile.width * tile.height);
+      return coder.encode(tile);
     };
     return { concurrency: 1, encode, decode: coder.decode };
   };

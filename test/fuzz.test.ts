@@ -25,6 +25,10 @@ test('damaged PNG files are refused, or images like any other', async () => {
   expect((await outcomes('png', 500)).refused).toBeGreaterThan(300);
 }, 60_000);
 
+test('a scale, a region and a prefix of a file give exactly what they show, or are refused', async () => {
+  expect((await outcomes('view', 60)).unchanged).toBeGreaterThan(20);
+}, 60_000);
+
 test('damaged and forged archives are refused, or images like any other', async () => {
   const { refused, accepted } = await outcomes('archive', 600);
   expect(refused).toBeGreaterThan(400);

@@ -120,7 +120,7 @@ test.each(specimens)(
   'random scales, regions and prefixes of $name are the samples of the lattice',
   async (one) => {
     const random = randomIntegers(one.file.length);
-    for (let i = 0; i < 25; i++) {
+    for (let i = 0; i < 10; i++) {
       const level = random(7);
       const region = random(3) ? randomRegion(one.image, random) : undefined;
       const all = { x: 0, y: 0, width: one.image.width, height: one.image.height };

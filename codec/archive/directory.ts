@@ -10,7 +10,7 @@ import { deflate, inflate } from '../container/deflate.js';
 import { uint32 } from '../container/head.js';
 import { bytesToHex, hexToBytes } from '../container/hex.js';
 import { CnfzipError } from '../error.js';
-import { type Channels, MAX_PIXELS, MAX_SIDE, MAX_VALUE } from '../image.js';
+import { type Channels, isSize, MAX_VALUE } from '../image.js';
 import type { Source } from '../source.js';
 import { MAX_TILE_SIDE } from '../tiles.js';
 import { MAX_NAMES, readNames, writeNames } from './names.js';
@@ -160,9 +160,8 @@ function readEntry(reader: ByteReader, offset: number): Omit<Shard, 'names'> & {
   const shape: ShardShape = { width, height, channels: ((kind & CHANNELS) + 1) as Channels, maxval };
   const sequence = (kind & SEQUENCE_FLAG) !== 0;
   const adapts = (kind & ADAPTS_FLAG) !== 0;
-  const sizes = width >= 1 && height >= 1 && width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_PIXELS;
   const values = maxval >= 1 && maxval <= MAX_VALUE && (maxval !== 255 || (kind & BYTES_FLAG) !== 0);
-  if (kind >> KIND_BITS || !sizes || !values || (adapts && !sequence)) throw contradiction();
+  if (kind >> KIND_BITS || !isSize(width, height) || !values || (adapts && !sequence)) throw contradiction();
   const count = sequence ? reader.varint() : 1;
   if (count === 0 || (sequence && !fitsSequence(shape, count))) throw contradiction();
   const flow = sequence

@@ -29,7 +29,7 @@
  */
 
 import { CnfzipError } from '../error.js';
-import { type Channels, MAX_PIXELS, MAX_SIDE, MAX_VALUE } from '../image.js';
+import { type Channels, isSize, MAX_VALUE } from '../image.js';
 import { tileCount } from '../tiles.js';
 import { ByteReader, varint } from './bytes.js';
 import { type ContentsOf, type FlowId, type LayerOf, type Method, partsOf, splitsOf, type TileOf } from './contents.js';
@@ -156,7 +156,7 @@ export function readHead(bytes: Uint8Array): Head {
   const height = reader.varint();
   const kind = reader.byte();
   const maxval = kind & BYTES_FLAG ? 255 : reader.varint();
-  if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
+  if (!isSize(width, height)) {
     throw new CnfzipError('corrupt', `damaged: impossible image size ${width} x ${height}`);
   }
   if (maxval < 1 || maxval > MAX_VALUE || (maxval === 255 && !(kind & BYTES_FLAG))) {

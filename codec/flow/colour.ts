@@ -12,18 +12,26 @@ import { allocSamples } from '../image.js';
  * @returns as many integers, interleaved in the same way
  */
 export function forwardColour(samples: Uint8Array | Uint16Array, channels: 1 | 3): Int32Array {
-  const out = Int32Array.from(samples);
-  if (channels === 1) return out;
+  const out = new Int32Array(samples.length);
+  putColour(samples, channels, out);
+  return out;
+}
+
+/** As `forwardColour`, into an array of as many integers. */
+export function putColour(samples: Uint8Array | Uint16Array, channels: 1 | 3, out: Int32Array | Float32Array): void {
+  if (channels === 1) {
+    out.set(samples);
+    return;
+  }
   for (let i = 0; i < out.length; i += 3) {
-    const blue = out[i + 2];
-    const co = out[i] - blue;
+    const blue = samples[i + 2];
+    const co = samples[i] - blue;
     const t = blue + (co >> 1);
-    const cg = out[i + 1] - t;
+    const cg = samples[i + 1] - t;
     out[i] = t + (cg >> 1);
     out[i + 1] = co;
     out[i + 2] = cg;
   }
-  return out;
 }
 
 /**
@@ -34,7 +42,11 @@ export function forwardColour(samples: Uint8Array | Uint16Array, channels: 1 | 3
  * @param maxval largest value of a sample
  * @returns as many samples: (R, G, B) or gray
  */
-export function inverseColour(coordinates: Int32Array, channels: 1 | 3, maxval: number): Uint8Array | Uint16Array {
+export function inverseColour(
+  coordinates: Int32Array | Float32Array,
+  channels: 1 | 3,
+  maxval: number,
+): Uint8Array | Uint16Array {
   const out = allocSamples(coordinates.length, maxval);
   if (channels === 1) {
     out.set(coordinates);

@@ -57,17 +57,19 @@ export interface LevelState {
   readonly level: Level;
   /** 0 is the finest. */
   readonly index: number;
+  /** Its maps are void unless all are kept. */
   readonly coarser: LevelState | undefined;
   /** Addresses of the lattices' maps, which have a ring of two. */
   readonly lattices: Record<Pass | 'A', number>;
   /** Features carried up from the coarser level. */
   readonly carried: CellMap;
   readonly passes: Partial<Record<Pass, PassState>>;
-  /** Scratch for what is not kept: one row of stem inputs, of hidden channels and of the filtered state; a state and the one before. */
+  /** Scratch: one row of stem inputs, of hidden channels and of the filtered state. */
   readonly inputs: number;
   readonly hidden: Vectors;
   readonly mixed: CellMap;
-  readonly states: readonly [CellMap, CellMap];
+  /** Unless all are kept: room for the first state, above which there is room for those that follow (see `#room`). */
+  readonly first: CellMap | undefined;
   readonly locals: number;
 }
 
@@ -122,14 +124,20 @@ export class ContextNetwork {
    * Computes the context of each of a tile's passes in decoding order, from the coarsest level to the finest. Before it goes
    * on, whoever iterates makes the pass's lattice known: with `take` where the tile is known, with `put` where it is decoded.
    *
-   * @param options.keep whether every map that the gradient needs stays
+   * @param options.keep whether every map that the gradient needs stays; else each level takes the memory of the one before, and of
+   *   whatever was allocated meanwhile
    * @param options.finest level to end with, 0 the finest of all
    */
   *passes(tile: TileSamples, { keep = false, finest = 0 } = {}): Generator<{ state: LevelState; pass: Pass }> {
     const levels = pyramid(tile.height, tile.width);
+    if (levels.length <= finest) return;
+    const room = keep ? undefined : this.operations.map(levels[finest], this.definition.carry);
+    const release = this.kernels.mark();
     let state: LevelState | undefined;
     for (let index = levels.length - 1; index >= finest; index--) {
-      state = this.#open(levels[index], index, tile, state);
+      const carried = this.#carry(levels[index], index, state, room);
+      if (!keep) release();
+      state = this.#open({ level: levels[index], index, coarser: state, carried }, tile, keep);
       for (const pass of PASSES) {
         this.#forward(state, pass, keep);
         yield { state, pass };
@@ -214,31 +222,46 @@ export class ContextNetwork {
     return Math.min(index, this.definition.levels - 1);
   }
 
-  /** Opens a level whose A lattice is known: takes it from the tile, and the carried features from the coarser level. */
-  #open(level: Level, index: number, tile: TileSamples, coarser: LevelState | undefined): LevelState {
+  /** What the coarser level, if there is one, hands up to the cells of the next, in a given room or one of its own. */
+  #carry(level: Level, index: number, coarser: LevelState | undefined, room: CellMap | undefined): CellMap {
+    const { kernels, operations } = this;
+    const { carry } = this.definition;
+    const carried = room ? operations.mapIn(room, level) : operations.map(level, carry);
+    if (!coarser) return carried;
+    const projection = this.weights.of(contextAt(this.parameters, index).carry);
+    kernels.scoped(() => {
+      const { columns, rows } = coarser.level;
+      const projected = operations.map({ rows: 1, columns }, 4 * carry);
+      for (let i = 0; i < rows; i++) {
+        operations.product(cells(projected, 0), cells(coarser.passes.V!.state, i), projection, 'replace');
+        const { address } = rowOf(carried, 2 * i);
+        const count = Math.min(2, level.rows - 2 * i);
+        kernels.run.spreadCarry(address, count, level.columns, projected.address, columns, carry);
+      }
+    });
+    return carried;
+  }
+
+  /** Opens a level whose A lattice is known: takes it from the tile. */
+  #open(
+    given: Pick<LevelState, 'level' | 'index' | 'coarser' | 'carried'>,
+    tile: TileSamples,
+    keep: boolean,
+  ): LevelState {
     const { kernels, definition, operations } = this;
-    const { rows, columns } = level;
-    const { width, carry, expand } = definition;
+    const { level } = given;
+    const { columns } = level;
+    const { width, expand } = definition;
     const widest = Math.max(...PASSES.map((pass) => stemInputs(pass, definition)));
-    const carried = operations.map(level, carry);
-    if (coarser) {
-      const projected = operations.map(coarser.level, 4 * carry);
-      const projection = this.weights.of(contextAt(this.parameters, index).carry);
-      operations.mapProduct(projected, coarser.passes.V!.state, projection, 'replace');
-      kernels.run.spreadCarry(carried.address, rows, columns, projected.address, projected.columns, carry);
-    }
     const lattice = () => this.lattice(level);
     const state: LevelState = {
-      level,
-      index,
-      coarser,
+      ...given,
       lattices: { A: lattice(), D: lattice(), H: lattice(), V: lattice() },
-      carried,
       passes: {},
       inputs: kernels.alloc(columns * widest * BYTES),
       hidden: operations.vectors(columns, expand * width),
       mixed: operations.map({ rows: 1, columns }, width),
-      states: [operations.map(level, width), operations.map(level, width)],
+      first: keep ? undefined : this.#firstState(level),
       locals: this.#locals(level),
     };
     this.take(state, 'A', tile);
@@ -271,12 +294,13 @@ export class ContextNetwork {
     const parameters = this.at(index, pass);
     const locals = keep ? this.#locals(level) : state.locals;
     const previous = pass === 'D' ? undefined : passes[pass === 'H' ? 'D' : 'H']!.state;
-    const stem = this.#room(state, previous, keep);
+    const stem = this.#room(state, previous);
     if (previous) operations.mapProduct(stem, previous, weights.of(parameters.state!), 'replace');
     const linear = { weight: weights.at(parameters.stem.weight), bias: this.#stemBias(parameters, index) };
     for (let i = 0; i < level.rows; i++) {
       operations.product(cells(stem, i), this.inputs(state, pass, i, locals), linear, previous ? 'add' : 'replace');
     }
+    operations.closeBelow(stem);
     const blocks: BlockState[] = [];
     let current = stem;
     for (const block of parameters.blocks) {
@@ -291,7 +315,7 @@ export class ContextNetwork {
     const { operations, weights } = this;
     const mixed = keep ? operations.map(from, from.channels) : undefined;
     const hidden = keep ? operations.map(from, level.hidden.channels) : undefined;
-    const state = this.#room(level, from, keep);
+    const state = this.#room(level, from);
     for (let i = 0; i < from.rows; i++) {
       const mixedRow = mixed ? rowOf(mixed, i) : level.mixed;
       const hiddenRow = hidden ? cells(hidden, i) : level.hidden;
@@ -300,14 +324,24 @@ export class ContextNetwork {
       operations.copy(cells(state, i), cells(from, i));
       operations.product(cells(state, i), hiddenRow, weights.of(parameters.project), 'add');
     }
+    operations.closeBelow(state);
     return { mixed, hidden, state };
   }
 
-  /** A map for the state that follows another: a new one if all are kept, else the one of two that the other does not need. */
-  #room(level: LevelState, before: CellMap | undefined, keep: boolean): CellMap {
-    if (keep) return this.operations.map(level.level, this.definition.width);
-    const [one, two] = level.states;
-    return before === one ? two : one;
+  /** Room for a level's first state, below as many rows as states follow it. */
+  #firstState({ rows, columns }: Level): CellMap {
+    const { width, blocks } = this.definition;
+    const following = PASSES.length - 1 + blocks.reduce((sum, count) => sum + count, 0);
+    return { ...rowOf(this.operations.map({ rows: rows + following, columns }, width), following), rows };
+  }
+
+  /**
+   * Room for the state that follows another: a new map if all are kept. Else it lies over the other, a row higher: its row i is computed
+   * from the other's rows i - 1, i and i + 1, of which the next row does not need the first.
+   */
+  #room({ level, first }: LevelState, before: CellMap | undefined): CellMap {
+    if (!first) return this.operations.map(level, this.definition.width);
+    return before ? { ...rowOf(before, -1), rows: before.rows } : first;
   }
 
   /** Address of a pass's stem bias: what the level and the tile's texture add. */

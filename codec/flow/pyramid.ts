@@ -48,13 +48,13 @@ export function sideAt(side: number, level: number): number {
  * @param samples height * width * channels, channels of a pixel side by side
  */
 export function latticeOf(
-  samples: Int32Array,
+  samples: Float32Array,
   { width, height }: Pick<Level, 'width' | 'height'>,
   channels: number,
   level: number,
-): Int32Array {
+): Float32Array {
   const [rows, columns] = [sideAt(height, level), sideAt(width, level)];
-  const out = new Int32Array(rows * columns * channels);
+  const out = new Float32Array(rows * columns * channels);
   for (let i = 0, at = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       const from = ((i * width + j) << level) * channels;

@@ -18,7 +18,12 @@ const UNIT = 8;
  * @param samples height * width * channels integers, channels of a pixel side by side
  * @returns `channels * TEXTURE_VALUES` levels, 0 .. TEXTURE_LEVELS - 1; where the tile has no such sample 0
  */
-export function tileTexture(samples: Int32Array, width: number, height: number, channels: number): Uint8Array {
+export function tileTexture(
+  samples: Int32Array | Float32Array,
+  width: number,
+  height: number,
+  channels: number,
+): Uint8Array {
   const sums = new Float64Array(channels * TEXTURE_VALUES);
   const counts = new Float64Array(TEXTURE_VALUES);
   const line = width * channels;

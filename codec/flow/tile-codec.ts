@@ -14,7 +14,7 @@ import type { ContextNetwork, TileSamples } from './context.js';
 import type { Flow } from './model.js';
 import { latticeOf, pyramid, sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';
-import { SiteWalk, type TileShape } from './walk.js';
+import { type Samples, SiteWalk, type TileShape } from './walk.js';
 
 /** The high and the low word of a state of the stack. */
 type State = readonly [high: number, low: number];
@@ -63,7 +63,7 @@ export type Trace = Record<Pass, Float32Array>[];
 interface Notes {
   /** Where the notes of each level lie, the coarsest first. */
   readonly levels: { readonly from: number; to: number }[];
-  readonly first: Int32Array;
+  readonly first: Float32Array;
   readonly texture: Uint8Array;
 }
 
@@ -86,11 +86,8 @@ export class TileCodec {
     return new TileCodec(await Kernels.create(), flow);
   }
 
-  /**
-   * @param samples height * width * channels integers, channels of a pixel side by side
-   * @param trace if given, receives what was done at every site
-   */
-  encode(samples: Int32Array, shape: TileShape, trace?: Trace): EncodedTile {
+  /** @param trace if given, receives what was done at every site */
+  encode(samples: Samples, shape: TileShape, trace?: Trace): EncodedTile {
     return this.#encode([samples], shape, trace);
   }
 
@@ -100,7 +97,7 @@ export class TileCodec {
    * @param tiles each as for `encode`
    * @returns `ends` of the first tile
    */
-  encodeSequence(tiles: readonly Int32Array[], shape: TileShape): EncodedTile {
+  encodeSequence(tiles: readonly Samples[], shape: TileShape): EncodedTile {
     return this.#encode(tiles, shape);
   }
 
@@ -110,11 +107,22 @@ export class TileCodec {
    * @throws {CnfzipError} `corrupt` if the payload is not what `encode` makes of a tile of this size
    */
   decode(payload: Uint8Array, shape: TileShape, level = 0): Int32Array {
-    if (level === 0) return this.decodeSequence(payload, 1, shape)[0];
+    return this.decodeTo(payload, shape, level, (samples) => new Int32Array(samples));
+  }
+
+  /**
+   * As `decode`.
+   *
+   * @param take makes of the samples what is wanted of them: they are void afterwards
+   */
+  decodeTo<T>(payload: Uint8Array, shape: TileShape, level: number, take: (samples: Float32Array) => T): T {
     return this.#kernels.scoped(() => {
-      this.#restore(payload, statesOf(1, shape));
+      const states = statesOf(1, shape);
+      this.#restore(payload, states);
       this.#walk.reset();
-      return this.#pop(shape, level);
+      const taken = this.#pop(shape, level, take);
+      if (level === 0) this.#checkEnd(states);
+      return taken;
     });
   }
 
@@ -127,19 +135,19 @@ export class TileCodec {
       const states = statesOf(count, shape);
       this.#restore(payload, states);
       this.#walk.reset();
-      const tiles = Array.from({ length: first }, () => this.#pop(shape));
+      const tiles = Array.from({ length: first }, () => this.#pop(shape, 0, (samples) => new Int32Array(samples)));
       if (first === count) this.#checkEnd(states);
       return tiles;
     });
   }
 
-  #encode(tiles: readonly Int32Array[], shape: TileShape, trace?: Trace): EncodedTile {
+  #encode(tiles: readonly Samples[], shape: TileShape, trace?: Trace): EncodedTile {
     const kernels = this.#kernels;
     const { run } = kernels;
     return kernels.scoped(() => {
       this.#walk.reset();
       const notes = tiles.map((tile) => this.#note(tile, shape, trace));
-      const samples = tiles.reduce((sum, tile) => sum + tile.length, 0);
+      const samples = tiles.length * shape.width * shape.height * this.#channels;
       const capacity = samples * MAX_BYTES_PER_SAMPLE + 1024;
       const stack = kernels.alloc(capacity);
       const states = statesOf(tiles.length, shape);
@@ -163,7 +171,7 @@ export class TileCodec {
   }
 
   /** Notes what is to be pushed for a tile. */
-  #note(samples: Int32Array, shape: TileShape, trace: Trace | undefined): Notes {
+  #note(samples: Samples, shape: TileShape, trace: Trace | undefined): Notes {
     const kernels = this.#kernels;
     const network = this.#network;
     const { run } = kernels;
@@ -171,6 +179,7 @@ export class TileCodec {
     const from = kernels.alloc(this.#noteBytes(shape));
     return kernels.scoped(() => {
       const { tile, texture } = this.#walk.open(samples, shape);
+      const first = kernels.floats(tile.address, d).slice();
       let to = from;
       const levels: Notes['levels'] = [];
       for (const { state, pass } of network.passes(tile)) {
@@ -189,7 +198,7 @@ export class TileCodec {
         if (trace) trace[state.index] = { ...trace[state.index], [pass]: bits };
         levels[levels.length - 1].to = to;
       }
-      return { levels, first: samples.slice(0, d), texture };
+      return { levels, first, texture };
     });
   }
 
@@ -200,7 +209,7 @@ export class TileCodec {
   }
 
   /** Pops a tile down to a level of the pyramid. */
-  #pop({ width, height, depth }: TileShape, level = 0): Int32Array {
+  #pop<T>({ width, height, depth }: TileShape, level: number, take: (samples: Float32Array) => T): T {
     const kernels = this.#kernels;
     const { run } = kernels;
     const network = this.#network;
@@ -223,13 +232,13 @@ export class TileCodec {
       }
       // A first pixel that needed more words than there are has met no pass that would tell.
       if (run.stackFailed()) throw new CnfzipError('corrupt', 'corrupt tile: it ends too early');
-      const samples = new Int32Array(kernels.floats(tile.address, size));
-      if (level > 0) return latticeOf(samples, { width, height }, d, level);
+      const samples = kernels.floats(tile.address, size);
+      if (level > 0) return take(latticeOf(samples, { width, height }, d, level));
       const found = tileTexture(samples, width, height, d);
       if (!texture.every((level, i) => level === found[i])) {
         throw new CnfzipError('corrupt', 'corrupt tile: its texture is not the one it tells');
       }
-      return samples;
+      return take(samples);
     });
   }
 

@@ -25,6 +25,9 @@ export interface TileShape {
   readonly depth: number;
 }
 
+/** A tile's samples: `height * width * channels` integers, channels of a pixel side by side; or what puts as many in their place. */
+export type Samples = Int32Array | ((place: Float32Array) => void);
+
 export class SiteWalk {
   readonly network: ContextNetwork;
   readonly #adaptation: Adaptation | undefined;
@@ -51,12 +54,16 @@ export class SiteWalk {
   }
 
   /** Makes a tile known: its samples, as for `TileCodec.encode`, and its texture. */
-  open(samples: Int32Array, { width, height, depth }: TileShape): { tile: TileSamples; texture: Uint8Array } {
+  open(samples: Samples, { width, height, depth }: TileShape): { tile: TileSamples; texture: Uint8Array } {
     const { kernels, network } = this;
+    const { channels } = network.definition;
     kernels.run.depthOpen(depth);
-    const tile: TileSamples = { address: kernels.alloc(samples.length * BYTES), width, height };
-    kernels.floats(tile.address, samples.length).set(samples);
-    const texture = tileTexture(samples, width, height, network.definition.channels);
+    const size = width * height * channels;
+    const tile: TileSamples = { address: kernels.alloc(size * BYTES), width, height };
+    const place = kernels.floats(tile.address, size);
+    if (typeof samples === 'function') samples(place);
+    else place.set(samples);
+    const texture = tileTexture(place, width, height, channels);
     network.describe(texture);
     return { tile, texture };
   }

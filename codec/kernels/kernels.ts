@@ -285,13 +285,21 @@ export class Kernels {
     return address;
   }
 
+  /** Returns what gives back everything that is allocated from now on; it may be called again. */
+  mark(): () => void {
+    const top = this.#top;
+    return () => {
+      this.#top = top;
+    };
+  }
+
   /** Does `work`, then gives back everything that it allocated. */
   scoped<T>(work: () => T): T {
-    const top = this.#top;
+    const release = this.mark();
     try {
       return work();
     } finally {
-      this.#top = top;
+      release();
     }
   }
 

@@ -42,6 +42,19 @@ export class Operations {
     return { address, rows, columns, channels };
   }
 
+  /** A map of zeros with the channels of another, in whose memory it has room. */
+  mapIn({ address, channels }: CellMap, { rows, columns }: { rows: number; columns: number }): CellMap {
+    const map = { address, rows, columns, channels };
+    this.#values(map).fill(0);
+    return map;
+  }
+
+  /** Sets the ring's row below a map to zeros, where something else has been. */
+  closeBelow(map: CellMap): void {
+    const { address, columns, channels } = rowOf(map, map.rows + 1);
+    this.kernels.floats(address, (columns + 2) * channels).fill(0);
+  }
+
   /** Copies as many vectors of as many channels. */
   copy(to: Vectors, from: Vectors): void {
     const values = ({ address, count, channels }: Vectors) => this.kernels.floats(address, count * channels);

@@ -6,11 +6,12 @@ import type { CodedLayer, CodedTile } from '../container/container.js';
 import { stagesFor } from '../container/contents.js';
 import { CnfzipError } from '../error.js';
 import type { Flow } from '../flow/model.js';
+import { sideAt } from '../flow/pyramid.js';
 import { allocSamples } from '../image.js';
 import type { Layer } from '../layer.js';
 import { insertShown, shownSize, type View, wantedTiles } from '../view.js';
 import { fromIndexes, readAlphabet } from './alphabet.js';
-import { decodeFlowTile, isFlowLayer } from './flow-tiles.js';
+import { isFlowLayer } from './flow-tiles.js';
 import { decodePlain } from './plain.js';
 import { decodeWebp } from './webp.js';
 
@@ -45,6 +46,7 @@ async function decodeTiles(
   const coder = flow && (await coding.coder(flow));
   const wanted = wantedTiles(coded, shape, view);
   const size = shownSize(view);
+  const { allocate = allocSamples } = coding.options;
   let shown: Layer | undefined;
   await coding.forEachTile(wanted, coder?.concurrency ?? 1, async (tile) => {
     const part = await decodeTile(
@@ -59,7 +61,7 @@ async function decodeTiles(
       shown = part.layer;
       return;
     }
-    shown ??= { ...shape, ...size, samples: allocSamples(size.width * size.height * shape.channels, shape.maxval) };
+    shown ??= { ...shape, ...size, samples: allocate(size.width * size.height * shape.channels, shape.maxval) };
     insertShown(shown, view, part.layer, tile, part.level);
   });
   return shown!;
@@ -77,7 +79,8 @@ async function decodeTile(
   if (coded.method === 'webp') return { layer: await decodeWebp(payload, shape), level: 0 };
   if (coded.method === 'plain') return { layer: decodePlain(payload, shape), level: 0 };
   if (coder && isFlowLayer(shape) && flow?.model.definition.channels === shape.channels) {
-    return { layer: await decodeFlowTile(payload, shape, level, coder), level };
+    const size = { width: sideAt(shape.width, level), height: sideAt(shape.height, level) };
+    return { layer: { ...shape, ...size, samples: await coder.decode(payload, shape, level) }, level };
   }
   throw new CnfzipError('corrupt', `damaged: a tile needs a flow of ${shape.channels} channels`);
 }

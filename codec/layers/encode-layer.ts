@@ -14,7 +14,7 @@ import { KERNEL_VERSION } from '../kernels/kernels.js';
 import type { Layer } from '../layer.js';
 import { extractTile, type Tile, tileLayout } from '../tiles.js';
 import { findAlphabet, indexed, writeAlphabet } from './alphabet.js';
-import { encodeFlowTile, type FlowLayer, isFlowLayer } from './flow-tiles.js';
+import { type FlowLayer, isFlowLayer } from './flow-tiles.js';
 import { encodePlain } from './plain.js';
 import { favoursCopies, isConstant, repeats } from './repetition.js';
 import { sampleOf } from './sample.js';
@@ -126,7 +126,7 @@ async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): P
     const wanted = async (own: FlowLayer, coder: TileCoder) =>
       isTiny(layer) || !webp || mayBeFlows(own, repeated, coder, coding.options.effort);
     const byFlow = coder && isFlowLayer(tile) && (await wanted(tile, coder));
-    const coded = byFlow ? await encodeFlowTile(tile, coder) : undefined;
+    const coded = byFlow ? await coder.encode(tile) : undefined;
     const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
     trials[i] = { place, coded, webpBytes: probe * (1 - goodSaves(repeated)) };
   });
@@ -145,7 +145,7 @@ async function mayBeFlows(
   if (effort === 'high') return true;
   const sample = sampleOf(tile);
   if (sample === tile) return true;
-  const [{ payload }, webp] = [await encodeFlowTile(sample, coder), await encodeWebp(sample, 'good')];
+  const [{ payload }, webp] = [await coder.encode(sample), await encodeWebp(sample, 'good')];
   return payload.length < FLOW_ON_SAMPLES * webp.length;
 }
 

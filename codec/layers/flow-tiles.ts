@@ -1,38 +1,35 @@
 /** A tile of a layer by the flow: colour, and the range that the samples' largest value needs. */
-import type { TileCoder } from '../coding.js';
-import { forwardColour, inverseColour } from '../flow/colour.js';
-import { sideAt } from '../flow/pyramid.js';
-import type { EncodedTile } from '../flow/tile-codec.js';
+import { inverseColour, putColour } from '../flow/colour.js';
+import type { EncodedTile, TileCodec } from '../flow/tile-codec.js';
 import type { TileShape } from '../flow/walk.js';
 import type { Layer } from '../layer.js';
 
 /** A layer that a model can code: gray or colour. */
 export type FlowLayer = Layer & { readonly channels: 1 | 3 };
+export type FlowShape = Omit<FlowLayer, 'samples'>;
 
 /** Flows code samples of at least so many bits. */
 const LEAST_DEPTH = 8;
 
-export function encodeFlowTile(tile: FlowLayer, coder: TileCoder): Promise<EncodedTile> {
-  return coder.encode(forwardColour(tile.samples, tile.channels), shapeOf(tile));
+export function encodeFlowTile(tile: FlowLayer, codec: TileCodec): EncodedTile {
+  return codec.encode((place) => putColour(tile.samples, tile.channels, place), shapeOf(tile));
 }
 
-/** Decodes a tile at 1/2^level. */
-export async function decodeFlowTile(
+/** Samples of a tile at 1/2^level. */
+export function decodeFlowTile(
   payload: Uint8Array,
-  shape: Omit<FlowLayer, 'samples'>,
+  shape: FlowShape,
   level: number,
-  coder: TileCoder,
-): Promise<FlowLayer> {
-  const { width, height, channels, maxval } = shape;
-  const coordinates = await coder.decode(payload, shapeOf(shape), level);
-  const size = { width: sideAt(width, level), height: sideAt(height, level) };
-  return { ...shape, ...size, samples: inverseColour(coordinates, channels, maxval) };
+  codec: TileCodec,
+): FlowLayer['samples'] {
+  const { channels, maxval } = shape;
+  return codec.decodeTo(payload, shapeOf(shape), level, (coordinates) => inverseColour(coordinates, channels, maxval));
 }
 
 export function isFlowLayer<T extends Omit<Layer, 'samples'>>(layer: T): layer is T & { channels: 1 | 3 } {
   return layer.channels === 1 || layer.channels === 3;
 }
 
-function shapeOf({ width, height, maxval }: Omit<Layer, 'samples'>): TileShape {
+export function shapeOf({ width, height, maxval }: Omit<Layer, 'samples'>): TileShape {
   return { width, height, depth: Math.max(LEAST_DEPTH, 32 - Math.clz32(maxval)) };
 }

@@ -7,6 +7,7 @@ import { initEmscriptenModule as load } from '@jsquash/webp/utils.js';
 import { CnfzipError } from '../error.js';
 import { allocSamples, type Channels, sameValues } from '../image.js';
 import type { Layer } from '../layer.js';
+import { MAX_TILE_SIDE } from '../tiles.js';
 
 /** libwebp's two halves, compiled: `codec/enc/webp_enc.wasm` and `codec/dec/webp_dec.wasm` of @jsquash/webp. */
 export interface WebpModules {
@@ -52,7 +53,9 @@ const once = <T>(make: () => Promise<T>) => {
 // `i8x16.swizzle` wrongly on x86 without AVX, and the build without is no slower.
 const encoder = once(async () => {
   const { default: factory } = await import('@jsquash/webp/codec/enc/webp_enc.js');
-  return load(factory, await modules?.encoder());
+  const { encode } = await load(factory, await modules?.encoder());
+  // A tile's pixels at a time: what is used once would be kept until it is looked for.
+  return { encode, room: new Uint8ClampedArray(4 * MAX_TILE_SIDE * MAX_TILE_SIDE) };
 });
 
 const decoder = once(async () => {
@@ -96,7 +99,8 @@ export async function encodeWebpFile(layer: Layer, effort: WebpEffort): Promise<
   const { width, height } = layer;
   // `exact` keeps the colour of transparent pixels.
   const settings = { ...defaultOptions, lossless: 1, exact: 1, ...EFFORTS[effort] };
-  const file = (await encoder()).encode(toRgba(layer), width, height, settings);
+  const { encode, room } = await encoder();
+  const file = encode(toRgba(layer, room), width, height, settings);
   if (!file) throw new Error('libwebp cannot encode it');
   return Uint8Array.from(file);
 }
@@ -132,9 +136,11 @@ function placesOf(channels: Channels): number[] {
   return { 1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3] }[channels];
 }
 
-function toRgba({ samples, channels }: Layer): Uint8ClampedArray<ArrayBuffer> {
+/** @param room is used if it is large enough */
+function toRgba({ samples, channels }: Layer, room?: Uint8ClampedArray<ArrayBuffer>): Uint8ClampedArray<ArrayBuffer> {
   const pixels = samples.length / channels;
-  const rgba = new Uint8ClampedArray(4 * pixels).fill(255);
+  const fits = room !== undefined && room.length >= 4 * pixels;
+  const rgba = (fits ? room.subarray(0, 4 * pixels) : new Uint8ClampedArray(4 * pixels)).fill(255);
   const gray = channels < 3;
   const alpha = channels % 2 === 0;
   for (let i = 0; i < pixels; i++) {

@@ -9,6 +9,7 @@ import type { TileCoder } from '../../codec/coding.js';
 import { forwardColour } from '../../codec/flow/colour.js';
 import { Likelihood } from '../../codec/flow/likelihood.js';
 import { plainBits, TileCodec } from '../../codec/flow/tile-codec.js';
+import { decodeFlowTile, encodeFlowTile } from '../../codec/layers/flow-tiles.js';
 import { ArchiveBuilder, SHARD_PIXELS } from '../archive/create.js';
 import { readImage } from '../index.js';
 import { loadModel } from '../models.js';
@@ -99,8 +100,8 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
 
   const coder: TileCoder = {
     concurrency: 1,
-    encode: async (tile) => codec.encode(tile, shape),
-    decode: async (payload) => codec.decode(payload, shape),
+    encode: async (tile) => encodeFlowTile(tile, codec),
+    decode: async (payload, own, level) => decodeFlowTile(payload, own, level, codec),
   };
   const coderOf = async () => coder;
   let bytes = 0;

@@ -2,8 +2,8 @@
 import type { CodingOptions } from '../../codec/coding.js';
 import type { Flow } from '../../codec/flow/model.js';
 import type { EncodedTile } from '../../codec/flow/tile-codec.js';
-import type { TileShape } from '../../codec/flow/walk.js';
 import type { Image } from '../../codec/image.js';
+import type { FlowLayer, FlowShape } from '../../codec/layers/flow-tiles.js';
 import type { ViewOptions } from '../../codec/view.js';
 import type { Failure } from '../failure.js';
 import type { ColourModel } from './models.js';
@@ -30,8 +30,8 @@ export type Call =
   | { readonly kind: 'decompress'; readonly input: Blob; readonly threads: number }
   | { readonly kind: 'read'; readonly input: Blob }
   | { readonly kind: 'flow'; readonly flow: Flow }
-  | { readonly kind: 'encode tile'; readonly samples: Int32Array; readonly shape: TileShape }
-  | { readonly kind: 'decode tile'; readonly payload: Uint8Array; readonly shape: TileShape; readonly level: number };
+  | { readonly kind: 'encode tile'; readonly tile: FlowLayer }
+  | { readonly kind: 'decode tile'; readonly payload: Uint8Array; readonly shape: FlowShape; readonly level: number };
 
 /** The results of calls, by their kind. */
 export interface Results {
@@ -41,7 +41,7 @@ export interface Results {
   read: Image;
   flow: undefined;
   'encode tile': EncodedTile;
-  'decode tile': Int32Array;
+  'decode tile': FlowLayer['samples'];
 }
 
 /** The bytes of an image file. */

@@ -1,6 +1,7 @@
 /** Codes the tiles of an image in workers that a worker starts: the bits do not depend on their number. */
 import type { TileCoder } from '../../codec/coding.js';
 import type { Flow } from '../../codec/flow/model.js';
+import type { FlowLayer, FlowShape } from '../../codec/layers/flow-tiles.js';
 import type { Call, Results } from './calls.js';
 import { request, startWorker } from './workers.js';
 
@@ -21,12 +22,12 @@ export class TileWorkers implements TileCoder {
     return workers;
   }
 
-  encode(samples: Int32Array, shape: TileCall['shape']): Promise<Results['encode tile']> {
-    const copy = samples.slice();
-    return this.#run({ kind: 'encode tile', samples: copy, shape }, copy.buffer);
+  encode(tile: FlowLayer): Promise<Results['encode tile']> {
+    const samples = tile.samples.slice();
+    return this.#run({ kind: 'encode tile', tile: { ...tile, samples } }, samples.buffer);
   }
 
-  decode(payload: Uint8Array, shape: TileCall['shape'], level: number): Promise<Int32Array> {
+  decode(payload: Uint8Array, shape: FlowShape, level: number): Promise<Results['decode tile']> {
     const copy = new Uint8Array(payload);
     return this.#run({ kind: 'decode tile', payload: copy, shape, level }, copy.buffer);
   }

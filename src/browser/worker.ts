@@ -4,6 +4,7 @@ import type { CodingOptions } from '../../codec/coding.js';
 import type { Flow } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
+import { decodeFlowTile, encodeFlowTile } from '../../codec/layers/flow-tiles.js';
 import { openImage } from '../../codec/open.js';
 import { tileCount } from '../../codec/tiles.js';
 import { toFailure } from '../failure.js';
@@ -28,12 +29,10 @@ async function run(call: Call) {
     case 'flow':
       codec = await TileCodec.create(call.flow);
       return undefined;
-    case 'encode tile': {
-      const encoded = codec!.encode(call.samples, call.shape);
-      return { ...encoded, payload: encoded.payload.slice() };
-    }
+    case 'encode tile':
+      return encodeFlowTile(call.tile, codec!);
     case 'decode tile':
-      return codec!.decode(call.payload, call.shape, call.level).slice();
+      return decodeFlowTile(call.payload, call.shape, call.level, codec!);
     case 'read':
       return readImageFile(await bytesOf(call.input)).image;
     case 'compress': {
@@ -83,7 +82,7 @@ async function bytesOf(blob: Blob): Promise<Uint8Array> {
 /** What of a result becomes the caller's. */
 function given(result: Awaited<ReturnType<typeof run>>): Transferable[] {
   if (result === undefined) return [];
-  if (result instanceof Uint8Array || result instanceof Int32Array) return [result.buffer as ArrayBuffer];
+  if (result instanceof Uint8Array || result instanceof Uint16Array) return [result.buffer as ArrayBuffer];
   if ('samples' in result) return [result.samples.buffer as ArrayBuffer];
   return 'payload' in result ? [result.payload.buffer as ArrayBuffer] : [result.bytes.buffer];
 }

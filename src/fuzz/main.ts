@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz`: decodes damaged and forged `.cnfz` files and archives, and damaged PNG files. None may crash the decoder, take more than
+ * `npm run fuzz`: decodes damaged and forged `.cnfz` files and archives, damaged PNG files, and parts of `.cnfz` files. None may crash the decoder, take more than
  * 5 seconds of the processor, more memory than the limit, or give other pixels. Every case is known by its seed.
  */
 import { Command } from 'commander';
@@ -10,7 +10,7 @@ import type { FuzzReport, FuzzTask } from './worker.js';
 const MAX_SECONDS = 5;
 const MAX_MEMORY = 1e9;
 
-const KINDS: readonly FuzzKind[] = ['cnfz', 'forged', 'png', 'archive'];
+const KINDS: readonly FuzzKind[] = ['cnfz', 'forged', 'png', 'archive', 'view'];
 
 type FuzzOptions = Record<FuzzKind | 'seed', string>;
 
@@ -20,6 +20,7 @@ const program = new Command('fuzz')
   .option('--forged <n>', '.cnfz files with any field changed and all checksums right', '100000')
   .option('--png <n>', 'damaged PNG files', '20000')
   .option('--archive <n>', 'damaged and forged archives', '20000')
+  .option('--view <n>', 'parts of .cnfz files: a scale, a region and a prefix', '10000')
   .option('--seed <n>', 'of the first case', '1')
   .action(async (options: FuzzOptions) => {
     let failures = 0;

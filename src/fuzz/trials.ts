@@ -15,12 +15,14 @@ import { cnfzCorpus, forgePng, pngCorpus, type Specimen } from './corpus.js';
 import { forgeCnfz } from './forge.js';
 import { mutate } from './mutate.js';
 import { randomIntegers } from './random-bytes.js';
+import { tryView, viewCorpus } from './views.js';
 import '../webp.js';
 
 /**
- * `.cnfz` files that were damaged, or forged; PNG files and archives that were damaged, some of them with their checksums made right.
+ * `.cnfz` files that were damaged, or forged; PNG files and archives that were damaged, some of them with their checksums made right;
+ * `.cnfz` files of which a part is there, and a part is wanted.
  */
-export type FuzzKind = 'cnfz' | 'forged' | 'png' | 'archive';
+export type FuzzKind = 'cnfz' | 'forged' | 'png' | 'archive' | 'view';
 
 export type Outcome = 'refused' | 'unchanged' | 'accepted';
 
@@ -32,13 +34,18 @@ export async function prepareTrials(kind: FuzzKind, corpus: number): Promise<(se
   const models = await modelsForEncoding(4, 'fast');
   const coding: EncodingOptions = { coderOf: oncePerFlow() };
   if (kind === 'archive') return prepareArchives(corpus, { models, coding });
-  const specimens = kind === 'png' ? pngCorpus(4 * corpus) : await cnfzCorpus(corpus, models);
+  const specimens = await corpusOf(kind, corpus, models);
   return async (seed) => {
     const random = randomIntegers(seed);
     const specimen = specimens[random(specimens.length)];
     const other = specimens[random(specimens.length)];
     return outcomeOf(TRIALS[kind]({ specimen, other, seed, random, models, coding }));
   };
+}
+
+async function corpusOf(kind: FuzzKind, count: number, models: readonly Model[]): Promise<Specimen[]> {
+  if (kind === 'view') return viewCorpus(count, models);
+  return kind === 'png' ? pngCorpus(4 * count) : cnfzCorpus(count, models);
 }
 
 async function prepareArchives(
@@ -115,6 +122,11 @@ const TRIALS: Record<Exclude<FuzzKind, 'archive'>, (trial: Case) => Promise<Outc
       if (!sameImage(decodePng(encodePng(image)), image)) throw new Error('it changes when written again');
     });
     return isOneOf(image, [specimen, other]) ? 'unchanged' : 'accepted';
+  },
+
+  /** What is there must be shown exactly; what is not is refused. */
+  async view({ specimen, random, models, coding }) {
+    return (await tryView(specimen, random, { models, coding })) ? 'unchanged' : 'refused';
   },
 };
 

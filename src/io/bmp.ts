@@ -1,6 +1,6 @@
 /** BMP files without compression, as Windows and most programs write them (BITMAPINFOHEADER and its successors). */
 import { CnfzipError } from '../../codec/error.js';
-import { type Channels, checkSize, type Metadata } from '../../codec/image.js';
+import { type Channels, checkHeld, type Metadata } from '../../codec/image.js';
 import { checkLimits, type Limits } from '../memory.js';
 import { type Decoded, damaged as damagedFile, unused } from './decoded.js';
 import { physicalSize } from './physical-size.js';
@@ -32,7 +32,7 @@ export function decodeBmp(bytes: Uint8Array, limits: Limits = {}): Decoded {
   const bits = view.getUint16(28, true);
   const compression = view.getUint32(30, true);
   if (width < 1 || height < 1) throw damaged(`its header says ${width} x ${signedHeight} pixels`);
-  checkSize(width, height);
+  checkHeld(width, height);
   if (![1, 4, 8, 16, 24, 32].includes(bits)) throw damaged(`${bits} bits a pixel`);
   const masked = [BITFIELDS, ALPHA_BITFIELDS].includes(compression) && (bits === 16 || bits === 32);
   if (compression !== RGB && !masked)

@@ -4,6 +4,7 @@ import { CnfzipError } from '../../codec/error.js';
 import {
   allocSamples,
   type Channels,
+  checkHeld,
   checkSize,
   type Image,
   type ImageHeader,
@@ -55,6 +56,7 @@ interface Header {
 export function decodeNetpbm(bytes: Uint8Array, limits: Limits = {}): Decoded {
   const { header, text } = readStart(bytes, limits);
   const { width, height, channels, maxval, coding } = header;
+  checkHeld(width, height);
   const count = width * height * channels;
   // Of text, each sample but the last takes a digit and a space; bits need no spaces.
   const least = {
@@ -66,7 +68,7 @@ export function decodeNetpbm(bytes: Uint8Array, limits: Limits = {}): Decoded {
   const data = bytes.subarray(text.at, text.at + least);
   if (data.length < least) throw netpbmCutShort();
   let samples: Image['samples'];
-  if (coding === 'bytes') samples = netpbmFromBytes(data, maxval);
+  if (coding === 'bytes') samples = netpbmFromBytes(maxval > 255 ? data : new Uint8Array(data), maxval);
   else {
     samples = allocSamples(count, maxval);
     if (coding === 'bits') readBits(data, samples, width);
@@ -155,12 +157,12 @@ export function netpbmSamples(samples: Image['samples']): Uint8Array {
 /**
  * Undoes `netpbmSamples`.
  *
+ * @param data become the samples, if they are bytes
  * @throws CnfzipError `bad-input` if a sample is above `maxval`
  */
 export function netpbmFromBytes(data: Uint8Array, maxval: number): Image['samples'] {
-  const samples = allocSamples(data.length / (maxval > 255 ? 2 : 1), maxval);
-  if (maxval <= 255) samples.set(data);
-  else for (let i = 0; i < samples.length; i++) samples[i] = data[2 * i] * 256 + data[2 * i + 1];
+  const samples = maxval > 255 ? new Uint16Array(data.length / 2) : data;
+  if (maxval > 255) for (let i = 0; i < samples.length; i++) samples[i] = data[2 * i] * 256 + data[2 * i + 1];
   if (!within(samples, maxval)) throw aboveLargest(maxval);
   return samples;
 }

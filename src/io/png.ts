@@ -5,6 +5,7 @@ import { CnfzipError } from '../../codec/error.js';
 import {
   allocSamples,
   type Channels,
+  checkHeld,
   checkImage,
   type Image,
   type ImageHeader,
@@ -64,6 +65,7 @@ export function readPng(bytes: Uint8Array, limits: Limits): Decoded {
     readPngStructure(bytes);
   const channels = CHANNELS[colourType];
   const maxval = 2 ** depth - 1;
+  checkHeld(width, height);
   checkLimits({ width, height, channels, maxval, metadataBytes: metadataBytes({ palette, metadata }) }, limits);
   const bits = depth * channels;
   const passes = passesOf(width, height, bits, interlaced);

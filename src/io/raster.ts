@@ -4,9 +4,9 @@ import type { Metadata as SharpMetadata } from 'sharp';
 import { CnfzipError } from '../../codec/error.js';
 import {
   type Channels,
-  checkSize,
+  checkHeld,
   type Image,
-  MAX_PIXELS,
+  MAX_HELD_PIXELS,
   MAX_VALUE,
   type Metadata,
   maxvalOf,
@@ -49,7 +49,7 @@ async function decodeRaster(bytes: Uint8Array, kind: string, limits: Limits, ins
   const sharp = await loadSharp(kind);
   // libtiff warns of tags that it does not know; libjpeg, of data that is missing.
   const failOn = kind === 'TIFF' ? 'error' : 'warning';
-  const source = () => sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn, ignoreIcc: true });
+  const source = () => sharp(bytes, { limitInputPixels: MAX_HELD_PIXELS, failOn, ignoreIcc: true });
   const refuse = (error: unknown) => damaged(kind, (error as Error).message.split('\n')[0], error);
   const facts = await source()
     .metadata()
@@ -66,7 +66,7 @@ async function decodeRaster(bytes: Uint8Array, kind: string, limits: Limits, ins
     );
   }
   const maxval = depth === 'ushort' ? MAX_VALUE : 255;
-  checkSize(width, height);
+  checkHeld(width, height);
   checkLimits({ width, height, channels: found, maxval }, limits);
   const { data, info } = await source()
     .toColourspace(spaceOf(depth, found))
@@ -104,7 +104,7 @@ export async function encodeTiff(image: Image): Promise<Uint8Array> {
   const sharp = await loadSharp('TIFF');
   const range = rasterRange(maxval);
   const scaled = scaleSamples(samples, maxval, range);
-  return sharp(scaled, { raw: { width, height, channels }, limitInputPixels: MAX_PIXELS })
+  return sharp(scaled, { raw: { width, height, channels }, limitInputPixels: MAX_HELD_PIXELS })
     .toColourspace(spaceOf(range > 255 ? 'ushort' : 'uchar', channels))
     .tiff({ compression: 'deflate', predictor: 'horizontal' })
     .toBuffer();

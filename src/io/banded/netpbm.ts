@@ -3,7 +3,7 @@ import type { Source } from '../../../codec/source.js';
 import type { Limits } from '../../memory.js';
 import { expand } from '../expand.js';
 import { netpbmCutShort, netpbmFromBytes, netpbmHeader, netpbmSamples, readNetpbmStart } from '../netpbm.js';
-import type { Band, BandedFile, BandedImage } from './image.js';
+import { type Band, type BandedFile, type BandedImage, BandRoom } from './image.js';
 import { Sequence } from './sequence.js';
 
 /** Bytes in which a header must end for its image to be read by bands, and what is looked at behind an image's end. */
@@ -34,13 +34,14 @@ export async function openNetpbm(source: Source, limits: Limits): Promise<Banded
   const start = readNetpbmStart(await source.read(0, START), limits);
   if (!start) return undefined;
   const { header, at } = start;
+  const rowBytes = header.width * header.channels * (header.maxval > 255 ? 2 : 1);
+  if (source.size !== undefined && source.size < at + header.height * rowBytes) throw netpbmCutShort();
   let lost: readonly string[] = [];
-  async function* bands(rows: Iterable<number>): AsyncGenerator<Band, void, undefined> {
+  async function* bands(rows: Iterable<number>, room = new BandRoom()): AsyncGenerator<Band, void, undefined> {
     const input = new Sequence(source, at);
-    const rowBytes = header.width * header.channels * (header.maxval > 255 ? 2 : 1);
     for (const height of rows) {
-      const data = await input.take(height * rowBytes);
-      if (data.length < height * rowBytes) throw netpbmCutShort();
+      const data = room.take(height * rowBytes);
+      if ((await input.fill(data)) < data.length) throw netpbmCutShort();
       yield netpbmFromBytes(data, header.maxval);
     }
     const rest: Uint8Array[] = [];

@@ -1,6 +1,7 @@
 /** PNG files by bands of rows. */
 import { concatenate } from '../../../codec/container/bytes.js';
 import { crc32 } from '../../../codec/container/crc32.js';
+import { MAX_INFLATION } from '../../../codec/container/deflate.js';
 import { CnfzipError } from '../../../codec/error.js';
 import { metadataBytes } from '../../../codec/image.js';
 import type { Source } from '../../../codec/source.js';
@@ -20,8 +21,11 @@ import {
   writePngFrame,
 } from '../png-chunks.js';
 import { ZlibPieces } from '../zlib-pieces.js';
-import type { Band, BandedFile, BandedImage } from './image.js';
+import { type Band, type BandedFile, type BandedImage, BandRoom } from './image.js';
 import { Sequence } from './sequence.js';
+
+/** Rows that are filtered and deflated at once. */
+const ROWS = 32;
 
 /** The pieces of a PNG file: joined they are what `encodePng` gives. */
 export async function* pngPieces(image: BandedImage): AsyncGenerator<Uint8Array, void, undefined> {
@@ -29,10 +33,14 @@ export async function* pngPieces(image: BandedImage): AsyncGenerator<Uint8Array,
   const { before, behind } = writePngFrame(rows.header, image.palette, image.metadata ?? []);
   const chunks = new ImageDataChunks();
   const deflate = ZlibPieces.deflating();
+  const part = ROWS * image.width * image.channels;
   try {
     yield before;
     for await (const band of image.bands) {
-      for (const piece of await deflate.push(rows.filter(band))) yield* chunks.add(piece);
+      for (let at = 0; at < band.length; at += part) {
+        const filtered = rows.filter(band.subarray(at, at + part));
+        for (const piece of await deflate.push(filtered)) yield* chunks.add(piece);
+      }
     }
     for (const piece of await deflate.end()) yield* chunks.add(piece);
     yield* chunks.end();
@@ -64,6 +72,9 @@ export async function openPng(source: Source, limits: Limits): Promise<BandedFil
   const { width, height } = header;
   const { channels, maxval } = unfilter;
   checkLimits({ width, height, channels, maxval, metadataBytes: metadataBytes({ palette, metadata }) }, limits);
+  if (source.size !== undefined && source.size * MAX_INFLATION < height * unfilter.rowBytes) {
+    throw damaged('PNG', 'it holds too little image data for its size');
+  }
   const lost: string[] = [];
 
   /** Compressed samples, to the end of their last chunk; what follows is read, too. */
@@ -91,19 +102,19 @@ export async function openPng(source: Source, limits: Limits): Promise<BandedFil
     }
   }
 
-  async function* bands(rows: Iterable<number>): AsyncGenerator<Band, void, undefined> {
+  async function* bands(rows: Iterable<number>, room = new BandRoom()): AsyncGenerator<Band, void, undefined> {
     const inflate = ZlibPieces.inflating();
     const undecodable = (error: unknown) =>
       error instanceof CnfzipError ? error : damaged('PNG', 'its image data cannot be decoded', error);
     const heights = rows[Symbol.iterator]();
-    let band = new Uint8Array();
+    let band = room.take(0);
     let filled = 0;
     let compressed = 0;
     let ended = false;
     const open = () => {
       const { value, done } = heights.next();
       ended = done === true;
-      band = new Uint8Array(ended ? 0 : value * unfilter.rowBytes);
+      band = room.take(ended ? 0 : value * unfilter.rowBytes);
       filled = 0;
     };
     open();
@@ -118,9 +129,8 @@ export async function openPng(source: Source, limits: Limits): Promise<BandedFil
             filled += part.length;
             inflated = inflated.subarray(part.length);
             if (filled < band.length) continue;
-            const samples = unfilter.samples(band);
+            yield unfilter.samples(band);
             open();
-            yield samples;
           }
         }
       }

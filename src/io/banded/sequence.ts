@@ -17,19 +17,22 @@ export class Sequence {
     this.at = from;
   }
 
-  /** The next bytes: fewer than `count` only at the end of the file. A view, or a copy. */
+  /** The next bytes: fewer than `count` only at the end of the file. */
   async take(count: number): Promise<Uint8Array> {
-    const first = await this.some(count);
-    if (first.length === count || first.length === 0) return first;
     const out = new Uint8Array(count);
-    out.set(first);
-    for (let filled = first.length; ; ) {
-      const more = await this.some(count - filled);
-      if (more.length === 0) return out.subarray(0, filled);
-      out.set(more, filled);
+    return out.subarray(0, await this.fill(out));
+  }
+
+  /** Takes as many of the next bytes as there is room for; returns how many, fewer only at the end of the file. */
+  async fill(room: Uint8Array): Promise<number> {
+    let filled = 0;
+    while (filled < room.length) {
+      const more = await this.some(room.length - filled);
+      if (more.length === 0) break;
+      room.set(more, filled);
       filled += more.length;
-      if (filled === count) return out;
     }
+    return filled;
   }
 
   /** Some of the next bytes, one at least unless the file ends. */
