@@ -9,9 +9,15 @@ interface Manifest {
   readonly peerDependencies: Record<string, string>;
 }
 
+/** The folder of the package, seen from the compiled modules. */
+export const PACKAGE = new URL('../../', import.meta.url);
+
+/** The command line's main module. */
+export const MAIN = fileURLToPath(new URL('dist/cli/main.js', PACKAGE));
+
 /** What package.json says. */
 export async function manifest(): Promise<Manifest> {
-  const bytes = await readInput(fileURLToPath(new URL('../../package.json', import.meta.url)));
+  const bytes = await readInput(fileURLToPath(new URL('package.json', PACKAGE)));
   return JSON.parse(new TextDecoder().decode(bytes)) as Manifest;
 }
 

@@ -69,7 +69,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
   const programs = join(folder, 'bin');
   mkdirSync(programs);
-  const main = root('dist/src/cli/main.js');
+  const main = root('dist/cli/main.js');
   writeFileSync(join(programs, 'cnfzip'), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
   // In a checkout npx runs its own program.
   writeFileSync(join(programs, 'npx'), '#!/bin/sh\nexec "$@"\n');

@@ -40,7 +40,7 @@ test.runIf(process.arch === 'x64').each([
   ['--jitless', /no WebAssembly/],
   ['--no-enable-sse4-1', /no fixed-width SIMD/],
 ])('the program under node %s says so in one line', (flag, message) => {
-  const args = [flag, 'dist/src/cli/main.js', 'compress', '-c', 'fixtures/water-32x32.png'];
+  const args = [flag, 'dist/cli/main.js', 'compress', '-c', 'fixtures/water-32x32.png'];
   const { status, stdout, stderr } = spawnSync(process.execPath, args);
   expect([status, stdout.length]).toEqual([1, 0]);
   const lines = String(stderr).trimEnd().split('\n');

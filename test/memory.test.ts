@@ -8,6 +8,7 @@ import { randomIntegers } from '../src/fuzz/random-bytes.js';
 import { encodePng, info } from '../src/index.js';
 import { checkLimits, memoryFor, planWithin, type Work } from '../src/memory.js';
 import { modelsForEncoding } from '../src/models.js';
+import { MAIN } from './paths.js';
 
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
@@ -72,7 +73,7 @@ test('a graphic is coded as a whole where memory allows it, else in tiles, and s
         [
           '--import',
           `data:text/javascript,process.on('exit',()=>console.log(process.resourceUsage().maxRSS))`,
-          path('dist/src/cli/main.js'),
+          MAIN,
           ...[
             'compress',
             '-q',

@@ -1,6 +1,7 @@
 /** The codecs that the benchmark runs, each as the commands that a user would type. */
 
 import { fileURLToPath } from 'node:url';
+import { MAIN } from '../packages.js';
 
 export interface Codec {
   readonly name: string;
@@ -17,15 +18,13 @@ export interface Codec {
   decode?(input: string, output: string): string[];
 }
 
-const CNFZIP = fileURLToPath(new URL('../cli/main.js', import.meta.url));
-
 /**
  * cnfzip without the check after writing, which other codecs do not make either.
  *
  * @param choice a level, or a model: as on the command line
  */
 export function cnfzip(choice: readonly string[], threads: number): Codec {
-  const node = [process.execPath, CNFZIP];
+  const node = [process.execPath, MAIN];
   const common = ['-q', '-T', String(threads)];
   return {
     name: ['cnfzip', ...choice].join(' '),

@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { Channels } from '../../codec/image.js';
 import { tileCount } from '../../codec/tiles.js';
@@ -11,14 +10,14 @@ import { integer } from '../cli/options.js';
 import { info } from '../index.js';
 import { memoryFor, type Work, webpPixelsOf } from '../memory.js';
 import { modelsForEncoding } from '../models.js';
+import { MAIN } from '../packages.js';
 
-const CLI = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 /** Tells a process's peak at its end. */
 const HOOK = `data:text/javascript,process.on('exit',()=>console.log('peak',process.resourceUsage().maxRSS))`;
 
 /** The largest resident set of a run of the command line, in bytes. */
 function peakOf(...args: string[]): number {
-  const { status, stdout } = spawnSync(process.execPath, ['--import', HOOK, CLI, ...args], {
+  const { status, stdout } = spawnSync(process.execPath, ['--import', HOOK, MAIN, ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });

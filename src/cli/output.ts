@@ -1,6 +1,6 @@
 /** Where a command's result goes: a file beside the input, a named file, or standard output. */
 import { CnfzipError } from '../../codec/error.js';
-import { isStandardOutputClosed, standardOutputState, writeStandardOutput } from '../io/files/standard-output.js';
+import { standardOutputState, writeStandardOutput } from '../io/files/standard-output.js';
 import { type FileState, sameFile } from '../io/files/state.js';
 import { type Content, checkTarget, type WriteOptions, writeFileAtomic } from '../io/files/write.js';
 import type { OutputOptions } from './options.js';
@@ -42,7 +42,6 @@ function openStandardOutput(force: boolean, source: FileState): Target {
   if (process.stdout.isTTY && !force) {
     throw new CnfzipError('usage', 'binary data is not written to a terminal (-f does it all the same)');
   }
-  if (isStandardOutputClosed()) throw new CnfzipError('file', 'cannot write standard output: it is closed');
   if (source.isFile() && sameFile(source, standardOutputState())) {
     throw new CnfzipError('file', 'cannot write standard output: it is the input itself');
   }

@@ -2,8 +2,8 @@
 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CnfzipError } from '../../codec/error.js';
+import { MAIN } from '../packages.js';
 
 /** A program that is told. */
 export interface Program {
@@ -20,7 +20,7 @@ export interface Program {
  * @throws CnfzipError `unsupported` if these files cannot name this program
  */
 export function programs(): Program[] {
-  const command = [process.execPath, fileURLToPath(new URL('../cli/main.js', import.meta.url))];
+  const command = [process.execPath, MAIN];
   // What would need another escape in each of the files.
   const odd = command.find((word) => /["'`$\\%&<>\n]/.test(word));
   if (odd !== undefined)

@@ -6,12 +6,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { MAIN } from '../packages.js';
 import { temporaryFiles } from './leftovers.js';
 import { randomIntegers } from './random-bytes.js';
-
-const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
 const program = new Command('kill')
   .description(

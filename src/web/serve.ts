@@ -6,8 +6,10 @@ import { extname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CnfzipError } from '../../codec/error.js';
 import { exists, readInput } from '../io/files/read.js';
+import { PACKAGE } from '../packages.js';
 
-const FOLDER = fileURLToPath(new URL('../../web/', import.meta.url));
+const PAGE = new URL('dist/web/', PACKAGE);
+const FOLDER = fileURLToPath(PAGE);
 const HOST = '127.0.0.1';
 
 const TYPES: Record<string, string> = {
@@ -55,7 +57,7 @@ export async function servePage(port: number): Promise<{ readonly port: number; 
 function fileOf(address: string): string | undefined {
   try {
     const { pathname } = new URL(address, `http://${HOST}`);
-    const url = new URL(`.${pathname === '/' ? '/index.html' : pathname}`, new URL('../../web/', import.meta.url));
+    const url = new URL(`.${pathname === '/' ? '/index.html' : pathname}`, PAGE);
     const file = fileURLToPath(url);
     return file.startsWith(FOLDER) ? file : undefined;
   } catch {

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MAIN } from '../../packages.js';
 import { temporaryFiles } from '../leftovers.js';
 import { type Fault, type Injection, VARIABLE } from './inject.js';
 import { fillFolder, type Scenario } from './scenarios.js';
@@ -35,9 +36,7 @@ interface Outcome {
 /** Calls after which bytes or names are on the disk. */
 const SYNC = ['sync', 'fsyncSync'];
 
-const module = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const MAIN = module('../../cli/main.js');
-const INJECT = module('./inject.js');
+const INJECT = fileURLToPath(new URL('./inject.js', import.meta.url));
 
 export async function makeReady(scenario: Scenario): Promise<Ready> {
   const place = mkdtempSync(join(tmpdir(), 'cnfzip-faults-'));

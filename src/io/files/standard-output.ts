@@ -1,27 +1,11 @@
 /** Standard output, of which every byte is accounted for. */
-import { constants, fstatSync, fsyncSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { fstatSync, fsyncSync, writeSync } from 'node:fs';
 import { CnfzipError } from '../../../codec/error.js';
 import { reason } from './errors.js';
 import type { FileState } from './state.js';
 
-const ACCESS_MODES = constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR;
-
 export function standardOutputState(): FileState {
   return fstatSync(1, { bigint: true });
-}
-
-/**
- * Whether standard output was closed when the program began (`>&-`). Node then opens the null device in its place, for reading and writing; a
- * shell's `> /dev/null` opens it for writing only. Where the system does not tell of that, no.
- */
-export function isStandardOutputClosed(): boolean {
-  try {
-    if (fstatSync(1).rdev !== statSync('/dev/null').rdev) return false;
-    const [, flags] = /^flags:\s*(\d+)/m.exec(readFileSync('/proc/self/fdinfo/1', 'latin1')) ?? [];
-    return flags !== undefined && (Number.parseInt(flags, 8) & ACCESS_MODES) === constants.O_RDWR;
-  } catch {
-    return false;
-  }
 }
 
 /**

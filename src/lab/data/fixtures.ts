@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { CnfzipError } from '../../../codec/error.js';
 import type { Image } from '../../../codec/image.js';
 import { decodePng } from '../../io/png.js';
+import { PACKAGE } from '../../packages.js';
 
 /** Photographs among the fixtures, in colour, the smallest first; those that the package contains. */
 export const PHOTOGRAPHS = [
@@ -17,7 +18,7 @@ export const PHOTOGRAPHS = [
 
 /** @throws {CnfzipError} `file` if the image is not where the package has it */
 export async function fixture(name: string): Promise<Image> {
-  const url = new URL(`../../../../fixtures/${name}.png`, import.meta.url);
+  const url = new URL(`fixtures/${name}.png`, PACKAGE);
   try {
     return decodePng(await readFile(url));
   } catch (cause) {
