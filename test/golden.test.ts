@@ -120,7 +120,15 @@ async function productVectors(): Promise<Record<string, string>> {
   const bias = put(dyadic(outputs, 3, 1), outputs).address;
   const to = operations.vectors(count, outputs);
   operations.product(to, from, { weight, bias }, 'relu');
-  return { output: checksum(operations.kernels.floats(to.address, count * outputs)) };
+  const output = checksum(operations.kernels.floats(to.address, count * outputs));
+  // The first 16 inputs.
+  const narrow = { address: put(dyadic(count * 16, 4, 1), 16).address, count, channels: 16 };
+  const weights = operations.kernels.alloc(2 * 16 * outputs);
+  const scales = operations.kernels.alloc(4 * outputs);
+  operations.kernels.run.quantizeWeights(weights, scales, weight, 16, outputs);
+  const room = operations.quantizedVectors(count, 16);
+  operations.quantizedProduct(to, narrow, { weight: weights, scales, bias }, room, 'relu');
+  return { output, quantized: checksum(operations.kernels.floats(to.address, count * outputs)) };
 }
 
 test('the kernels compute what belongs to their version', async () => {

@@ -48,12 +48,15 @@ function norm(a: Float32Array): number {
 }
 
 /** Expects a gradient to be that of the kernels, parameter by parameter. */
+/** How far the kernels may be off, relatively: their network computes with whole numbers in part, this one with float32. */
+const ROUNDED = { nats: 1e-5, gradient: 5e-3 };
+
 function expectGradient(definition: ModelDefinition, actual: Float32Array, expected: Float32Array): void {
   for (const { name, offset, size } of modelParameters(definition).all) {
     if (size === 0) continue;
     const [a, b] = [actual, expected].map((all) => all.slice(offset, offset + size));
     expect(norm(b), name).toBeGreaterThan(0);
-    expect(distance(a, b) / norm(b), name).toBeLessThan(1e-4);
+    expect(distance(a, b) / norm(b), name).toBeLessThan(ROUNDED.gradient);
   }
 }
 
@@ -74,7 +77,7 @@ describe.each(Object.entries(DEFINITIONS))('TensorFlow.js engine, %s', (_, defin
     likelihood.load(weights);
     let expected = 0;
     for (const crop of crops) expected += likelihood.evaluate(crop.samples, cropShape(crop), true);
-    expect(Math.abs(nats / expected - 1)).toBeLessThan(1e-6);
+    expect(Math.abs(nats / expected - 1)).toBeLessThan(ROUNDED.nats);
     expectGradient(definition, gradient, likelihood.gradient());
   });
 
@@ -90,8 +93,8 @@ describe.each(Object.entries(DEFINITIONS))('TensorFlow.js engine, %s', (_, defin
       const { nats, gradient } = await engine.evaluateTiles(weights, [samples], height, width, true);
       likelihood.load(weights);
       const expected = likelihood.evaluate(samples, { width, height, depth: 8 }, true);
-      expect(Math.abs(nats / expected - 1)).toBeLessThan(1e-6);
-      expect(distance(gradient, likelihood.gradient()) / norm(gradient)).toBeLessThan(1e-4);
+      expect(Math.abs(nats / expected - 1)).toBeLessThan(ROUNDED.nats);
+      expect(distance(gradient, likelihood.gradient()) / norm(gradient)).toBeLessThan(ROUNDED.gradient);
     }
   });
 

@@ -19,9 +19,10 @@ import {
   TEXTURE_VALUES,
 } from '../../models/definition.js';
 import type { Kernels } from '../kernels/kernels.js';
-import { type CellMap, cells, Operations, rowOf, type Vectors } from '../kernels/operations.js';
+import { type CellMap, cells, Operations, type QuantizedVectors, rowOf, type Vectors } from '../kernels/operations.js';
 import { ParameterArray } from './parameter-array.js';
 import { type Level, OFFSETS, pyramid, sites } from './pyramid.js';
+import { QuantizedWeights } from './quantized-weights.js';
 import { textureInputs } from './texture.js';
 
 const BYTES = 4;
@@ -68,6 +69,8 @@ export interface LevelState {
   readonly inputs: number;
   readonly hidden: Vectors;
   readonly mixed: CellMap;
+  /** Scratch: either of them as integers. */
+  readonly quantized: QuantizedVectors;
   /** Unless all are kept: room for the first state, above which there is room for those that follow (see `#room`). */
   readonly first: CellMap | undefined;
   readonly locals: number;
@@ -77,6 +80,7 @@ export class ContextNetwork {
   readonly operations: Operations;
   readonly parameters: ModelParameters;
   readonly weights: ParameterArray;
+  readonly #quantized: QuantizedWeights;
   /** The tile's texture as the network sees it. */
   readonly texture: Vectors;
   /** Scratch for a pass's stem bias: level embedding and texture. */
@@ -93,6 +97,7 @@ export class ContextNetwork {
     this.operations = new Operations(kernels);
     this.parameters = modelParameters(definition);
     this.weights = new ParameterArray(kernels, this.parameters.count);
+    this.#quantized = new QuantizedWeights(kernels, this.parameters, this.weights);
     this.texture = this.operations.vectors(1, TEXTURE_VALUES * channels);
     this.#bias = this.operations.vectors(1, width);
     this.#headSize = headLayout(definition).size;
@@ -104,6 +109,7 @@ export class ContextNetwork {
     const { channels, hidden, mixtures } = this.definition;
     const field = this.parameters.field.others;
     this.weights.values.set(weights);
+    this.#quantized.take();
     this.kernels.run.flowOpen(
       this.flow,
       channels,
@@ -261,6 +267,7 @@ export class ContextNetwork {
       inputs: kernels.alloc(columns * widest * BYTES),
       hidden: operations.vectors(columns, expand * width),
       mixed: operations.map({ rows: 1, columns }, width),
+      quantized: operations.quantizedVectors(columns, expand * width),
       first: keep ? undefined : this.#firstState(level),
       locals: this.#locals(level),
     };
@@ -316,13 +323,15 @@ export class ContextNetwork {
     const mixed = keep ? operations.map(from, from.channels) : undefined;
     const hidden = keep ? operations.map(from, level.hidden.channels) : undefined;
     const state = this.#room(level, from);
+    const expand = this.#quantized.of(parameters.expand);
+    const project = this.#quantized.of(parameters.project);
     for (let i = 0; i < from.rows; i++) {
       const mixedRow = mixed ? rowOf(mixed, i) : level.mixed;
       const hiddenRow = hidden ? cells(hidden, i) : level.hidden;
       operations.depthwise(mixedRow, rowOf(from, i), weights.of(parameters.depthwise), 'replace');
-      operations.product(hiddenRow, cells(mixedRow, 0), weights.of(parameters.expand), 'relu');
+      operations.quantizedProduct(hiddenRow, cells(mixedRow, 0), expand, level.quantized, 'relu');
       operations.copy(cells(state, i), cells(from, i));
-      operations.product(cells(state, i), hiddenRow, weights.of(parameters.project), 'add');
+      operations.quantizedProduct(cells(state, i), hiddenRow, project, level.quantized, 'add');
     }
     operations.closeBelow(state);
     return { mixed, hidden, state };

@@ -5,7 +5,7 @@ import { checkHost } from '../host.js';
 import { KERNELS_BASE64 } from './build/binary.js';
 
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
-export const KERNEL_VERSION = 6;
+export const KERNEL_VERSION = 7;
 
 /** What can be done to a stack, by the codec's kernels. */
 export interface StackOperations {
@@ -53,6 +53,21 @@ export interface KernelExports extends StackOperations, Readonly<Record<KernelCo
     srcStride: number,
     cin: number,
     weights: number,
+    bias: number,
+    cout: number,
+    count: number,
+    mode: number,
+  ): void;
+  quantize(dst: number, scales: number, src: number, stride: number, channels: number, count: number): void;
+  quantizeWeights(dst: number, scales: number, weights: number, cin: number, cout: number): void;
+  quantizedProduct(
+    dst: number,
+    dstStride: number,
+    src: number,
+    scales: number,
+    cin: number,
+    weights: number,
+    outputScales: number,
     bias: number,
     cout: number,
     count: number,
@@ -240,7 +255,7 @@ export interface KernelExports extends StackOperations, Readonly<Record<KernelCo
   stackFailed(): number;
 }
 
-/** Modes of `product`, `mapProduct` and `depthwise`. */
+/** Modes of `product`, `quantizedProduct`, `mapProduct` and `depthwise`. */
 export const ACCUMULATE = 1;
 export const RELU = 2;
 

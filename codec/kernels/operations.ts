@@ -28,6 +28,17 @@ export interface Linear {
   readonly bias: number;
 }
 
+/** Room for as many vectors of as many channels as 16-bit integers, and for a scale of each: what `quantize` leaves. */
+export interface QuantizedVectors {
+  readonly address: number;
+  readonly scales: number;
+}
+
+/** Addresses of a linear map's weights as integers, of the scales of its outputs, and of what is added. */
+export interface QuantizedLinear extends Linear {
+  readonly scales: number;
+}
+
 /** What becomes of a result: it replaces what is there, has its negative part cut off, or is added. */
 export type Mode = 'replace' | 'relu' | 'add';
 const MODES: Record<Mode, number> = { replace: 0, relu: RELU, add: ACCUMULATE };
@@ -99,6 +110,29 @@ export class Operations {
       from.channels,
       weight,
       bias,
+      to.channels,
+      to.count,
+      MODES[mode],
+    );
+  }
+
+  quantizedVectors(count: number, channels: number): QuantizedVectors {
+    return { address: this.kernels.alloc((count * channels * BYTES) / 2), scales: this.kernels.alloc(count * BYTES) };
+  }
+
+  /** `product` of vectors that are turned into integers first, in the given room. */
+  quantizedProduct(to: Vectors, from: Vectors, linear: QuantizedLinear, room: QuantizedVectors, mode: Mode): void {
+    const { run } = this.kernels;
+    run.quantize(room.address, room.scales, from.address, stride(from), from.channels, to.count);
+    run.quantizedProduct(
+      to.address,
+      stride(to),
+      room.address,
+      room.scales,
+      from.channels,
+      linear.weight,
+      linear.scales,
+      linear.bias,
       to.channels,
       to.count,
       MODES[mode],

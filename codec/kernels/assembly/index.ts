@@ -36,6 +36,7 @@ export {
   reluGradient,
   transpose,
 } from './product';
+export { quantize, quantizedProduct, quantizeWeights } from './quantized';
 export {
   peek,
   pop,

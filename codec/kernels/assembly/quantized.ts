@@ -1,0 +1,173 @@
+// Products of whole numbers, which take half the time of those of float32: vectors and weights are 16-bit integers, and each vector
+// and each output has a scale of its own. Sums of products fit 32 bits, so their order does not matter. Weights are kept in pairs of
+// inputs: for inputs 2 k and 2 k + 1 those of all outputs.
+
+import { ACCUMULATE, RELU } from './product';
+
+/** A vector's largest number becomes this. */
+const LARGEST: f32 = 8191;
+/** A weight's largest: what 16 bits hold. */
+const LARGEST_WEIGHT: f32 = 32767;
+/** Sums of an output's weights, before they are rounded: with `LARGEST` they stay below 2^31, roundings of 2^12 inputs included. */
+const LARGEST_SUM: f32 = 260000;
+/** What is smaller than this is as good as zero: no inverse of a scale overflows. */
+const TINIEST: f32 = 1e-30;
+
+/** Numbers of vectors as integers, times a scale of each vector. `channels` is a multiple of 8; `stride` in bytes. */
+export function quantize(dst: usize, scales: usize, src: usize, stride: usize, channels: i32, count: i32): void {
+  const size = <usize>channels << 2;
+  for (let p: i32 = 0; p < count; p++) {
+    let most = f32x4.splat(0);
+    for (let c: usize = 0; c < size; c += 16) most = f32x4.max(most, f32x4.abs(v128.load(src + c)));
+    most = f32x4.max(most, i32x4.shuffle(most, most, 2, 3, 0, 1));
+    const largest = max<f32>(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1));
+    store<f32>(scales, largest / LARGEST);
+    const inverse = f32x4.splat(LARGEST / max<f32>(largest, TINIEST));
+    for (let c: usize = 0; c < size; c += 32) {
+      const a = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(src + c), inverse)));
+      const b = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(src + c, 16), inverse)));
+      v128.store(dst, i16x8.narrow_i32x4_s(a, b));
+      dst += 16;
+    }
+    src += stride;
+    scales += 4;
+  }
+}
+
+/** Weights of cin x cout float32 as integers in pairs of inputs, times a scale of each output. Both are multiples of 8. */
+export function quantizeWeights(dst: usize, scales: usize, weights: usize, cin: i32, cout: i32): void {
+  const row = <usize>cout << 2;
+  const end = weights + <usize>cin * row;
+  for (let o: usize = 0; o < row; o += 16) {
+    let most = f32x4.splat(0);
+    let sum = f32x4.splat(0);
+    for (let w = weights + o; w < end; w += row) {
+      const size = f32x4.abs(v128.load(w));
+      most = f32x4.max(most, size);
+      sum = f32x4.add(sum, size);
+    }
+    // What the scale's inverse must be, so that neither the largest weight nor all of them are too large.
+    const tiniest = f32x4.splat(TINIEST);
+    const inverse = f32x4.min(
+      f32x4.div(f32x4.splat(LARGEST_WEIGHT), f32x4.max(most, tiniest)),
+      f32x4.div(f32x4.splat(LARGEST_SUM), f32x4.max(sum, tiniest)),
+    );
+    v128.store(scales + o, f32x4.div(f32x4.splat(1), inverse));
+    let to = dst + o;
+    for (let w = weights + o; w < end; w += 2 * row) {
+      const even = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(w), inverse)));
+      const odd = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(w + row), inverse)));
+      v128.store(to, v128.or(v128.and(even, i32x4.splat(0xffff)), i32x4.shl(odd, 16)));
+      to += row;
+    }
+  }
+}
+
+/**
+ * As `product`, of the integers that `quantize` and `quantizeWeights` left: dst[p][o] = bias[o] + scales[p] * outputScales[o] * the sum
+ * over k of src[p][k] * weights[k][o]. `dstStride` in bytes; vectors of `src` lie side by side.
+ */
+export function quantizedProduct(
+  dst: usize,
+  dstStride: usize,
+  src: usize,
+  scales: usize,
+  cin: i32,
+  weights: usize,
+  outputScales: usize,
+  bias: usize,
+  cout: i32,
+  count: i32,
+  mode: i32,
+): void {
+  const stride = <usize>cin << 1;
+  const wStride = <usize>cout << 2;
+  const blocks = count & ~3;
+  for (let p: i32 = 0; p < blocks; p += 4) {
+    const end = src + stride;
+    for (let o: usize = 0; o < wStride; o += 32) {
+      let a00 = i32x4.splat(0);
+      let a01 = a00;
+      let a10 = a00;
+      let a11 = a00;
+      let a20 = a00;
+      let a21 = a00;
+      let a30 = a00;
+      let a31 = a00;
+      let w = weights + o;
+      let x0 = src;
+      let x1 = x0 + stride;
+      let x2 = x1 + stride;
+      let x3 = x2 + stride;
+      while (x0 < end) {
+        const w0 = v128.load(w);
+        const w1 = v128.load(w, 16);
+        let x = v128.load32_splat(x0);
+        a00 = i32x4.add(a00, i32x4.dot_i16x8_s(x, w0));
+        a01 = i32x4.add(a01, i32x4.dot_i16x8_s(x, w1));
+        x = v128.load32_splat(x1);
+        a10 = i32x4.add(a10, i32x4.dot_i16x8_s(x, w0));
+        a11 = i32x4.add(a11, i32x4.dot_i16x8_s(x, w1));
+        x = v128.load32_splat(x2);
+        a20 = i32x4.add(a20, i32x4.dot_i16x8_s(x, w0));
+        a21 = i32x4.add(a21, i32x4.dot_i16x8_s(x, w1));
+        x = v128.load32_splat(x3);
+        a30 = i32x4.add(a30, i32x4.dot_i16x8_s(x, w0));
+        a31 = i32x4.add(a31, i32x4.dot_i16x8_s(x, w1));
+        x0 += 4;
+        x1 += 4;
+        x2 += 4;
+        x3 += 4;
+        w += wStride;
+      }
+      const to = dst + o;
+      const s = outputScales + o;
+      const b = bias + o;
+      finish(to, a00, a01, load<f32>(scales), s, b, mode);
+      finish(to + dstStride, a10, a11, load<f32>(scales, 4), s, b, mode);
+      finish(to + 2 * dstStride, a20, a21, load<f32>(scales, 8), s, b, mode);
+      finish(to + 3 * dstStride, a30, a31, load<f32>(scales, 12), s, b, mode);
+    }
+    src += 4 * stride;
+    dst += 4 * dstStride;
+    scales += 16;
+  }
+  for (let p: i32 = blocks; p < count; p++) {
+    const end = src + stride;
+    for (let o: usize = 0; o < wStride; o += 32) {
+      let a0 = i32x4.splat(0);
+      let a1 = a0;
+      let w = weights + o;
+      for (let x0 = src; x0 < end; x0 += 4) {
+        const x = v128.load32_splat(x0);
+        a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, v128.load(w)));
+        a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, v128.load(w, 16)));
+        w += wStride;
+      }
+      finish(dst + o, a0, a1, load<f32>(scales), outputScales + o, bias + o, mode);
+    }
+    src += stride;
+    dst += dstStride;
+    scales += 4;
+  }
+}
+
+/** Scales sums of eight outputs, adds the bias, and does with them what the mode says. */
+@inline
+function finish(d: usize, sum0: v128, sum1: v128, scale: f32, scales: usize, bias: usize, mode: i32): void {
+  const vector = f32x4.splat(scale);
+  let v0 = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(sum0), vector), v128.load(scales));
+  let v1 = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(sum1), vector), v128.load(scales, 16));
+  v0 = f32x4.add(v0, v128.load(bias));
+  v1 = f32x4.add(v1, v128.load(bias, 16));
+  if (mode & ACCUMULATE) {
+    v0 = f32x4.add(v0, v128.load(d));
+    v1 = f32x4.add(v1, v128.load(d, 16));
+  }
+  if (mode & RELU) {
+    v0 = f32x4.max(v0, f32x4.splat(0));
+    v1 = f32x4.max(v1, f32x4.splat(0));
+  }
+  v128.store(d, v0);
+  v128.store(d, v1, 16);
+}
