@@ -31,8 +31,8 @@ export interface QueueWork {
   readonly stop: AbortSignal;
   /** Told of each source that was dealt with, and by which folders; of one that was verified without an entry. */
   onDone(folders: Folders, entry: Entry | undefined): Promise<void>;
-  /** Told of what fails and is tried again, or cannot be told in an entry. */
-  onTrouble(message: string): void;
+  /** Told of what fails and is tried again, and of what failed for good without an entry. */
+  onTrouble(message: string, isFinal: boolean): void;
 }
 
 /** Milliseconds between looks whether anything is left. */
@@ -107,8 +107,8 @@ export async function workOnQueue(address: QueueAddress, options: QueueWork): Pr
     // How often a source is begun is counted by what does the work.
     maxStalledCount: 1000,
   });
-  worker.on('error', ({ message }) => onTrouble(message));
-  worker.on('failed', (_, { message }) => onTrouble(message));
+  worker.on('error', ({ message }) => onTrouble(message, false));
+  worker.on('failed', (job, { message }) => onTrouble(message, Boolean(job?.finishedOn)));
   try {
     while (!stop.aborted && (options.stay || (await somethingIsLeft())))
       await sleep(LOOK, undefined, { signal: stop }).catch(() => {});

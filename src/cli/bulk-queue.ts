@@ -8,6 +8,7 @@ import { type Entry, isFailure, type Success } from '../bulk/manifest.js';
 import { type BulkWork, planWork } from '../bulk/plan.js';
 import { openQueue } from '../bulk/queue.js';
 import { workOnQueue } from '../bulk/queue-worker.js';
+import { CnfzipError } from '../index.js';
 import type { OutputFormat } from '../io/formats.js';
 import { withCodec } from '../session.js';
 import {
@@ -23,7 +24,7 @@ import {
 import { before, checkFolder, estimate, reportEntry, reportFailedBefore, sizes } from './bulk-report.js';
 import { addEncoding, type EncodingOptions, encodingOptions } from './encoding.js';
 import { addCommonOptions, addLimits, type CommonOptions, integer } from './options.js';
-import { countFiles, countOf, printJson, reported, say } from './report.js';
+import { countFiles, countOf, printJson, reportError, reported, say } from './report.js';
 
 interface AddOptions extends WorkOptions, QueueOptions, EncodingOptions {
   verb: 'compress' | 'decompress' | 'verify';
@@ -129,7 +130,10 @@ async function workFor(options: WorkerOptions): Promise<void> {
     stay,
     stop: stop.signal,
     onDone,
-    onTrouble: (message) => say(`cnfzip: ${message}`),
+    onTrouble: (message, isFinal) => {
+      if (isFinal) reportError(undefined, new CnfzipError('file', message), options.verbose);
+      else say(`cnfzip: ${message}`);
+    },
   });
   for (const signal of STOPS) process.off(signal, end);
   if (quiet) return;

@@ -68,7 +68,7 @@ export async function tryQueue(trial: Trial): Promise<Findings> {
   if (added.status !== 0) throw new Error(`bulk add: ${added.stderr}`);
   const began = performance.now();
   const workers = Array.from({ length: trial.workers }, () =>
-    spawn(process.execPath, [main, 'bulk', 'work', '-T', '1', '--lock', '2', ...queue], {
+    spawn(process.execPath, [main, 'bulk', 'work', '-T', '1', '--lock', '1', ...queue], {
       stdio: ['ignore', 'ignore', 'pipe'],
     }),
   );
