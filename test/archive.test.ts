@@ -257,6 +257,8 @@ test('killed at any moment, there is no archive or a whole one, and nothing else
     clearTimeout(timer);
     if (existsSync(target)) expect(readFileSync(target).equals(whole)).toBe(true);
   }
-  expect(archive('create', 'images', '-o', 'set.cnfa', '-1', '-f').status).toBe(0);
+  expect(archive('create', 'images', '-o', 'set.cnfa', '-1', '-f', '-T', '1').status).toBe(0);
   expect(temporaryFiles(folder)).toEqual([]);
+  // Threads change nothing.
+  expect(readFileSync(target).equals(whole)).toBe(true);
 }, 120_000);

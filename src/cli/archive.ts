@@ -4,18 +4,18 @@ import { dirname, extname, join, sep } from 'node:path';
 import { type Command, Option } from 'commander';
 import { isArchive, type Shard } from '../../codec/archive/directory.js';
 import { sameImage } from '../../codec/image.js';
-import { ArchiveBuilder, SHARD_PIXELS } from '../archive/create.js';
-import { Archive } from '../archive/open.js';
+import { ahead } from '../archive/ahead.js';
+import { type NamedImage, SHARD_PIXELS } from '../archive/create.js';
+import { buildArchive, openShards, shardThreads } from '../archive/library.js';
+import type { Archive } from '../archive/open.js';
 import { CnfzipError, type Image } from '../index.js';
 import { fileSize, filesBelow, isFolder, makeFolder } from '../io/files/folders.js';
 import { exists, readInput } from '../io/files/read.js';
-import { type FileSource, openFileSource } from '../io/files/source.js';
+import { openFileSource } from '../io/files/source.js';
 import { checkTarget, writeFileAtomic } from '../io/files/write.js';
 import { extensionOf, INPUT_EXTENSIONS, naturalFormat, readImage } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
 import { imageToEncode } from '../io/strip.js';
-import { modelForDecoding, modelsForEncoding } from '../models.js';
-import { withCodec } from '../session.js';
 import { describeImage } from './describe.js';
 import { addEncoding, type EncodingOptions, encodingOptions } from './encoding.js';
 import { addCommonOptions, addLimits, type CommonOptions, codecOptions, parseSize } from './options.js';
@@ -111,28 +111,23 @@ async function make(command: Command, folder: string, options: CreateOptions): P
   const began = performance.now();
   let read = 0;
   let samples = 0;
-  const { bytes, shards } = await withCodec(common, async (codec) => {
-    const builder = new ArchiveBuilder({
-      shardPixels,
-      encode: (image) => codec.encode(image, each),
-      flowFor: async (channels) => {
-        const [model] = await modelsForEncoding(channels, common.model);
-        return { model, adapts: each.adapt ?? true };
-      },
-    });
+  async function* images(): AsyncGenerator<NamedImage, void, undefined> {
     for (const [index, name] of names.entries()) {
       const path = join(folder, name);
       const shown = progress.file(index, path);
       shown.update(0);
       const file = await readInput(path).catch(inFile(path));
       const { image, warnings } = await readImage(file, options).catch(inFile(path));
-      await builder.add({ name: name.split(sep).join('/'), image: imageToEncode(image, options) }).catch(inFile(path));
-      shown.clear();
       if (!quiet) for (const warning of warnings) say(`cnfzip: ${path}: warning: ${warning}`);
       read += file.length;
       samples += image.samples.length;
+      yield { name: name.split(sep).join('/'), image: imageToEncode(image, options) };
+      shown.clear();
     }
-    return builder.finish();
+  }
+  const { bytes, shards } = await buildArchive(images(), { ...common, ...each, shardPixels }).catch((error) => {
+    if (!(error instanceof CnfzipError)) throw error;
+    throw new CnfzipError(error.code, `${error.message}; no archive is written`, { cause: error });
   });
   await writeFileAtomic(output, bytes, { force });
   if (quiet) return;
@@ -164,7 +159,7 @@ async function refuseToAppend(path: string, force: boolean | undefined): Promise
 function inFile(path: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof CnfzipError)) throw error;
-    throw new CnfzipError(error.code, `${path}: ${error.message}; no archive is written`, { cause: error });
+    throw new CnfzipError(error.code, `${path}: ${error.message}`, { cause: error });
   };
 }
 
@@ -173,18 +168,11 @@ async function withArchive(
   options: CommonOptions,
   run: (opened: Archive) => Promise<void>,
 ): Promise<void> {
-  const source: FileSource = await openFileSource(path);
+  const { archive, close } = await openShards(path, codecOptions(options));
   try {
-    await withCodec(codecOptions(options), async (codec) =>
-      run(
-        await Archive.open(source, {
-          decode: (bytes) => codec.decode(bytes),
-          modelOf: (hash) => modelForDecoding(hash, options.model),
-        }),
-      ),
-    );
+    await run(archive);
   } finally {
-    await source.close();
+    await close();
   }
 }
 
@@ -267,28 +255,26 @@ async function forEachShard(
     shards.map(({ length }) => length),
     options,
   );
-  for (const [index, shard] of shards.entries()) {
+  const decode = async (shard: Shard) => {
+    const places = shard.names.flatMap((name, i) => (wanted.has(name) ? [i] : []));
+    const images = opened.decode(shard, places[places.length - 1] + 1);
+    // A failure is told when it is the shard's turn.
+    return { shard, places, images: await images.catch((error: unknown) => ({ error })) };
+  };
+  let index = 0;
+  progress.file(0, shards[0]?.names[0] ?? '').update(0);
+  for await (const { shard, places, images } of ahead(shards, shardThreads(codecOptions(options)), decode)) {
     const { names } = shard;
-    const places = names.flatMap((name, i) => (wanted.has(name) ? [i] : []));
-    const shown = progress.file(index, names[0]);
-    shown.update(0);
-    const images = await decodeShard(opened, shard, places[places.length - 1] + 1, options);
+    const shown = progress.file(index++, names[0]);
     shown.clear();
-    for (const i of images ? places : []) await reported(names[i], options, () => work(names[i], images![i]));
+    if ('error' in images) {
+      reportError(
+        names.length > 1 ? `${names[0]} to ${names[names.length - 1]}` : names[0],
+        images.error,
+        options.verbose,
+      );
+    } else for (const i of places) await reported(names[i], options, () => work(names[i], images[i]));
+    shown.update(1);
   }
-}
-
-async function decodeShard(
-  opened: Archive,
-  shard: Shard,
-  first: number,
-  { verbose }: CommonOptions,
-): Promise<Image[] | undefined> {
-  try {
-    return await opened.decode(shard, first);
-  } catch (error) {
-    const { names } = shard;
-    reportError(names.length > 1 ? `${names[0]} to ${names[names.length - 1]}` : names[0], error, verbose);
-    return undefined;
-  }
+  progress.file(0, '').clear();
 }
