@@ -58,7 +58,7 @@ export async function openQueue(address: QueueAddress): Promise<BulkQueue> {
     });
     return queue;
   } catch (error) {
-    void queue.disconnect().catch(() => {});
+    void queue.close().catch(() => {});
     throw error instanceof CnfzipError ? error : new CnfzipError('file', `the queue: ${(error as Error).message}`);
   } finally {
     clearTimeout(timer);

@@ -122,9 +122,11 @@ async function workFor(options: WorkerOptions): Promise<void> {
       reportEntry(from, entry, options);
     }
   };
+  const atOnce = threads || availableParallelism();
+  let told = '';
   await workOnQueue(addressOf(options), {
-    threads: threads || availableParallelism(),
-    limits: { maxPixels, maxMemory },
+    threads: atOnce,
+    limits: { maxPixels, maxMemory: maxMemory && Math.max(1, Math.floor(maxMemory / atOnce)) },
     mounts: mount,
     lock,
     stay,
@@ -132,7 +134,9 @@ async function workFor(options: WorkerOptions): Promise<void> {
     onDone,
     onTrouble: (message, isFinal) => {
       if (isFinal) reportError(undefined, new CnfzipError('file', message), options.verbose);
-      else say(`cnfzip: ${message}`);
+      // A server that is away is told once.
+      else if (message !== told) say(`cnfzip: ${message}`);
+      told = message;
     },
   });
   for (const signal of STOPS) process.off(signal, end);
