@@ -6,7 +6,7 @@ import { checkMembers, type Image, type Metadata } from '../codec/image.js';
 const COPIED_AT_ONCE = 2 ** 24;
 
 /** @throws CnfzipError `bad-input`, `unsupported` as `checkMembers`; the signal's reason */
-export async function copyOfImage(image: Image, signal: AbortSignal): Promise<Image> {
+export async function copyOfImage(image: Image, signal?: AbortSignal): Promise<Image> {
   checkMembers(image);
   const copyPiece = async ({ type, place, data }: Metadata) => ({ type, place, data: await copyOf(data, signal) });
   const { width, height, channels, maxval, palette, metadata } = image;
@@ -22,11 +22,11 @@ export async function copyOfImage(image: Image, signal: AbortSignal): Promise<Im
 }
 
 /** @throws the signal's reason */
-export async function copyOf<T extends Uint8Array | Uint16Array>(array: T, signal: AbortSignal): Promise<T> {
+export async function copyOf<T extends Uint8Array | Uint16Array>(array: T, signal?: AbortSignal): Promise<T> {
   const copy = array instanceof Uint8Array ? new Uint8Array(array.length) : new Uint16Array(array.length);
   for (let at = 0; at < array.length; at += COPIED_AT_ONCE) {
     if (at > 0) await turn();
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     copy.set(array.subarray(at, at + COPIED_AT_ONCE), at);
   }
   return copy as T;

@@ -35,6 +35,14 @@ export { httpSource, type Source, streamSource } from '../codec/source.js';
 export type { Tile } from '../codec/tiles.js';
 export type { Region, ViewOptions } from '../codec/view.js';
 export type { ModelDefinition } from '../models/definition.js';
+export type { NamedImage } from './archive/create.js';
+export {
+  type ArchivedImage,
+  type ArchiveOptions,
+  createArchive,
+  type OpenArchive,
+  openArchive,
+} from './archive/library.js';
 export type { OutputFormat } from './io/formats.js';
 export { decodePng, encodePng } from './io/png.js';
 export type { Limits } from './memory.js';

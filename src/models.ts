@@ -98,6 +98,7 @@ export function shippedName(hash: string): string | undefined {
   return Object.keys(SHIPPED).find((name) => SHIPPED[name].hash === hash);
 }
 
-function isPath(choice: string): boolean {
+/** Whether a choice is the path of a model's file. */
+export function isPath(choice: string): boolean {
   return choice.endsWith(SUFFIX) || /[/\\]/.test(choice);
 }

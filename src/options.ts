@@ -107,6 +107,7 @@ const CHECKS = {
   encoding: ENCODING,
   decode: { ...CODEC, ...CALL },
   encode: { ...CODEC, ...ENCODING },
+  createArchive: { ...CODEC, adapt: truth, effort: oneOf(EFFORTS), shardPixels: integer(1, Number.MAX_SAFE_INTEGER) },
   // `viewOf` says what scale and region may be.
   view: { ...CALL, scale: anything, region: anything },
   writeImage: {

@@ -147,13 +147,13 @@ export class Threads<Call, Result> {
 
 /** What a thread's module does: makes the calls that come. What `work` gives of its result becomes the caller's. */
 export function serve<Call, Result>(
-  work: (call: Call, onProgress: Progress) => Promise<{ result: Result; given: ArrayBufferLike }>,
+  work: (call: Call, onProgress: Progress) => Promise<{ result: Result; given?: ArrayBufferLike }>,
 ): void {
   const tell = (report: Report<Result>, given: ArrayBuffer[] = []) => parentPort!.postMessage(report, given);
   parentPort!.on('message', async (call: Call) => {
     try {
       const { result, given } = await work(call, (progress) => tell({ progress }));
-      tell({ result }, [given as ArrayBuffer]);
+      tell({ result }, given ? [given as ArrayBuffer] : []);
     } catch (error) {
       tell({ failure: toFailure(error) });
     }

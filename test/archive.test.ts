@@ -16,11 +16,13 @@ import { readArchive, writeArchive } from '../codec/archive/directory.js';
 import { nameProblem, readNames, writeNames } from '../codec/archive/names.js';
 import { decodeSequence, encodeSequence } from '../codec/archive/sequence.js';
 import { TileCodec } from '../codec/flow/tile-codec.js';
-import type { Channels, Image } from '../codec/image.js';
+import { type Channels, type Image, sameImage } from '../codec/image.js';
 import { toSource } from '../codec/source.js';
 import { temporaryFiles } from '../src/fuzz/leftovers.js';
 import { randomBytes, randomIntegers } from '../src/fuzz/random-bytes.js';
 import { encodePng, readImage } from '../src/index.js';
+import { writeFileAtomic } from '../src/io/files/write.js';
+import { readTar, writeTar } from '../src/io/tar.js';
 import { fixture, MAIN } from './paths.js';
 import { untrainedModel } from './untrained.js';
 
@@ -257,6 +259,44 @@ test('killed at any moment, there is no archive or a whole one, and nothing else
     clearTimeout(timer);
     if (existsSync(target)) expect(readFileSync(target).equals(whole)).toBe(true);
   }
-  expect(archive('create', 'images', '-o', 'set.cnfa', '-1', '-f').status).toBe(0);
+  expect(archive('create', 'images', '-o', 'set.cnfa', '-1', '-f', '-T', '1').status).toBe(0);
   expect(temporaryFiles(folder)).toEqual([]);
+  // Threads change nothing.
+  expect(readFileSync(target).equals(whole)).toBe(true);
+}, 120_000);
+
+test('a tar file becomes an archive, and an archive a tar file', async () => {
+  const expected = new Map<string, Image>();
+  async function* files() {
+    for (let i = 0; i < 6; i++) {
+      // Longer than a name in a tar file's first header.
+      const name = `${'shard'.repeat(i === 3 ? 40 : 1)}/00${i}.png`;
+      expected.set(name, photograph(3, i));
+      yield { name: i === 0 ? `./${name}` : name, bytes: encodePng(photograph(3, i)) };
+      yield { name: `shard/00${i}.cls`, bytes: Buffer.from('7') };
+    }
+  }
+  await writeFileAtomic(join(folder, 'set.tar'), writeTar(files()));
+  const made = archive('create', 'set.tar', '-o', 'set.cnfa', '-1', '--shard-pixels', '360');
+  expect(made.stderr).toMatch(
+    /^cnfzip: set\.tar: warning: 6 files that are no images are left out\nset\.tar -> set\.cnfa: 6 images/,
+  );
+  expect(archive('extract', 'set.cnfa', '-o', 'back.tar').stderr).toBe('6 images extracted\n');
+  const found: string[] = [];
+  for await (const { name, bytes } of readTar(join(folder, 'back.tar'))) {
+    found.push(name);
+    expect(sameImage(await readImage(bytes), expected.get(name)!), name).toBe(true);
+  }
+  expect(found).toEqual([...expected.keys()]);
+  const listed = spawnSync('tar', ['tf', 'back.tar'], { cwd: folder, encoding: 'utf8' });
+  if (!listed.error) expect(listed.stdout.trim().split('\n')).toEqual(found);
+
+  const whole = readFileSync(join(folder, 'set.tar'));
+  writeFileSync(join(folder, 'cut.tar'), whole.subarray(0, 3000));
+  const cut = archive('create', 'cut.tar', '-o', 'cut.cnfa', '-1');
+  expect([cut.status, cut.stderr]).toEqual([
+    1,
+    expect.stringMatching(/^cnfzip: cut\.tar: .*; no archive is written\n$/),
+  ]);
+  expect(existsSync(join(folder, 'cut.cnfa'))).toBe(false);
 }, 120_000);

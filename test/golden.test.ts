@@ -7,7 +7,7 @@
  *
  *     npm run build && RENEW_GOLDEN=yes npx vitest run test/golden.test.ts
  *
- * writes `test/golden/kernels.json` and the `.cnfz` files in `fixtures/` anew. It refuses what calls for a bump and had none: other
+ * writes `test/golden/kernels.json` and the `.cnfz` and `.cnfa` files in `fixtures/` anew. It refuses what calls for a bump and had none: other
  * checksums under the same version, a file of the same versions that no longer decodes to its image. Where the encoder only
  * chooses otherwise the files change, and no bump is needed.
  */
@@ -15,6 +15,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { readArchive } from '../codec/archive/directory.js';
 import { readContainer } from '../codec/container/container.js';
 import { crc32 } from '../codec/container/crc32.js';
 import { FORMAT_VERSION } from '../codec/container/head.js';
@@ -26,7 +27,7 @@ import { KERNEL_VERSION, Kernels } from '../codec/kernels/kernels.js';
 import { Operations } from '../codec/kernels/operations.js';
 import { type ModelDefinition, modelParameters } from '../models/definition.js';
 import { randomIntegers } from '../src/fuzz/random-bytes.js';
-import { decode, encode, readImage } from '../src/index.js';
+import { createArchive, decode, encode, type NamedImage, openArchive, readImage } from '../src/index.js';
 
 const RENEW = process.env.RENEW_GOLDEN === 'yes';
 const VECTORS = new URL('./golden/kernels.json', import.meta.url);
@@ -175,4 +176,56 @@ test('golden files decode to their images, which are encoded to the same bytes',
   const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', 'verify:fixtures'], { encoding: 'utf8' });
   expect([status, stderr]).toEqual([0, expect.stringMatching(/^\d+ files whole\n$/)]);
   expect(stdout.match(/is encoded byte for byte/g)).toHaveLength(images.length);
+});
+
+const ARCHIVE = new URL('pieces.cnfa', FIXTURES);
+const ARCHIVE_OPTIONS = { model: 'fast', threads: 1, shardPixels: 4 * 32 * 32 };
+
+/** Squares of photographs, gray and in colour, and images that are by themselves. */
+async function archivedImages(): Promise<NamedImage[]> {
+  const all: NamedImage[] = [];
+  for (const photograph of ['river-160x120', 'gray-paint-121x121']) {
+    const { channels, width, samples } = await readImage(fileURLToPath(new URL(`${photograph}.png`, FIXTURES)));
+    for (let i = 0; i < 3; i++) {
+      const piece = new Uint8Array(32 * 32 * channels);
+      for (let y = 0; y < 32; y++) {
+        const at = (y * width + 32 * i) * channels;
+        piece.set(samples.subarray(at, at + 32 * channels), 32 * channels * y);
+      }
+      const image = { width: 32, height: 32, channels, maxval: 255, samples: piece };
+      all.push({ name: `${photograph}/${i}.png`, image });
+    }
+  }
+  for (const name of ['alpha-32x32.png', 'palette-32x32.png']) {
+    all.push({ name, image: await readImage(fileURLToPath(new URL(name, FIXTURES))) });
+  }
+  return all;
+}
+
+test('the golden archive decodes to its images, which are encoded to the same bytes', {
+  timeout: 120_000,
+}, async () => {
+  const all = await archivedImages();
+  const made = await createArchive(all, ARCHIVE_OPTIONS);
+  const source = { size: made.length, read: async (at: number, length: number) => made.subarray(at, at + length) };
+  expect((await readArchive(source)).map(({ names, flow }) => [names.length, flow !== undefined])).toEqual([
+    [1, false],
+    [1, false],
+    [3, true],
+    [3, true],
+  ]);
+  const golden = existsSync(ARCHIVE) ? new Uint8Array(readFileSync(ARCHIVE)) : made;
+  const archive = await openArchive(golden, { threads: 1 });
+  for (const { name, image } of all) expect(sameImage(await archive.decode(name), image), name).toBe(true);
+  const found: string[] = [];
+  for await (const { name, image } of archive.decodeAll()) {
+    expect(sameImage(image, all.find((one) => one.name === name)!.image), name).toBe(true);
+    found.push(name);
+  }
+  expect(found).toEqual(archive.images.map(({ name }) => name));
+  expect(found.sort()).toEqual(all.map(({ name }) => name).sort());
+  await expect(archive.decode('none.png')).rejects.toThrow(/holds no image none\.png/);
+  await archive.close();
+  if (RENEW) writeFileSync(ARCHIVE, made);
+  else expect(Buffer.from(made).equals(readFileSync(ARCHIVE)), 'see the top of this file').toBe(true);
 });

@@ -3,14 +3,13 @@
 import type { CodedShard } from '../../codec/archive/directory.js';
 import { fitsSequence, type ShardShape, writeArchive } from '../../codec/archive/directory.js';
 import { MAX_NAMES, nameProblem } from '../../codec/archive/names.js';
-import { decodeSequence, encodeSequence } from '../../codec/archive/sequence.js';
 import { writeAttachments } from '../../codec/container/attachments.js';
 import { CnfzipError } from '../../codec/error.js';
 import type { Flow } from '../../codec/flow/model.js';
-import { TileCodec } from '../../codec/flow/tile-codec.js';
-import { type Image, maxvalOf, sameImage } from '../../codec/image.js';
+import { type Image, maxvalOf } from '../../codec/image.js';
 import { KERNEL_VERSION } from '../../codec/kernels/kernels.js';
 import { repeats } from '../../codec/layers/repetition.js';
+import { type Sequences, sequencesHere } from './sequences.js';
 
 /** Pixels of a shard, without another wish: 128 images of 32 x 32, in which learning anew costs 0.02 %. */
 export const SHARD_PIXELS = 1 << 17;
@@ -38,6 +37,9 @@ export interface ArchiveCoding {
   flowFor(channels: 1 | 3): Promise<Flow>;
   /** Most pixels of a shard, unless one image has more. */
   readonly shardPixels: number;
+  /** What codes sequences, and how many shards are coded at the same time; without them: this thread, one. */
+  readonly sequences?: Sequences;
+  readonly concurrency?: number;
 }
 
 interface Waiting extends ShardShape {
@@ -47,32 +49,35 @@ interface Waiting extends ShardShape {
 /** Builds one archive. */
 export class ArchiveBuilder {
   readonly #shards: CodedShard[] = [];
+  /** Shards that are being coded, in their order. */
+  readonly #underWay: Promise<CodedShard[]>[] = [];
+  readonly #sequences: Sequences;
   /** Images that wait for others of their kind, by what these must have in common. */
   readonly #waiting = new Map<string, Waiting>();
-  /** By channels. */
-  readonly #codecs = new Map<number, Promise<{ flow: Flow; codec: TileCodec }>>();
   /** Names without their extensions: those of what is extracted. */
   readonly #stems = new Map<string, string>();
   #waitingPixels = 0;
   #bytes = 0;
   #characters = 0;
 
-  constructor(readonly coding: ArchiveCoding) {}
+  constructor(readonly coding: ArchiveCoding) {
+    this.#sequences = coding.sequences ?? sequencesHere();
+  }
 
   /**
    * Adds an image; it is coded at once or later.
    *
-   * @throws CnfzipError `usage` if its name cannot be in the archive; what coding throws
+   * @throws CnfzipError `usage` if its name cannot be in the archive; what coding throws, also of images before. The message names the image.
    */
   async add(named: NamedImage): Promise<void> {
     const { name, image } = named;
-    this.#checkName(name);
+    await inImage(name, () => this.#checkName(name));
     const { width, height, channels } = image;
     const shape: ShardShape = { width, height, channels, maxval: maxvalOf(image) };
     const pixels = width * height;
     // Where not even two fit into a shard nothing is learned on.
     const alone = image.palette || 2 * pixels > this.coding.shardPixels || !fitsSequence(shape, 2);
-    if (alone) return this.#addFile(named);
+    if (alone) return this.#begin(this.#file(named));
     const key = `${width} ${height} ${channels} ${writeAttachments(image)?.join() ?? ''}`;
     const group = this.#waiting.get(key) ?? { ...shape, images: [] };
     this.#waiting.set(key, group);
@@ -90,6 +95,7 @@ export class ArchiveBuilder {
    */
   async finish(): Promise<{ bytes: Uint8Array<ArrayBuffer>; shards: readonly CodedShard[] }> {
     for (const key of [...this.#waiting.keys()]) await this.#flush(key);
+    while (this.#underWay.length > 0) await this.#keepFirst();
     return { bytes: writeArchive(this.#shards), shards: this.#shards };
   }
 
@@ -114,55 +120,63 @@ export class ArchiveBuilder {
     const group = this.#waiting.get(key)!;
     this.#waiting.delete(key);
     this.#waitingPixels -= pixelsOf(group);
+    return this.#begin(this.#coded(group));
+  }
+
+  /** Waits until there is room for one more. */
+  async #begin(coded: Promise<CodedShard[]>): Promise<void> {
+    // It is awaited when it is its turn.
+    coded.catch(() => {});
+    this.#underWay.push(coded);
+    while (this.#underWay.length >= (this.coding.concurrency ?? 1)) await this.#keepFirst();
+  }
+
+  async #keepFirst(): Promise<void> {
+    this.#push(await this.#underWay.shift()!);
+  }
+
+  async #coded(group: Waiting): Promise<CodedShard[]> {
     const { images } = group;
-    if (images.length === 1) return this.#addFile(images[0]);
+    if (images.length === 1) return this.#file(images[0]);
     const sequence = await this.#sequence(group);
     const repeated = images.reduce((sum, { image }) => sum + repeats({ ...group, samples: image.samples }), 0);
     if (repeated >= GRAPHIC * images.length) {
       const files: CodedShard[] = [];
-      for (const image of images) files.push(await this.#file(image));
-      if (bytesOf(files) < bytesOf([sequence])) return this.#push(files);
+      for (const image of images) files.push(...(await this.#file(image)));
+      if (bytesOf(files) < bytesOf([sequence])) return files;
     }
-    this.#push([sequence]);
+    return [sequence];
   }
 
   async #sequence({ width, height, channels, maxval, images }: Waiting): Promise<CodedShard> {
-    const { flow, codec } = await this.#codecFor(channels as 1 | 3);
+    const flow = await this.coding.flowFor(channels as 1 | 3);
     const all = images.map(({ image }) => image);
-    const part = encodeSequence(all, codec);
-    const shape = { width, height, channels, maxval };
-    const decoded = decodeSequence(part, shape, all.length, codec);
-    if (!decoded.every((image, i) => sameImage(image, all[i]))) {
-      throw new CnfzipError('corrupt', 'a shard does not decode to the images that were coded');
-    }
+    const part = await this.#sequences.encode(flow, all);
     const { model, adapts } = flow;
     const id = { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts };
-    return { ...shape, flow: id, names: images.map(({ name }) => name), part };
+    return { width, height, channels, maxval, flow: id, names: images.map(({ name }) => name), part };
   }
 
-  #codecFor(channels: 1 | 3): Promise<{ flow: Flow; codec: TileCodec }> {
-    const make = async () => {
-      const flow = await this.coding.flowFor(channels);
-      return { flow, codec: await TileCodec.create(flow) };
-    };
-    const made = this.#codecs.get(channels) ?? make();
-    this.#codecs.set(channels, made);
-    return made;
-  }
-
-  async #addFile(image: NamedImage): Promise<void> {
-    this.#push([await this.#file(image)]);
-  }
-
-  async #file({ name, image }: NamedImage): Promise<CodedShard> {
+  async #file({ name, image }: NamedImage): Promise<CodedShard[]> {
     const { width, height, channels } = image;
-    return { width, height, channels, maxval: maxvalOf(image), names: [name], part: await this.coding.encode(image) };
+    const part = await inImage(name, () => this.coding.encode(image));
+    return [{ width, height, channels, maxval: maxvalOf(image), names: [name], part }];
   }
 
   #push(shards: readonly CodedShard[]): void {
     this.#bytes += bytesOf(shards);
     if (this.#bytes > MOST_BYTES) throw tooMuch(`more than ${MOST_BYTES} bytes`);
     this.#shards.push(...shards);
+  }
+}
+
+/** Names the image that an error is about. */
+async function inImage<T>(name: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof CnfzipError)) throw error;
+    throw new CnfzipError(error.code, `${name}: ${error.message}`, { cause: error });
   }
 }
 

@@ -1,14 +1,13 @@
 /**
  * The manifest of a folder of results: lines of JSON, one for each source that was dealt with, in files of the folder
- * `cnfzip-manifest` below it. Each shard has a file of its own, which it only ever adds to; of several lines about one source the newest holds.
+ * `cnfzip-manifest` below it. Each shard, and each worker of a queue, has a file of its own, which it only ever adds to: on network file systems
+ * two machines that append to one file overwrite each other's lines. Of several lines about one source the newest holds.
  */
 
 import { join } from 'node:path';
 import type { CnfzipErrorCode } from '../../codec/error.js';
 import { filesBelow, isFolder } from '../io/files/folders.js';
-import { LineWriter } from '../io/files/lines.js';
-import { readInput } from '../io/files/read.js';
-import type { Shard } from './shard.js';
+import { LineWriter, readLines } from '../io/files/lines.js';
 
 /** Folder of the manifest, in that of the results. */
 export const MANIFEST = 'cnfzip-manifest';
@@ -62,23 +61,38 @@ export function isAbout(entry: Entry, { sourceBytes, sourceTime, coding }: Sourc
 }
 
 /**
- * What is known of each source, by its path: of all shards' lines the newest. A line that a killed process did not end is none.
+ * What is known of each source, by its path: of all files' lines the newest.
  *
  * @param folder of the results
  */
 export async function readManifest(folder: string): Promise<Map<string, Entry>> {
   const entries = new Map<string, Entry>();
-  const manifest = join(folder, MANIFEST);
-  if (!(await isFolder(manifest).catch(() => false))) return entries;
-  for (const name of await filesBelow(manifest, ['.jsonl'])) {
-    const text = new TextDecoder().decode(await readInput(join(manifest, name)));
-    for (const line of text.split('\n')) {
-      const entry = parseEntry(line);
-      const known = entry && entries.get(entry.source);
-      if (entry && !(known && known.at > entry.at)) entries.set(entry.source, entry);
-    }
+  for await (const entry of readEntries(folder)) {
+    const known = entries.get(entry.source);
+    if (!(known && known.at > entry.at)) entries.set(entry.source, entry);
   }
   return entries;
+}
+
+/** What is known of one source. */
+export async function findEntry(folder: string, source: string): Promise<Entry | undefined> {
+  let found: Entry | undefined;
+  for await (const entry of readEntries(folder)) {
+    if (entry.source === source && !(found && found.at > entry.at)) found = entry;
+  }
+  return found;
+}
+
+/** All entries, file by file. A line that a killed process did not end is none. */
+async function* readEntries(folder: string): AsyncGenerator<Entry, void, undefined> {
+  const manifest = join(folder, MANIFEST);
+  if (!(await isFolder(manifest).catch(() => false))) return;
+  for (const name of await filesBelow(manifest, ['.jsonl'])) {
+    for await (const line of readLines(join(manifest, name))) {
+      const entry = parseEntry(line);
+      if (entry) yield entry;
+    }
+  }
 }
 
 function parseEntry(line: string): Entry | undefined {
@@ -90,7 +104,7 @@ function parseEntry(line: string): Entry | undefined {
   }
 }
 
-/** A shard's file of the manifest, open to be added to. */
+/** A file of the manifest, open to be added to. */
 export class ManifestWriter {
   readonly #lines: LineWriter;
 
@@ -98,9 +112,13 @@ export class ManifestWriter {
     this.#lines = lines;
   }
 
-  /** @throws CnfzipError `file` */
-  static async open(folder: string, { index, count }: Shard): Promise<ManifestWriter> {
-    return new ManifestWriter(await LineWriter.open(join(folder, MANIFEST, `${index}-of-${count}.jsonl`)));
+  /**
+   * @param folder of the results
+   * @param writer who writes, and nobody else at the same time: `3-of-16`
+   * @throws CnfzipError `file`
+   */
+  static async open(folder: string, writer: string): Promise<ManifestWriter> {
+    return new ManifestWriter(await LineWriter.open(join(folder, MANIFEST, `${writer}.jsonl`)));
   }
 
   /** Adds an entry, which is on the disk when this returns. */

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { fileSize, filesBelow } from '../io/files/folders.js';
 import { stateOfFile } from '../io/files/state.js';
+import { type Coding, describeCoding, extensionsFor } from './coding.js';
 import {
   type Failure,
   isAbout,
@@ -14,16 +15,16 @@ import {
 } from './manifest.js';
 import { isOf, type Shard } from './shard.js';
 
-/** What is done with all files of a folder. */
-export interface BulkWork {
-  /** Folder of the sources, and that of the results. */
+/** Of the sources, and of the results. */
+export interface Folders {
   readonly from: string;
   readonly to: string;
+}
+
+/** What is done with all files of a folder. */
+export interface BulkWork extends Folders {
   readonly shard: Shard;
-  /** As in `SourceState`. */
-  readonly coding: string;
-  /** Of sources, in lower case with their dots. */
-  readonly extensions: readonly string[];
+  readonly coding: Coding;
 }
 
 export interface Plan {
@@ -39,22 +40,24 @@ export interface Plan {
  */
 export async function planWork(work: BulkWork, retry: boolean): Promise<Plan> {
   const known = await readManifest(work.to);
+  const coding = describeCoding(work.coding);
   const todo: SourceState[] = [];
   const done: Success[] = [];
   const failed: Failure[] = [];
-  for (const source of await filesBelow(work.from, work.extensions)) {
+  for (const source of await filesBelow(work.from, extensionsFor(work.coding))) {
     if (source.split(/[\\/]/).includes(MANIFEST) || !isOf(work.shard, source)) continue;
-    const state = await stateOf(work, source);
+    const { size, mtimeNs } = await stateOfFile(join(work.from, source));
+    const state = { source, sourceBytes: Number(size), sourceTime: String(mtimeNs), coding };
     const entry = known.get(source);
     if (!entry || !isAbout(entry, state) || (retry && isFailure(entry))) todo.push(state);
     else if (isFailure(entry)) failed.push(entry);
-    else if ((await fileSize(join(work.to, entry.target))) === entry.targetBytes) done.push(entry);
+    else if (await hasResult(work, entry)) done.push(entry);
     else todo.push(state);
   }
   return { todo, done, failed };
 }
 
-async function stateOf({ from, coding }: BulkWork, source: string): Promise<SourceState> {
-  const { size, mtimeNs } = await stateOfFile(join(from, source));
-  return { source, sourceBytes: Number(size), sourceTime: String(mtimeNs), coding };
+/** Whether a result is still there, by its length. */
+export async function hasResult({ to }: Folders, { target, targetBytes }: Success): Promise<boolean> {
+  return (await fileSize(join(to, target))) === targetBytes;
 }

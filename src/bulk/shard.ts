@@ -30,3 +30,8 @@ export function isOf({ index, count }: Shard, path: string): boolean {
   // One separator, whatever the machine's is.
   return crc32(new TextEncoder().encode(path.replaceAll('\\', '/'))) % count === index - 1;
 }
+
+/** Its name among the writers of the manifest. */
+export function nameOf({ index, count }: Shard): string {
+  return `${index}-of-${count}`;
+}

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { CnfzipError, type Codec, type Image, type Limits } from '../index.js';
 import { readInput } from '../io/files/read.js';
 import { isCnfz, readImage } from '../io/formats.js';
+import { samplesCrc32 } from './coding.js';
 import type { Success } from './manifest.js';
-import { samplesCrc32, sha256 } from './work.js';
+import { sha256 } from './work.js';
 
 export interface VerifyFolders {
   /** Of the results. */

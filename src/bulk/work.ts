@@ -2,25 +2,14 @@
 
 import { createHash } from 'node:crypto';
 import { dirname, extname, join } from 'node:path';
-import { crc32 } from '../../codec/container/crc32.js';
-import type { Image } from '../../codec/image.js';
 import { CnfzipError } from '../index.js';
 import { kindOf, reason } from '../io/files/errors.js';
 import { makeFolder } from '../io/files/folders.js';
 import { exists, openInput, readInput } from '../io/files/read.js';
 import { writeFileAtomic } from '../io/files/write.js';
+import type { Result } from './coding.js';
 import type { Entry, Failure, SourceState, Success } from './manifest.js';
-import type { BulkWork } from './plan.js';
-
-/** What becomes of a source. */
-export interface Result {
-  /** Proven to hold the image. */
-  readonly bytes: Uint8Array;
-  readonly image: Image;
-  /** Of the result's name, with its dot. */
-  readonly extension: string;
-  readonly warnings: readonly string[];
-}
+import type { Folders } from './plan.js';
 
 /**
  * Makes a source's result: written under a temporary name, synchronized, and given its name in such a way that nothing is replaced, then
@@ -29,7 +18,7 @@ export interface Result {
  * @param make encodes or decodes, and proves the result
  */
 export async function makeResult(
-  { from, to }: BulkWork,
+  { from, to }: Folders,
   state: SourceState,
   make: (bytes: Uint8Array) => Promise<Result>,
 ): Promise<Entry> {
@@ -40,12 +29,15 @@ export async function makeResult(
     if (String(opened.state.mtimeNs) !== state.sourceTime || source.length !== state.sourceBytes) {
       throw new CnfzipError('file', 'it was changed since the folder was listed');
     }
-    const { bytes, image, extension, warnings } = await make(source);
+    const { bytes, samplesCrc32, extension, warnings } = await make(source);
     const target = withExtension(state.source, extension);
     const path = join(to, target);
     if (!(await exists(path))) {
       await makeFolder(dirname(path));
-      await writeFileAtomic(path, bytes, { source: opened.state });
+      await writeFileAtomic(path, bytes, { source: opened.state }).catch(async (error) => {
+        // Another process that does the same may have been faster.
+        if (!(await exists(path))) throw error;
+      });
     }
     const written = await readInput(path);
     if (!Buffer.from(written).equals(bytes)) {
@@ -61,7 +53,7 @@ export async function makeResult(
       target,
       targetBytes: bytes.length,
       targetSha256: sha256(bytes),
-      samplesCrc32: samplesCrc32(image),
+      samplesCrc32,
       seconds: Math.round(performance.now() - began) / 1000,
     };
     return warnings.length > 0 ? { ...success, warnings } : success;
@@ -70,7 +62,8 @@ export async function makeResult(
   }
 }
 
-function failureOf(state: SourceState, error: unknown): Failure {
+/** The entry of a source that has no result. */
+export function failureOf(state: SourceState, error: unknown): Failure {
   const code = kindOf(error);
   const at = new Date().toISOString();
   return { ...state, at, error: { code, message: code === 'internal' ? (error as Error).message : reason(error) } };
@@ -78,11 +71,6 @@ function failureOf(state: SourceState, error: unknown): Failure {
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** Eight hexadecimal digits, of the samples as bytes, those of 16 bits lower byte first. */
-export function samplesCrc32({ samples }: Image): string {
-  return crc32(samples).toString(16).padStart(8, '0');
 }
 
 function withExtension(path: string, extension: string): string {

@@ -1,22 +1,25 @@
 /** `cnfzip archive`: many small images in one file. */
 
-import { dirname, extname, join, sep } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { isArchive, type Shard } from '../../codec/archive/directory.js';
 import { sameImage } from '../../codec/image.js';
-import { ArchiveBuilder, SHARD_PIXELS } from '../archive/create.js';
-import { Archive } from '../archive/open.js';
+import { ahead } from '../archive/ahead.js';
+import { type NamedImage, SHARD_PIXELS } from '../archive/create.js';
+import { filesOfFolder, filesOfTar } from '../archive/input.js';
+import { buildArchive, openShards, shardThreads } from '../archive/library.js';
+import type { Archive } from '../archive/open.js';
 import { CnfzipError, type Image } from '../index.js';
-import { fileSize, filesBelow, isFolder, makeFolder } from '../io/files/folders.js';
+import { makeFolder } from '../io/files/folders.js';
 import { exists, readInput } from '../io/files/read.js';
-import { type FileSource, openFileSource } from '../io/files/source.js';
+import { openFileSource } from '../io/files/source.js';
 import { checkTarget, writeFileAtomic } from '../io/files/write.js';
-import { extensionOf, INPUT_EXTENSIONS, naturalFormat, readImage } from '../io/formats.js';
+import { extensionOf, naturalFormat, readImage } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
-import { modelForDecoding, modelsForEncoding } from '../models.js';
-import { withCodec } from '../session.js';
+import { imageToEncode } from '../io/strip.js';
+import { isTarName, type TarFile, writeTar } from '../io/tar.js';
 import { describeImage } from './describe.js';
-import { addEncoding, type EncodingOptions, encodingOptions, imageToEncode } from './encoding.js';
+import { addEncoding, type EncodingOptions, encodingOptions } from './encoding.js';
 import { addCommonOptions, addLimits, type CommonOptions, codecOptions, parseSize } from './options.js';
 import { Progress } from './progress.js';
 import { count, countOf, print, printJson, reportError, reported, say } from './report.js';
@@ -45,8 +48,8 @@ export function addArchive(program: Command): void {
 
   const create = archive
     .command('create')
-    .description('code all images of a folder and those below it as one archive')
-    .argument('<folder>', 'of images')
+    .description('code all images of a folder and those below it, or of a tar file, as one archive')
+    .argument('<folder>', 'of images, or a .tar file of them')
     .requiredOption('-o, --output <file>', `the archive, ${EXTENSION}`)
     .option('-f, --force', 'replace an existing file')
     .option(
@@ -75,14 +78,22 @@ export function addArchive(program: Command): void {
     .description('decode images of an archive to PNG, or Netpbm where no PNG holds their samples')
     .argument('<archive>')
     .argument('[name...]', 'of images, as list tells them; without any, all')
-    .addOption(new Option('-o, --output <file>', 'write to this file; for one image only').conflicts('outputDir'))
+    .addOption(
+      new Option(
+        '-o, --output <file>',
+        'write one image to this file; or all that are named into a .tar file',
+      ).conflicts('outputDir'),
+    )
     .option('--output-dir <folder>', 'write into this folder, which is made if need be')
     .option('-f, --force', 'replace existing files');
   addCommonOptions(extract).action((path: string, names: string[], options: ExtractOptions) => {
     if (options.output === undefined && options.outputDir === undefined) {
       extract.error('error: name a folder by --output-dir, or for one image a file by -o');
     }
-    if (options.output !== undefined && names.length !== 1) extract.error('error: -o is for one image, which is named');
+    const { output } = options;
+    if (output !== undefined && names.length !== 1 && !isTarName(output)) {
+      extract.error('error: -o is for one image, which is named, or a .tar file');
+    }
     return reported(path, options, () => withArchive(path, options, (opened) => extractAll(opened, names, options)));
   });
 
@@ -100,47 +111,40 @@ export function addArchive(program: Command): void {
 async function make(command: Command, folder: string, options: CreateOptions): Promise<void> {
   const { output, force, shardPixels, quiet } = options;
   const { all: common, each } = encodingOptions(command, options);
-  if (!(await isFolder(folder))) throw new CnfzipError('usage', 'is no folder');
   await refuseToAppend(output, force);
   await checkTarget(output, { force });
-  const all = await filesBelow(folder, ['']);
-  const names = await filesBelow(folder, INPUT_EXTENSIONS);
-  if (names.length === 0) throw new CnfzipError('file', 'the folder holds no images');
-  const progress = new Progress(await Promise.all(names.map((name) => fileSize(join(folder, name)))), options);
+  const input = isTarName(folder) ? filesOfTar(folder) : await filesOfFolder(folder);
+  const progress = new Progress(input.weights, options);
   const began = performance.now();
   let read = 0;
   let samples = 0;
-  const { bytes, shards } = await withCodec(common, async (codec) => {
-    const builder = new ArchiveBuilder({
-      shardPixels,
-      encode: (image) => codec.encode(image, each),
-      flowFor: async (channels) => {
-        const [model] = await modelsForEncoding(channels, common.model);
-        return { model, adapts: each.adapt ?? true };
-      },
-    });
-    for (const [index, name] of names.entries()) {
-      const path = join(folder, name);
-      const shown = progress.file(index, path);
+  let found = 0;
+  async function* images(): AsyncGenerator<NamedImage, void, undefined> {
+    for await (const { name, label, bytes } of input.files()) {
+      const shown = progress.file(Math.min(found++, input.weights.length - 1), label);
       shown.update(0);
-      const file = await readInput(path).catch(inFile(path));
-      const { image, warnings } = await readImage(file, options).catch(inFile(path));
-      await builder.add({ name: name.split(sep).join('/'), image: imageToEncode(image, options) }).catch(inFile(path));
-      shown.clear();
-      if (!quiet) for (const warning of warnings) say(`cnfzip: ${path}: warning: ${warning}`);
+      const file = await bytes().catch(inFile(label));
+      const { image, warnings } = await readImage(file, options).catch(inFile(label));
+      if (!quiet) for (const warning of warnings) say(`cnfzip: ${label}: warning: ${warning}`);
       read += file.length;
       samples += image.samples.length;
+      yield { name, image: imageToEncode(image, options) };
+      shown.clear();
     }
-    return builder.finish();
+    if (found === 0) throw new CnfzipError('file', 'it holds no images');
+  }
+  const { bytes, shards } = await buildArchive(images(), { ...common, ...each, shardPixels }).catch((error) => {
+    if (!(error instanceof CnfzipError)) throw error;
+    throw new CnfzipError(error.code, `${error.message}; no archive is written`, { cause: error });
   });
   await writeFileAtomic(output, bytes, { force });
   if (quiet) return;
-  const others = all.length - names.length;
+  const others = input.others();
   if (others > 0) say(`cnfzip: ${folder}: warning: ${count(others)} files that are no images are left out`);
   const percent = ((100 * bytes.length) / read).toFixed(1);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   say(
-    `${folder} -> ${output}: ${countOf(names.length, names.length, 'image')}, ${count(read)} -> ${count(bytes.length)} bytes (${percent} %), ` +
+    `${folder} -> ${output}: ${countOf(found, found, 'image')}, ${count(read)} -> ${count(bytes.length)} bytes (${percent} %), ` +
       `${((8 * bytes.length) / samples).toFixed(4)} bits per sample, ${count(shards.length)} shards, ${seconds} s`,
   );
 }
@@ -163,7 +167,7 @@ async function refuseToAppend(path: string, force: boolean | undefined): Promise
 function inFile(path: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof CnfzipError)) throw error;
-    throw new CnfzipError(error.code, `${path}: ${error.message}; no archive is written`, { cause: error });
+    throw new CnfzipError(error.code, `${path}: ${error.message}`, { cause: error });
   };
 }
 
@@ -172,18 +176,11 @@ async function withArchive(
   options: CommonOptions,
   run: (opened: Archive) => Promise<void>,
 ): Promise<void> {
-  const source: FileSource = await openFileSource(path);
+  const { archive, close } = await openShards(path, codecOptions(options));
   try {
-    await withCodec(codecOptions(options), async (codec) =>
-      run(
-        await Archive.open(source, {
-          decode: (bytes) => codec.decode(bytes),
-          modelOf: (hash) => modelForDecoding(hash, options.model),
-        }),
-      ),
-    );
+    await run(archive);
   } finally {
-    await source.close();
+    await close();
   }
 }
 
@@ -210,6 +207,11 @@ async function extractAll(opened: Archive, names: readonly string[], options: Ex
   const missing = names.find((name) => !all.includes(name));
   if (missing !== undefined) throw new CnfzipError('usage', `it holds no image ${missing}`);
   const wanted = new Set(names.length > 0 ? names : all);
+  if (options.output !== undefined && isTarName(options.output)) {
+    await extractTar(opened, wanted, options.output, options);
+    if (!options.quiet) say(`${countOf(wanted.size, wanted.size, 'image')} extracted`);
+    return;
+  }
   let written = 0;
   await forEachShard(opened, wanted, options, async (name, image) => {
     await extractOne(name, image, options);
@@ -218,11 +220,36 @@ async function extractAll(opened: Archive, names: readonly string[], options: Ex
   if (!options.quiet) say(`${countOf(written, wanted.size, 'image')} extracted`);
 }
 
-async function extractOne(
-  name: string,
-  image: Image,
-  { output, outputDir = '.', force, quiet }: ExtractOptions,
+async function extractOne(name: string, image: Image, options: ExtractOptions): Promise<void> {
+  const { output, outputDir = '.', force, quiet } = options;
+  const { bytes, warnings, extension } = await imageFile(image);
+  const path = output ?? join(outputDir, withoutExtension(name) + extension);
+  if (output === undefined) await makeFolder(dirname(path));
+  await writeFileAtomic(path, bytes, { force });
+  if (!quiet) for (const warning of warnings) say(`cnfzip: ${path}: warning: ${warning}`);
+}
+
+/** All wanted images, or none. */
+async function extractTar(
+  opened: Archive,
+  wanted: ReadonlySet<string>,
+  path: string,
+  options: ExtractOptions,
 ): Promise<void> {
+  async function* files(): AsyncGenerator<TarFile, void, undefined> {
+    for await (const { shard, places, images } of decoded(opened, wanted, options)) {
+      if ('error' in images) throw images.error;
+      for (const i of places) {
+        const { bytes, extension } = await imageFile(images[i]);
+        yield { name: withoutExtension(shard.names[i]) + extension, bytes };
+      }
+    }
+  }
+  await writeFileAtomic(path, writeTar(files()), { force: options.force });
+}
+
+/** The image in the format that holds its samples. */
+async function imageFile(image: Image): Promise<{ bytes: Uint8Array; warnings: readonly string[]; extension: string }> {
   const { channels, maxval = 255, palette, metadata = [] } = image;
   const format = naturalFormat({ channels, maxval });
   const about = {
@@ -230,12 +257,11 @@ async function extractOne(
     paletteColours: (palette?.length ?? 0) / 3,
     metadata: metadata.map(({ type, data }) => ({ type, bytes: data.length })),
   };
-  const stem = name.slice(0, name.length - extname(name).length);
-  const path = output ?? join(outputDir, stem + extensionOf(about, format));
-  const { bytes, warnings } = await writeProven(image, format);
-  if (output === undefined) await makeFolder(dirname(path));
-  await writeFileAtomic(path, bytes, { force });
-  if (!quiet) for (const warning of warnings) say(`cnfzip: ${path}: warning: ${warning}`);
+  return { ...(await writeProven(image, format)), extension: extensionOf(about, format) };
+}
+
+function withoutExtension(name: string): string {
+  return name.slice(0, name.length - extname(name).length);
 }
 
 async function verifyAll(opened: Archive, path: string, options: VerifyOptions): Promise<void> {
@@ -261,33 +287,35 @@ async function forEachShard(
   options: CommonOptions,
   work: (name: string, image: Image) => Promise<void>,
 ): Promise<void> {
-  const shards = opened.shards.filter(({ names }) => names.some((name) => wanted.has(name)));
+  const shards = shardsWith(opened, wanted);
   const progress = new Progress(
     shards.map(({ length }) => length),
     options,
   );
-  for (const [index, shard] of shards.entries()) {
+  let index = 0;
+  progress.file(0, shards[0]?.names[0] ?? '').update(0);
+  for await (const { shard, places, images } of decoded(opened, wanted, options)) {
     const { names } = shard;
-    const places = names.flatMap((name, i) => (wanted.has(name) ? [i] : []));
-    const shown = progress.file(index, names[0]);
-    shown.update(0);
-    const images = await decodeShard(opened, shard, places[places.length - 1] + 1, options);
+    const shown = progress.file(index++, names[0]);
     shown.clear();
-    for (const i of images ? places : []) await reported(names[i], options, () => work(names[i], images![i]));
+    if ('error' in images) {
+      const subject = names.length > 1 ? `${names[0]} to ${names[names.length - 1]}` : names[0];
+      reportError(subject, images.error, options.verbose);
+    } else for (const i of places) await reported(names[i], options, () => work(names[i], images[i]));
+    shown.update(1);
   }
+  progress.file(0, '').clear();
 }
 
-async function decodeShard(
-  opened: Archive,
-  shard: Shard,
-  first: number,
-  { verbose }: CommonOptions,
-): Promise<Image[] | undefined> {
-  try {
-    return await opened.decode(shard, first);
-  } catch (error) {
-    const { names } = shard;
-    reportError(names.length > 1 ? `${names[0]} to ${names[names.length - 1]}` : names[0], error, verbose);
-    return undefined;
-  }
+/** Shards with wanted images, in their order, several decoded at the same time as far as they are wanted, or why they cannot be. */
+function decoded(opened: Archive, wanted: ReadonlySet<string>, options: CommonOptions) {
+  return ahead(shardsWith(opened, wanted), shardThreads(codecOptions(options)), async (shard: Shard) => {
+    const places = shard.names.flatMap((name, i) => (wanted.has(name) ? [i] : []));
+    const images = opened.decode(shard, places[places.length - 1] + 1);
+    return { shard, places, images: await images.catch((error: unknown) => ({ error })) };
+  });
+}
+
+function shardsWith({ shards }: Archive, wanted: ReadonlySet<string>): Shard[] {
+  return shards.filter(({ names }) => names.some((name) => wanted.has(name)));
 }

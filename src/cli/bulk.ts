@@ -1,46 +1,29 @@
 /** `cnfzip bulk`: folders of many images, by as many processes as one likes. */
 
 import { join } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Entry, isFailure, ManifestWriter, readManifest, type Success } from '../bulk/manifest.js';
-import { type BulkWork, type Plan, planWork } from '../bulk/plan.js';
-import { isOf, parseShard, type Shard } from '../bulk/shard.js';
+import type { Command } from 'commander';
+import { type Coding, makeResultOf } from '../bulk/coding.js';
+import { isFailure, ManifestWriter, readManifest, type Success } from '../bulk/manifest.js';
+import { type BulkWork, planWork } from '../bulk/plan.js';
+import { isOf, nameOf, type Shard } from '../bulk/shard.js';
 import { verifyEntry } from '../bulk/verify.js';
-import { makeResult, type Result } from '../bulk/work.js';
+import { makeResult } from '../bulk/work.js';
 import { CnfzipError, type Codec } from '../index.js';
-import { isFolder } from '../io/files/folders.js';
-import { readInput } from '../io/files/read.js';
-import {
-  extensionOf,
-  INPUT_EXTENSIONS,
-  naturalFormat,
-  OUTPUT_FORMATS,
-  type OutputFormat,
-  readImage,
-} from '../io/formats.js';
-import { writeProven } from '../io/prove.js';
+import type { OutputFormat } from '../io/formats.js';
 import { withCodec } from '../session.js';
-import { addEncoding, type EncodingOptions, encodingOptions, imageToEncode } from './encoding.js';
+import { addFormat, addShard, addWork, compressionOf, decompressionOf, type WorkOptions } from './bulk-options.js';
+import { addQueueCommands } from './bulk-queue.js';
+import { before, checkFolder, estimate, reportEntry, reportFailedBefore, sizes } from './bulk-report.js';
+import { addStatus } from './bulk-status.js';
+import { addEncoding, type EncodingOptions, encodingOptions } from './encoding.js';
 import { addCommonOptions, type CommonOptions, codecOptions } from './options.js';
 import { Progress } from './progress.js';
-import { count, countFiles, print, printJson, reportError, say } from './report.js';
+import { countFiles, print, printJson, reportError, reported, say } from './report.js';
 
-interface WorkOptions extends CommonOptions {
-  to: string;
+interface ShardOptions extends WorkOptions {
   shard: Shard;
-  retry?: boolean;
-  dryRun?: boolean;
   json?: boolean;
 }
-
-type CompressOptions = WorkOptions & EncodingOptions;
-
-interface DecompressOptions extends WorkOptions {
-  format?: OutputFormat;
-}
-
-/** Images that a dry run compresses to tell what all will take. */
-const TRIED = 5;
 
 export function addBulk(program: Command): void {
   const bulk = program
@@ -51,8 +34,7 @@ export function addBulk(program: Command): void {
     .command('compress')
     .description('compress all images of a folder and those below it into another folder; run it again to go on')
     .argument('<folder>', 'of images');
-  addWork(compress);
-  addEncoding(compress);
+  addEncoding(addShardedWork(compress));
   addCommonOptions(compress)
     .addHelpText(
       'after',
@@ -62,41 +44,19 @@ Examples:
   cnfzip bulk compress photos --to small --shard 3/16  the third of sixteen parts
   parallel -j4 cnfzip bulk compress photos --to small --shard {}/4 -q ::: 1 2 3 4`,
     )
-    .action(async (from: string, options: CompressOptions) => {
+    .action(async (from: string, options: ShardOptions & EncodingOptions) => {
       const { all, each } = encodingOptions(compress, options);
-      const make = async (bytes: Uint8Array, codec: Codec): Promise<Result> => {
-        const read = await readImage(bytes, options);
-        const image = imageToEncode(read.image, options);
-        return { bytes: await codec.encode(image, each), image, extension: '.cnfz', warnings: read.warnings };
-      };
-      const { model = 'default' } = all;
-      const { adapt, effort } = each;
-      const how = ['compress', model, ...(adapt ? [] : ['no-adapt'])];
-      if (effort) how.push(effort);
-      if (options.strip) how.push('strip');
-      const bulk = { coding: how.join(' '), extensions: INPUT_EXTENSIONS };
-      await withCodec(all, (codec) => work(from, options, bulk, (bytes) => make(bytes, codec)));
+      await withCodec(all, (codec) => work(from, options, compressionOf(all, each, options), codec));
     });
 
   const decompress = bulk
     .command('decompress')
     .description('decompress all .cnfz files of a folder and those below it into another folder')
     .argument('<folder>', 'of .cnfz files');
-  addWork(decompress).addOption(
-    new Option('--format <format>', 'what to write, as for decompress').choices(OUTPUT_FORMATS),
+  addFormat(addShardedWork(decompress));
+  addCommonOptions(decompress).action(async (from: string, options: ShardOptions & { format?: OutputFormat }) =>
+    withCodec(codecOptions(options), (codec) => work(from, options, decompressionOf(options), codec)),
   );
-  addCommonOptions(decompress).action(async (from: string, options: DecompressOptions) => {
-    const make = async (bytes: Uint8Array, codec: Codec): Promise<Result> => {
-      const file = await codec.open(bytes);
-      const format = options.format ?? naturalFormat(file.info);
-      const image = await file.decode();
-      const written = await writeProven(image, format);
-      return { ...written, image, extension: extensionOf(file.info, format) };
-    };
-    const how = ['decompress', ...(options.format ? [options.format] : [])];
-    const bulk = { coding: how.join(' '), extensions: ['.cnfz'] };
-    await withCodec(codecOptions(options), (codec) => work(from, options, bulk, (bytes) => make(bytes, codec)));
-  });
 
   const verify = bulk
     .command('verify')
@@ -107,125 +67,45 @@ Examples:
     async (to: string, options: CommonOptions & { from?: string; shard: Shard }) => verifyAll(to, options),
   );
 
-  bulk
-    .command('status')
-    .description('tell how far the work on a folder of results is')
-    .argument('<folder>', 'of results')
-    .option('--json', 'one JSON object on standard output')
-    .action(async (to: string, options: { json?: boolean }) => status(to, options));
+  addQueueCommands(bulk);
+  addStatus(bulk);
 }
 
-function addShard(command: Command): Command {
-  const parse = (text: string): Shard => {
-    try {
-      return parseShard(text);
-    } catch (error) {
-      throw new InvalidArgumentError((error as Error).message);
-    }
-  };
-  return command.option('--shard <i/n>', 'of n parts of the files only the i-th', parse, { index: 1, count: 1 });
-}
-
-function addWork(command: Command): Command {
-  return addShard(
-    command
-      .requiredOption('--to <folder>', 'folder for the results, which is made if need be; it gets the manifest, too')
-      .option('--retry', 'try again what failed before and has not changed since')
-      .option('--dry-run', 'write nothing: tell how much there is to do, and what a few images of it take')
-      .option('--json', 'the lines of the manifest on standard output, too'),
-  );
+function addShardedWork(command: Command): Command {
+  return addShard(addWork(command)).option('--json', 'the lines of the manifest on standard output, too');
 }
 
 /** Does what is still to be done. */
-async function work(
-  from: string,
-  options: WorkOptions,
-  how: Pick<BulkWork, 'coding' | 'extensions'>,
-  make: (bytes: Uint8Array) => Promise<Result>,
-): Promise<void> {
+async function work(from: string, options: ShardOptions, coding: Coding, codec: Codec): Promise<void> {
   const { to, shard, retry = false } = options;
-  try {
-    if (!(await isFolder(from))) throw new CnfzipError('usage', 'is no folder');
-  } catch (error) {
-    return reportError(from, error, options.verbose);
-  }
-  const bulk: BulkWork = { from, to, shard, ...how };
-  const plan = await planWork(bulk, retry);
-  if (options.dryRun) return estimate(bulk, plan, make, options);
-  for (const { source, error } of plan.failed) {
-    reportError(
-      join(from, source),
-      new CnfzipError('file', `failed before: ${error.message} (--retry tries again)`),
-      false,
+  return reported(from, options, async () => {
+    await checkFolder(from);
+    const bulk: BulkWork = { from, to, shard, coding };
+    const plan = await planWork(bulk, retry);
+    if (options.dryRun) return estimate(bulk, plan, codec, options);
+    reportFailedBefore(bulk, plan);
+    const writer = await ManifestWriter.open(to, nameOf(shard));
+    const progress = new Progress(
+      plan.todo.map(({ sourceBytes }) => sourceBytes),
+      options,
     );
-  }
-  const writer = await ManifestWriter.open(to, shard);
-  const progress = new Progress(
-    plan.todo.map(({ sourceBytes }) => sourceBytes),
-    options,
-  );
-  const made: Success[] = [];
-  try {
-    for (const [index, state] of plan.todo.entries()) {
-      const label = join(from, state.source);
-      const shown = progress.file(index, label);
-      shown.update(0);
-      const entry = await makeResult(bulk, state, make);
-      shown.clear();
-      await writer.add(entry);
-      if (options.json) await printJson(entry);
-      if (isFailure(entry)) reportError(label, new CnfzipError('file', entry.error.message), false);
-      else made.push(entry);
-      if (!options.quiet && !isFailure(entry))
-        for (const warning of entry.warnings ?? []) say(`cnfzip: ${label}: warning: ${warning}`);
-    }
-  } finally {
-    await writer.close();
-  }
-  if (options.quiet) return;
-  const before = plan.done.length > 0 ? `, ${count(plan.done.length)} done before` : '';
-  const failed = plan.failed.length > 0 ? `, ${count(plan.failed.length)} failed before` : '';
-  say(`${countFiles(made.length, plan.todo.length)}${before}${failed}: ${sizes(made)}`);
-}
-
-function sizes(entries: readonly Success[]): string {
-  const sum = (of: (entry: Success) => number) => entries.reduce((total, entry) => total + of(entry), 0);
-  const [from, to] = [sum(({ sourceBytes }) => sourceBytes), sum(({ targetBytes }) => targetBytes)];
-  const percent = from > 0 ? ` (${((100 * to) / from).toFixed(1)} %)` : '';
-  return `${count(from)} -> ${count(to)} bytes${percent}, ${sum(({ seconds }) => seconds).toFixed(1)} s`;
-}
-
-async function estimate(
-  { from }: BulkWork,
-  { todo, done, failed }: Plan,
-  make: (bytes: Uint8Array) => Promise<Result>,
-  options: WorkOptions,
-): Promise<void> {
-  const total = todo.reduce((sum, { sourceBytes }) => sum + sourceBytes, 0);
-  const every = Math.max(1, Math.floor(todo.length / TRIED));
-  const tried = todo.filter((_, i) => i % every === 0).slice(0, TRIED);
-  const sum = { from: 0, to: 0, seconds: 0 };
-  for (const { source, sourceBytes } of tried) {
-    const label = join(from, source);
+    const made: Success[] = [];
     try {
-      const began = performance.now();
-      const { bytes } = await make(await readInput(label));
-      sum.from += sourceBytes;
-      sum.to += bytes.length;
-      sum.seconds += (performance.now() - began) / 1000;
-    } catch (error) {
-      reportError(label, error, options.verbose);
+      for (const [index, state] of plan.todo.entries()) {
+        const shown = progress.file(index, join(from, state.source));
+        shown.update(0);
+        const entry = await makeResult(bulk, state, (bytes) => makeResultOf(bytes, coding, codec, options));
+        shown.clear();
+        await writer.add(entry);
+        if (options.json) await printJson(entry);
+        reportEntry(from, entry, options);
+        if (!isFailure(entry)) made.push(entry);
+      }
+    } finally {
+      await writer.close();
     }
-  }
-  await print(
-    `to do: ${count(todo.length)} files, ${count(total)} bytes; done: ${count(done.length)}; failed: ${count(failed.length)}`,
-  );
-  if (sum.from === 0) return;
-  const scale = total / sum.from;
-  const [bytes, seconds] = [Math.round(scale * sum.to), Math.round(scale * sum.seconds)];
-  await print(
-    `estimate, from ${countFiles(tried.length, tried.length)}: ${count(bytes)} bytes (${((100 * sum.to) / sum.from).toFixed(1)} %), ${count(seconds)} s in one process`,
-  );
+    if (!options.quiet) say(`${countFiles(made.length, plan.todo.length)}${before(plan)}: ${sizes(made)}`);
+  });
 }
 
 async function verifyAll(to: string, options: CommonOptions & { from?: string; shard: Shard }): Promise<void> {
@@ -257,25 +137,4 @@ async function verifyAll(to: string, options: CommonOptions & { from?: string; s
     }
   });
   if (!options.quiet) await print(`${countFiles(proven, entries.length)} proven`);
-}
-
-async function status(to: string, { json }: { json?: boolean }): Promise<void> {
-  const entries: Entry[] = [...(await readManifest(to)).values()];
-  const failed = entries.filter(isFailure);
-  const done = entries.filter((entry): entry is Success => !isFailure(entry));
-  if (json) {
-    const total = (of: (entry: Success) => number) => done.reduce((sum, entry) => sum + of(entry), 0);
-    const sourceBytes = total((entry) => entry.sourceBytes);
-    const [targetBytes, seconds] = [total((entry) => entry.targetBytes), total((entry) => entry.seconds)];
-    await printJson({
-      done: done.length,
-      failed: failed.map(({ source, error }) => ({ source, error })),
-      sourceBytes,
-      targetBytes,
-      seconds,
-    });
-    return;
-  }
-  await print(`done: ${countFiles(done.length, done.length)}, ${sizes(done)}; failed: ${count(failed.length)}`);
-  for (const { source, error } of failed) await print(`${source}: ${error.message}`);
 }

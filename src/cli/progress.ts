@@ -103,7 +103,7 @@ export function progressLine(state: ProgressState, columns: number): string {
 }
 
 /** `59 s`, `1:20 min`, `2:05 h`. */
-function clock(seconds: number): string {
+export function clock(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
   const [high, low, unit] = whole < 3600 ? [whole / 60, whole % 60, 'min'] : [whole / 3600, (whole / 60) % 60, 'h'];

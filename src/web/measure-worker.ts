@@ -10,6 +10,7 @@ import { type ColourModel, modelsForEncoding } from '../browser/models.js';
 import { expand } from '../io/expand.js';
 import { tracingCoder } from '../tracing.js';
 import type { Answer, Question } from './measures.js';
+import { picture } from './picture.js';
 
 /** Pixels of a side of the map's blocks. */
 const BLOCK = 4;
@@ -32,17 +33,6 @@ async function webpBytes(image: Image): Promise<number | undefined> {
   const layer = { ...plain, maxval: maxvalOf(plain) };
   if (layer.maxval !== 255 || !fitsWebp(layer)) return undefined;
   return (await encodeWebpFile(layer, 'good').catch(() => undefined))?.length;
-}
-
-function picture(image: Image): ImageData {
-  const { width, height, channels, samples, ...rest } = expand(image);
-  const scale = 255 / maxvalOf({ samples, ...rest });
-  const rgba = new Uint8ClampedArray(width * height * 4);
-  for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) rgba[4 * i + c] = samples[i * channels + (channels < 3 ? 0 : c)] * scale;
-    rgba[4 * i + 3] = channels % 2 === 0 ? samples[(i + 1) * channels - 1] * scale : 255;
-  }
-  return new ImageData(rgba, width, height);
 }
 
 async function map(image: Image, model: ColourModel): Promise<ImageData | undefined> {

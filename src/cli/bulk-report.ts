@@ -1,0 +1,81 @@
+/** What commands of `bulk` tell of the work. */
+
+import { join } from 'node:path';
+import { makeResultOf } from '../bulk/coding.js';
+import { type Entry, isFailure, type Success } from '../bulk/manifest.js';
+import type { BulkWork, Plan } from '../bulk/plan.js';
+import { CnfzipError, type Codec } from '../index.js';
+import { isFolder } from '../io/files/folders.js';
+import { readInput } from '../io/files/read.js';
+import type { CommonOptions } from './options.js';
+import { count, countFiles, print, reportError, say } from './report.js';
+
+/** Images that a dry run codes to tell what all will take. */
+const TRIED = 5;
+
+/** @throws CnfzipError if there is no such folder */
+export async function checkFolder(from: string): Promise<void> {
+  if (!(await isFolder(from))) throw new CnfzipError('usage', 'is no folder');
+}
+
+/** A failure costs a line and the exit code, a warning a line. */
+export function reportEntry(from: string, entry: Entry, { quiet }: CommonOptions): void {
+  const label = join(from, entry.source);
+  if (isFailure(entry)) reportError(label, new CnfzipError('file', entry.error.message), false);
+  else if (!quiet) for (const warning of entry.warnings ?? []) say(`cnfzip: ${label}: warning: ${warning}`);
+}
+
+export function reportFailedBefore({ from }: BulkWork, { failed }: Plan): void {
+  for (const { source, error } of failed) {
+    const message = `failed before: ${error.message} (--retry tries again)`;
+    reportError(join(from, source), new CnfzipError('file', message), false);
+  }
+}
+
+/** `, 4 done before, 1 failed before`. */
+export function before({ done, failed }: Plan): string {
+  const told = (entries: readonly Entry[], what: string) =>
+    entries.length > 0 ? `, ${count(entries.length)} ${what} before` : '';
+  return told(done, 'done') + told(failed, 'failed');
+}
+
+export function sizes(entries: readonly Success[]): string {
+  const sum = (of: (entry: Success) => number) => entries.reduce((total, entry) => total + of(entry), 0);
+  const [from, to] = [sum(({ sourceBytes }) => sourceBytes), sum(({ targetBytes }) => targetBytes)];
+  const percent = from > 0 ? ` (${((100 * to) / from).toFixed(1)} %)` : '';
+  return `${count(from)} -> ${count(to)} bytes${percent}, ${sum(({ seconds }) => seconds).toFixed(1)} s`;
+}
+
+/** Tells how much there is to do, and what a few images of it take. */
+export async function estimate(
+  { from, coding }: BulkWork,
+  { todo, done, failed }: Plan,
+  codec: Codec,
+  options: CommonOptions,
+): Promise<void> {
+  const total = todo.reduce((sum, { sourceBytes }) => sum + sourceBytes, 0);
+  const every = Math.max(1, Math.floor(todo.length / TRIED));
+  const tried = todo.filter((_, i) => i % every === 0).slice(0, TRIED);
+  const sum = { from: 0, to: 0, seconds: 0 };
+  for (const { source, sourceBytes } of tried) {
+    const label = join(from, source);
+    try {
+      const began = performance.now();
+      const { bytes } = await makeResultOf(await readInput(label), coding, codec, options);
+      sum.from += sourceBytes;
+      sum.to += bytes.length;
+      sum.seconds += (performance.now() - began) / 1000;
+    } catch (error) {
+      reportError(label, error, options.verbose);
+    }
+  }
+  await print(
+    `to do: ${count(todo.length)} files, ${count(total)} bytes; done: ${count(done.length)}; failed: ${count(failed.length)}`,
+  );
+  if (sum.from === 0) return;
+  const scale = total / sum.from;
+  const [bytes, seconds] = [Math.round(scale * sum.to), Math.round(scale * sum.seconds)];
+  await print(
+    `estimate, from ${countFiles(tried.length, tried.length)}: ${count(bytes)} bytes (${((100 * sum.to) / sum.from).toFixed(1)} %), ${count(seconds)} s in one process`,
+  );
+}

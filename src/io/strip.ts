@@ -1,0 +1,11 @@
+/** Images without their metadata. */
+import type { Image } from '../../codec/image.js';
+
+/** Metadata that are kept even so: without them the samples would look different. */
+const PART_OF_THE_PICTURE = ['tRNS'];
+
+/** What of an image is compressed: with `strip` what changes its picture. */
+export function imageToEncode<T extends Pick<Image, 'metadata'>>(image: T, { strip }: { strip?: boolean }): T {
+  if (!strip) return image;
+  return { ...image, metadata: image.metadata?.filter(({ type }) => PART_OF_THE_PICTURE.includes(type)) };
+}
