@@ -7,7 +7,7 @@ import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deflateZlib, inflateZlib } from '../src/browser/zlib.js';
 import { findProgram } from '../src/engines/engine.js';
-import { decode, decodePng, encode, encodePng } from '../src/index.js';
+import { decode, decodePng, encode, encodePng, info } from '../src/index.js';
 import * as node from '../src/io/zlib.js';
 import { fixture } from './paths.js';
 
@@ -158,7 +158,8 @@ describe.skipIf(!chromium)('in Chromium', () => {
     });
   });
 
-  it('runs cnfzip/browser unbundled, with an import map of one line', async () => {
+  /** A page whose import map names `cnfzip/browser`, on a server of the built files that answers 404 for those that are `missing`. */
+  async function openLibrary(missing?: RegExp) {
     const root = new URL('../dist/', import.meta.url);
     const types: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
     const fetched: string[] = [];
@@ -174,6 +175,7 @@ describe.skipIf(!chromium)('in Chromium', () => {
         return;
       }
       try {
+        if (missing?.test(path)) throw new Error('missing');
         const content = readFileSync(new URL(`.${path}`, root));
         response.setHeader('content-type', types[extname(path)] ?? 'application/octet-stream');
         response.end(content);
@@ -183,10 +185,19 @@ describe.skipIf(!chromium)('in Chromium', () => {
       }
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await page.waitForFunction(() => 'cnfzip' in globalThis);
+    const close = () => {
+      server.closeAllConnections();
+      server.close();
+    };
+    return { page, fetched, close };
+  }
+
+  it('runs cnfzip/browser unbundled, with an import map of one line', async () => {
+    const { page, fetched, close } = await openLibrary();
     try {
-      const page = await browser.newPage();
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      await page.waitForFunction(() => 'cnfzip' in globalThis);
       const samples = Array.from({ length: 40 * 30 * 4 }, (_, i) => (i * 7919) % 251);
       const found = await page.evaluate(async (values) => {
         const { compress, decompress, open } = (globalThis as unknown as { cnfzip: Library }).cnfzip;
@@ -209,8 +220,43 @@ describe.skipIf(!chromium)('in Chromium', () => {
       expect(found.stopped).toBe('AbortError');
       expect(fetched.some((path) => path.endsWith('best.cnfm'))).toBe(false);
     } finally {
-      server.closeAllConnections();
-      server.close();
+      close();
+    }
+  });
+
+  it('goes on without WebP where libwebp cannot be fetched, and says so of a file that needs it', async () => {
+    const { page, fetched, close } = await openLibrary(/\.wasm$/);
+    try {
+      // Stripes, of which WebP makes next to nothing.
+      const samples = Array.from({ length: 90 * 80 * 4 }, (_, i) => (i % 4 === 3 ? 255 : 40 * ((i >> 5) % 5)));
+      const image = { width: 90, height: 80, channels: 4, samples: Uint8Array.from(samples) } as const;
+      const byWebp = await encode(image);
+      expect(info(byWebp).layers[0].method).toBe('webp');
+      const found = await page.evaluate(
+        async (values, given) => {
+          const { compress, decompress } = (globalThis as unknown as { cnfzip: Library }).cnfzip;
+          const bytes = await compress(new ImageData(Uint8ClampedArray.from(values), 90, 80));
+          const { bytes: png } = await decompress(bytes);
+          const refused = decompress(Uint8Array.from(given)).catch(({ name, code, message }) => ({
+            name,
+            code,
+            message,
+          }));
+          return { bytes: [...bytes], png: [...png], refused: await refused };
+        },
+        samples,
+        [...byWebp],
+      );
+      expect(decodePng(Uint8Array.from(found.png)).samples).toEqual(image.samples);
+      expect((await decode(Uint8Array.from(found.bytes))).samples).toEqual(image.samples);
+      expect(found.refused).toEqual({
+        name: 'CnfzipError',
+        code: 'file',
+        message: "libwebp's decoder, which parts of this file need, cannot be loaded",
+      });
+      expect(fetched.some((path) => path.endsWith('enc.wasm'))).toBe(true);
+    } finally {
+      close();
     }
   });
 });
