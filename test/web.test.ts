@@ -100,7 +100,7 @@ describe.skipIf(!chromium)('in Chromium', () => {
           const canvas = document.getElementById(id) as HTMLCanvasElement;
           return canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height).data;
         });
-        return a.length === 4 * 253 * 191 && a.every((value, i) => value === b[i]);
+        return new Set(a).size > 200 && a.every((value, i) => value === b[i]);
       });
       expect(equal).toBe(true);
     });
@@ -108,7 +108,7 @@ describe.skipIf(!chromium)('in Chromium', () => {
     it('shows where the bits went', async () => {
       await page.click('#bits');
       await page.waitForFunction(() => document.querySelector('#bits')?.getAttribute('aria-pressed') === 'true');
-      expect(await page.$eval('#replay', (canvas) => (canvas as HTMLCanvasElement).width)).toBe(64);
+      expect(await page.$eval('#stage', ({ textContent }) => textContent)).toContain('Where the bits went');
     });
 
     it('opens a .cnfz file and saves it as PNG', async () => {
