@@ -16,6 +16,7 @@ const { servePage } = (await import(built)) as typeof import('../src/web/serve.j
 
 type Library = typeof import('../src/browser/index.js');
 
+const firefox = findProgram('firefox-esr', 'firefox');
 const chromium = findProgram('chromium', 'chromium-browser', 'google-chrome');
 
 describe('zlib streams without Node', () => {
@@ -158,8 +159,13 @@ describe.skipIf(!chromium)('in Chromium', () => {
     });
   });
 
-  /** A page whose import map names `cnfzip/browser`, on a server of the built files that answers 404 for those that are `missing`. */
-  async function openLibrary(missing?: RegExp) {
+  /** The page has an import map of one line, as in the documentation. */
+  const IMPORTS =
+    '<script type="importmap">{ "imports": { "cnfzip/browser": "/cnfzip/dist/browser/bundle/index.js" } }</script>';
+  const EXPOSED = `${IMPORTS}<script type="module">import * as cnfzip from "cnfzip/browser"; globalThis.cnfzip = cnfzip;</script>`;
+
+  /** Opens a page on a server of the built files that answers 404 for those that are `missing`. */
+  async function serveLibrary(html: string, missing?: RegExp) {
     const root = new URL('../dist/', import.meta.url);
     const types: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
     const fetched: string[] = [];
@@ -168,15 +174,12 @@ describe.skipIf(!chromium)('in Chromium', () => {
       fetched.push(path);
       if (path === '/') {
         response.setHeader('content-type', 'text/html');
-        response.end(
-          '<script type="importmap">{"imports":{"cnfzip/browser":"/browser/bundle/index.js"}}</script>' +
-            '<script type="module">import * as cnfzip from "cnfzip/browser"; globalThis.cnfzip = cnfzip;</script>',
-        );
+        response.end(html);
         return;
       }
       try {
         if (missing?.test(path)) throw new Error('missing');
-        const content = readFileSync(new URL(`.${path}`, root));
+        const content = readFileSync(new URL(path.replace('/cnfzip/dist/', './'), root));
         response.setHeader('content-type', types[extname(path)] ?? 'application/octet-stream');
         response.end(content);
       } catch {
@@ -187,7 +190,6 @@ describe.skipIf(!chromium)('in Chromium', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await page.waitForFunction(() => 'cnfzip' in globalThis);
     const close = () => {
       server.closeAllConnections();
       server.close();
@@ -195,7 +197,30 @@ describe.skipIf(!chromium)('in Chromium', () => {
     return { page, fetched, close };
   }
 
-  it('runs cnfzip/browser unbundled, with an import map of one line', async () => {
+  async function openLibrary(missing?: RegExp) {
+    const opened = await serveLibrary(EXPOSED, missing);
+    await opened.page.waitForFunction(() => 'cnfzip' in globalThis);
+    return opened;
+  }
+
+  it('runs the page that the documentation shows', async () => {
+    const docs = readFileSync(new URL('../docs/browser.md', import.meta.url), 'utf8');
+    const [, html] = docs.match(/^```html\n(.*?)^```/ms)!;
+    expect(html).toContain(IMPORTS);
+    const { page, close } = await serveLibrary(html);
+    try {
+      const logged = new Promise<string>((resolve) =>
+        page.on('console', (message) => message.type() === 'log' && resolve(message.text())),
+      );
+      const input = await page.waitForSelector('input');
+      await (input as import('puppeteer-core').ElementHandle<HTMLInputElement>).uploadFile(fixture('water-32x32.png'));
+      expect(await logged).toMatch(/^water-32x32\.png: 1787 -> 1\d\d\d bytes$/);
+    } finally {
+      close();
+    }
+  });
+
+  it('runs cnfzip/browser unbundled', async () => {
     const { page, fetched, close } = await openLibrary();
     try {
       const samples = Array.from({ length: 40 * 30 * 4 }, (_, i) => (i * 7919) % 251);
@@ -259,4 +284,25 @@ describe.skipIf(!chromium)('in Chromium', () => {
       close();
     }
   });
+});
+
+it.skipIf(!firefox)('the page in Firefox compresses, and shows what came of it', async () => {
+  const server = await servePage(0);
+  const browser = await puppeteer.launch({ browser: 'firefox', executablePath: firefox, defaultViewport: null });
+  try {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${server.port}/`);
+    await page.select('#model', 'fast');
+    const input = await page.$('#files');
+    await (input as import('puppeteer-core').ElementHandle<HTMLInputElement>).uploadFile(fixture('water-32x32.png'));
+    await page.waitForFunction(() => document.querySelector('#stage')?.textContent?.includes('every pixel'));
+    const expected = await encode(decodePng(readFileSync(fixture('water-32x32.png'))), { model: 'fast' });
+    expect(await page.$eval('#status', ({ textContent }) => textContent)).toContain('exactly the same');
+    expect(await page.$eval('#facts', ({ textContent }) => textContent)).toContain(
+      `${(expected.length / 1000).toFixed(1)} kB`,
+    );
+  } finally {
+    await browser.close();
+    server.close();
+  }
 });
