@@ -82,7 +82,7 @@ async function verifyFile(
   try {
     decoded = await decodeImage(bytes, models, options);
   } catch (error) {
-    throw error instanceof CnfzipError ? differs(error) : error;
+    throw error instanceof CnfzipError && error.code !== 'file' ? differs(error) : error;
   }
   if (!sameImage(decoded, image)) throw differs();
 }

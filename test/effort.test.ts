@@ -80,6 +80,8 @@ test('an image of one colour takes next to nothing, at every effort', async () =
 
 test('copies are favoured by text, not by a photograph or a slope', () => {
   expect(favoursCopies(text(512, 256))).toBe(true);
+  // Of which bands are looked at.
+  expect(favoursCopies(text(1024, 512))).toBe(true);
   expect(favoursCopies({ ...fixture('house-253x191.png'), maxval: 255 })).toBe(false);
   const slope = Uint8Array.from({ length: 256 * 256 }, (_, i) => (i & 255) + (i >> 13));
   expect(favoursCopies({ width: 256, height: 256, channels: 1, maxval: 255, samples: slope })).toBe(false);
@@ -94,6 +96,8 @@ test('a sample is a sixteenth, from all over; what is small is its own', () => {
   const counts = new Map<number, number>();
   for (const value of sample.samples) counts.set(value, (counts.get(value) ?? 0) + 1);
   expect([...counts]).toEqual(Array.from({ length: 12 }, (_, square) => [square, 64 * 64]));
+  const wide = { ...layer, width: 1024, height: 128, samples: samples.subarray(0, 1024 * 128) };
+  expect(new Set(sampleOf(wide).samples)).toEqual(new Set([0, 1, 2, 3]));
   const small = { ...layer, width: 255, height: 300, samples: samples.subarray(0, 255 * 300) };
   expect(sampleOf(small)).toBe(small);
 });

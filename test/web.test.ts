@@ -7,7 +7,7 @@ import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deflateZlib, inflateZlib } from '../src/browser/zlib.js';
 import { findProgram } from '../src/engines/engine.js';
-import { decode, decodePng, encode, encodePng } from '../src/index.js';
+import { decode, decodePng, encode, encodePng, info } from '../src/index.js';
 import * as node from '../src/io/zlib.js';
 import { fixture } from './paths.js';
 
@@ -16,6 +16,7 @@ const { servePage } = (await import(built)) as typeof import('../src/web/serve.j
 
 type Library = typeof import('../src/browser/index.js');
 
+const firefox = findProgram('firefox-esr', 'firefox');
 const chromium = findProgram('chromium', 'chromium-browser', 'google-chrome');
 
 describe('zlib streams without Node', () => {
@@ -100,7 +101,7 @@ describe.skipIf(!chromium)('in Chromium', () => {
           const canvas = document.getElementById(id) as HTMLCanvasElement;
           return canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height).data;
         });
-        return a.length === 4 * 253 * 191 && a.every((value, i) => value === b[i]);
+        return new Set(a).size > 200 && a.every((value, i) => value === b[i]);
       });
       expect(equal).toBe(true);
     });
@@ -108,7 +109,7 @@ describe.skipIf(!chromium)('in Chromium', () => {
     it('shows where the bits went', async () => {
       await page.click('#bits');
       await page.waitForFunction(() => document.querySelector('#bits')?.getAttribute('aria-pressed') === 'true');
-      expect(await page.$eval('#replay', (canvas) => (canvas as HTMLCanvasElement).width)).toBe(64);
+      expect(await page.$eval('#stage', ({ textContent }) => textContent)).toContain('Where the bits went');
     });
 
     it('opens a .cnfz file and saves it as PNG', async () => {
@@ -158,7 +159,13 @@ describe.skipIf(!chromium)('in Chromium', () => {
     });
   });
 
-  it('runs cnfzip/browser unbundled, with an import map of one line', async () => {
+  /** The page has an import map of one line, as in the documentation. */
+  const IMPORTS =
+    '<script type="importmap">{ "imports": { "cnfzip/browser": "/cnfzip/dist/browser/bundle/index.js" } }</script>';
+  const EXPOSED = `${IMPORTS}<script type="module">import * as cnfzip from "cnfzip/browser"; globalThis.cnfzip = cnfzip;</script>`;
+
+  /** Opens a page on a server of the built files that answers 404 for those that are `missing`. */
+  async function serveLibrary(html: string, missing?: RegExp) {
     const root = new URL('../dist/', import.meta.url);
     const types: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
     const fetched: string[] = [];
@@ -167,14 +174,12 @@ describe.skipIf(!chromium)('in Chromium', () => {
       fetched.push(path);
       if (path === '/') {
         response.setHeader('content-type', 'text/html');
-        response.end(
-          '<script type="importmap">{"imports":{"cnfzip/browser":"/browser/bundle/index.js"}}</script>' +
-            '<script type="module">import * as cnfzip from "cnfzip/browser"; globalThis.cnfzip = cnfzip;</script>',
-        );
+        response.end(html);
         return;
       }
       try {
-        const content = readFileSync(new URL(`.${path}`, root));
+        if (missing?.test(path)) throw new Error('missing');
+        const content = readFileSync(new URL(path.replace('/cnfzip/dist/', './'), root));
         response.setHeader('content-type', types[extname(path)] ?? 'application/octet-stream');
         response.end(content);
       } catch {
@@ -183,10 +188,41 @@ describe.skipIf(!chromium)('in Chromium', () => {
       }
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    const close = () => {
+      server.closeAllConnections();
+      server.close();
+    };
+    return { page, fetched, close };
+  }
+
+  async function openLibrary(missing?: RegExp) {
+    const opened = await serveLibrary(EXPOSED, missing);
+    await opened.page.waitForFunction(() => 'cnfzip' in globalThis);
+    return opened;
+  }
+
+  it('runs the page that the documentation shows', async () => {
+    const docs = readFileSync(new URL('../docs/browser.md', import.meta.url), 'utf8');
+    const [, html] = docs.match(/^```html\n(.*?)^```/ms)!;
+    expect(html).toContain(IMPORTS);
+    const { page, close } = await serveLibrary(html);
     try {
-      const page = await browser.newPage();
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      await page.waitForFunction(() => 'cnfzip' in globalThis);
+      const logged = new Promise<string>((resolve) =>
+        page.on('console', (message) => message.type() === 'log' && resolve(message.text())),
+      );
+      const input = await page.waitForSelector('input');
+      await (input as import('puppeteer-core').ElementHandle<HTMLInputElement>).uploadFile(fixture('water-32x32.png'));
+      expect(await logged).toMatch(/^water-32x32\.png: 1787 -> 1\d\d\d bytes$/);
+    } finally {
+      close();
+    }
+  });
+
+  it('runs cnfzip/browser unbundled', async () => {
+    const { page, fetched, close } = await openLibrary();
+    try {
       const samples = Array.from({ length: 40 * 30 * 4 }, (_, i) => (i * 7919) % 251);
       const found = await page.evaluate(async (values) => {
         const { compress, decompress, open } = (globalThis as unknown as { cnfzip: Library }).cnfzip;
@@ -209,8 +245,64 @@ describe.skipIf(!chromium)('in Chromium', () => {
       expect(found.stopped).toBe('AbortError');
       expect(fetched.some((path) => path.endsWith('best.cnfm'))).toBe(false);
     } finally {
-      server.closeAllConnections();
-      server.close();
+      close();
     }
   });
+
+  it('goes on without WebP where libwebp cannot be fetched, and says so of a file that needs it', async () => {
+    const { page, fetched, close } = await openLibrary(/\.wasm$/);
+    try {
+      // Stripes, of which WebP makes next to nothing.
+      const samples = Array.from({ length: 90 * 80 * 4 }, (_, i) => (i % 4 === 3 ? 255 : 40 * ((i >> 5) % 5)));
+      const image = { width: 90, height: 80, channels: 4, samples: Uint8Array.from(samples) } as const;
+      const byWebp = await encode(image);
+      expect(info(byWebp).layers[0].method).toBe('webp');
+      const found = await page.evaluate(
+        async (values, given) => {
+          const { compress, decompress } = (globalThis as unknown as { cnfzip: Library }).cnfzip;
+          const bytes = await compress(new ImageData(Uint8ClampedArray.from(values), 90, 80));
+          const { bytes: png } = await decompress(bytes);
+          const refused = decompress(Uint8Array.from(given)).catch(({ name, code, message }) => ({
+            name,
+            code,
+            message,
+          }));
+          return { bytes: [...bytes], png: [...png], refused: await refused };
+        },
+        samples,
+        [...byWebp],
+      );
+      expect(decodePng(Uint8Array.from(found.png)).samples).toEqual(image.samples);
+      expect((await decode(Uint8Array.from(found.bytes))).samples).toEqual(image.samples);
+      expect(found.refused).toEqual({
+        name: 'CnfzipError',
+        code: 'file',
+        message: "libwebp's decoder, which parts of this file need, cannot be loaded",
+      });
+      expect(fetched.some((path) => path.endsWith('enc.wasm'))).toBe(true);
+    } finally {
+      close();
+    }
+  });
+});
+
+it.skipIf(!firefox)('the page in Firefox compresses, and shows what came of it', async () => {
+  const server = await servePage(0);
+  const browser = await puppeteer.launch({ browser: 'firefox', executablePath: firefox, defaultViewport: null });
+  try {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${server.port}/`);
+    await page.select('#model', 'fast');
+    const input = await page.$('#files');
+    await (input as import('puppeteer-core').ElementHandle<HTMLInputElement>).uploadFile(fixture('water-32x32.png'));
+    await page.waitForFunction(() => document.querySelector('#stage')?.textContent?.includes('every pixel'));
+    const expected = await encode(decodePng(readFileSync(fixture('water-32x32.png'))), { model: 'fast' });
+    expect(await page.$eval('#status', ({ textContent }) => textContent)).toContain('exactly the same');
+    expect(await page.$eval('#facts', ({ textContent }) => textContent)).toContain(
+      `${(expected.length / 1000).toFixed(1)} kB`,
+    );
+  } finally {
+    await browser.close();
+    server.close();
+  }
 });

@@ -19,7 +19,7 @@ import { encodePlain } from './plain.js';
 import { favoursCopies, isConstant, repeats } from './repetition.js';
 import { sampleOf } from './sample.js';
 import { cutStages } from './stages.js';
-import { encodeWebp, fitsWebp, isPredicted } from './webp.js';
+import { encodeWebp, isPredicted, mayBeWebp } from './webp.js';
 
 /** With so many repeats a tile is next to empty: the flow's time would be wasted on it. */
 const EMPTY = 0.985;
@@ -64,7 +64,7 @@ export async function encodeLayer(
   const trials = await tryTiles(layer, flow, coding);
   const candidates: CodedLayer[] = [];
   const flows = trials.reduce((sum, { coded }) => sum + sizeOf(coded?.payload), 0);
-  const wholeFits = fitsWebp(layer) && (trials.length === 1 || (coding.options.wholeWebp ?? true));
+  const wholeFits = (trials.length === 1 || (coding.options.wholeWebp ?? true)) && (await mayBeWebp(layer));
   const asWhole = wholeFits && (isTiny(layer) || trials.reduce((sum, trial) => sum + trial.webpBytes, 0) < flows);
   if (asWhole) {
     candidates.push(wholeLayer('webp', await encodeWholeWebp(layer, Math.min(flows, toBeat), coding)));
@@ -85,7 +85,7 @@ export async function encodeLayer(
 /** Whether WebP might code a layer of at most 8 bits in less than `bytes`: tried tile by tile, as the whole takes much memory. */
 export async function mayBeatWithWebp(layer: Layer, bytes: number, coding: Coding): Promise<boolean> {
   if (isTiny(layer)) return true;
-  if (!fitsWebp(layer)) return false;
+  if (!(await mayBeWebp(layer))) return false;
   let probes = 0;
   for (const place of tileLayout(layer.width, layer.height)) {
     await coding.turn();
@@ -121,7 +121,7 @@ async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): P
   const trials: Trial[] = [];
   await coding.forEachTile(tileLayout(layer.width, layer.height), coder?.concurrency ?? 1, async (place, i) => {
     const tile = extractTile(layer, place);
-    const webp = fitsWebp(tile);
+    const webp = await mayBeWebp(tile);
     const repeated = repeats(tile);
     const wanted = async (own: FlowLayer, coder: TileCoder) =>
       isTiny(layer) || !webp || mayBeFlows(own, repeated, coder, coding.options.effort);
@@ -201,8 +201,10 @@ async function encodeWholeWebp(layer: Layer, toBeat: number, coding: Coding): Pr
   const few = layer.width * layer.height <= BEST_PIXELS && effort !== 'low';
   if (!isTiny(layer) && !(repeated > BEST_REPEATS && few)) return good;
   // The best effort tries all sets of transforms. It saves much where libwebp, which does not look for copies when it guesses at the best
-  // set, predicts pixels that copies would tell in less; elsewhere it has saved 3 % at most.
-  const all = effort === 'high' || isTiny(layer) || (isPredicted(good) && favoursCopies(layer));
+  // set, predicts pixels that copies would tell in less; of what is rightly predicted, every harder effort has saved 3 % at most.
+  const predicted = isPredicted(good);
+  const all = effort === 'high' || isTiny(layer) || (predicted && favoursCopies(layer));
+  if (predicted && !all) return good;
   if (good.length * (1 - (all ? bestSaves(repeated) : THOROUGH_SAVES)) >= toBeat) return good;
   await coding.turn();
   const best = await encodeWebp(layer, all ? 'best' : 'thorough');

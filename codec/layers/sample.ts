@@ -6,12 +6,14 @@ import { extractTile } from '../tiles.js';
 /** Side of the squares that are taken, and of those of which one is taken each. */
 const SQUARE = 64;
 const SPACING = 4 * SQUARE;
+/** Layers with fewer pixels have too few squares to stand for them. */
+const LEAST_PIXELS = 2 * SPACING * SPACING;
 
-/** A sixteenth of a layer: squares evenly spread over it, put together. A layer that is too small for that is its own sample. */
+/** Some sixteenth of a layer: squares evenly spread over it, put together. A layer that is too small for that is its own sample. */
 export function sampleOf<T extends Layer>(layer: T): T {
   const { width, height, channels, maxval } = layer;
-  if (Math.min(width, height) < SPACING) return layer;
-  const [columns, rows] = [width, height].map((length) => Math.floor(length / SPACING));
+  if (width * height < LEAST_PIXELS || Math.min(width, height) < SQUARE) return layer;
+  const [columns, rows] = [width, height].map((length) => Math.max(1, Math.floor(length / SPACING)));
   const line = columns * SQUARE * channels;
   const samples = allocSamples(rows * SQUARE * line, maxval);
   const at = (index: number, count: number, length: number) => Math.round(((length - SQUARE) * (index + 0.5)) / count);

@@ -2,11 +2,14 @@
  * Lossless WebP (libwebp in WebAssembly) of layers of up to 8 bits: gray as red = green = blue. A payload is the VP8L stream
  * (RFC 9649, 3), without the RIFF container around it, whose 20 bytes its length tells.
  */
+import type { WebPModule as Decoder } from '@jsquash/webp/codec/dec/webp_dec.js';
+import type { WebPModule as Encoder } from '@jsquash/webp/codec/enc/webp_enc.js';
 import { defaultOptions } from '@jsquash/webp/meta.js';
 import { initEmscriptenModule as load } from '@jsquash/webp/utils.js';
 import { CnfzipError } from '../error.js';
 import { allocSamples, type Channels, sameValues } from '../image.js';
 import type { Layer } from '../layer.js';
+import { once } from '../once.js';
 import { MAX_TILE_SIDE } from '../tiles.js';
 
 /** libwebp's two halves, compiled: `codec/enc/webp_enc.wasm` and `codec/dec/webp_dec.wasm` of @jsquash/webp. */
@@ -41,24 +44,16 @@ export function provideWebp(given: WebpModules): void {
   modules = given;
 }
 
-const once = <T>(make: () => Promise<T>) => {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
-};
-
 // Not the package's `encode.js`, which takes the build with SIMD where there is SIMD: V8's baseline compiler computes its
 // `i8x16.swizzle` wrongly on x86 without AVX, and the build without is no slower.
-const encoder = once(async () => {
+const encoder = once<void, Pick<Encoder, 'encode'> & { readonly room: Uint8ClampedArray }>(async () => {
   const { default: factory } = await import('@jsquash/webp/codec/enc/webp_enc.js');
   const { encode } = await load(factory, await modules?.encoder());
   // A tile's pixels at a time: what is used once would be kept until it is looked for.
   return { encode, room: new Uint8ClampedArray(4 * MAX_TILE_SIDE * MAX_TILE_SIDE) };
 });
 
-const decoder = once(async () => {
+const decoder = once<void, Decoder>(async () => {
   // libwebp's binding makes an ImageData, which browsers have; it looks it up by name.
   if (globalThis.ImageData === undefined) Object.assign(globalThis, { ImageData: PlainImageData });
   const { default: factory } = await import('@jsquash/webp/codec/dec/webp_dec.js');
@@ -73,9 +68,25 @@ class PlainImageData {
   ) {}
 }
 
-/** Whether a layer can be coded by `encodeWebp`. */
+/** Whether a layer is such that WebP can code it. */
 export function fitsWebp({ width, height, maxval }: Omit<Layer, 'samples'>): boolean {
   return maxval <= 255 && width <= MAX_WEBP_SIDE && height <= MAX_WEBP_SIDE && width * height <= MAX_WEBP_PIXELS;
+}
+
+/**
+ * Whether a layer can be coded by `encodeWebp` here and now: libwebp's encoder, where it is fetched by its address, may not be to be had
+ * (a page that is offline, a server that lacks the file).
+ */
+export async function mayBeWebp(layer: Omit<Layer, 'samples'>): Promise<boolean> {
+  if (!fitsWebp(layer)) return false;
+  try {
+    await encoder();
+    return true;
+  } catch (error) {
+    // What was provided must be there.
+    if (modules) throw error;
+    return false;
+  }
 }
 
 /** A layer as VP8L stream. */
@@ -108,7 +119,7 @@ export async function encodeWebpFile(layer: Layer, effort: WebpEffort): Promise<
 /**
  * Undoes `encodeWebp`.
  *
- * @throws {CnfzipError} `corrupt`
+ * @throws {CnfzipError} `corrupt`; `file` where libwebp's decoder cannot be loaded
  */
 export async function decodeWebp(payload: Uint8Array, shape: Omit<Layer, 'samples'>): Promise<Layer> {
   const { width, height, channels, maxval } = shape;
@@ -119,7 +130,9 @@ export async function decodeWebp(payload: Uint8Array, shape: Omit<Layer, 'sample
   const [ownWidth, ownHeight] = [(size & 0x3fff) + 1, ((size >>> 14) & 0x3fff) + 1];
   if (payload.length < 5 || signature !== VP8L_SIGNATURE || ownWidth !== width || ownHeight !== height) throw damaged();
   if (!fitsWebp(shape)) throw damaged();
-  const { decode } = await decoder();
+  const { decode } = await decoder().catch((cause) => {
+    throw new CnfzipError('file', "libwebp's decoder, which parts of this file need, cannot be loaded", { cause });
+  });
   // libwebp does not tell where the stream ends: it does with its last byte if it is not whole without that.
   if (decode(toFile(payload.subarray(0, -1)))) throw damaged();
   const rgba = decode(toFile(payload))?.data;
@@ -164,7 +177,7 @@ function fromRgba(rgba: Uint8ClampedArray, channels: Channels, samples: Uint8Arr
  * The WebP file around a VP8L stream. Without the byte that pads streams of odd length, which libwebp would take for one of
  * the stream's.
  */
-function toFile(stream: Uint8Array): Uint8Array {
+function toFile(stream: Uint8Array): Uint8Array<ArrayBuffer> {
   const file = new Uint8Array(RIFF_BYTES + stream.length);
   const view = new DataView(file.buffer);
   const put = (text: string, at: number) => {

@@ -1,5 +1,5 @@
 // Builds `cnfzip/browser` into one module and its worker, which browsers load as they are.
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -9,6 +9,8 @@ const { resolve } = createRequire(import.meta.url);
 const path = (file) => fileURLToPath(new URL(file, import.meta.url));
 const OUT = path('../../dist/browser/bundle/');
 
+// Chunks have other names with each other content.
+rmSync(OUT, { recursive: true, force: true });
 const bundle = await rolldown({
   input: { index: path('../../dist/src/browser/index.js'), worker: path('../../dist/src/browser/worker.js') },
   platform: 'browser',

@@ -41,7 +41,7 @@ export type FileSource = Blob | Uint8Array | ArrayBuffer;
 /**
  * Compresses an image without loss, in a worker.
  *
- * @returns the bytes of a `.cnfz` file: the same as `encode` of `cnfzip` gives
+ * @returns the bytes of a `.cnfz` file: the same as `encode` of `cnfzip` gives, but without WebP where libwebp cannot be fetched
  * @throws CnfzipError as `encode` of `cnfzip`; `file` if a model cannot be fetched
  */
 export async function compress(source: ImageSource, options: CompressOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
@@ -54,7 +54,7 @@ export async function compress(source: ImageSource, options: CompressOptions = {
  * Decompresses a `.cnfz` file, in a worker.
  *
  * @returns a PNG file; a Netpbm file of samples that no PNG holds as they are
- * @throws CnfzipError as `decode` of `cnfzip`; `file` if a model cannot be fetched
+ * @throws CnfzipError as `decode` of `cnfzip`; `file` if a model cannot be fetched, or libwebp where parts of the file are WebP
  */
 export async function decompress(source: FileSource, options: CallOptions = {}): Promise<ImageFile> {
   const { signal, onProgress, threads = threadsAtHand() } = options;

@@ -33,7 +33,7 @@ interface TrainOptions {
 export function addTrain(program: Command): void {
   program
     .command('train')
-    .description('Train a model on folders of images that hold no JPEG traces.')
+    .description('train a model on folders of images that hold no JPEG traces')
     .requiredOption('--data <folder...>', 'training images: PNG, WebP, TIFF')
     .option('--valid <folder...>', 'held-out images')
     .requiredOption('--out <model>', 'model file to write; the checkpoint goes beside it as <model>.ckpt')

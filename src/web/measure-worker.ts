@@ -9,7 +9,7 @@ import { PASSES } from '../../models/definition.js';
 import { type ColourModel, modelsForEncoding } from '../browser/models.js';
 import { expand } from '../io/expand.js';
 import { tracingCoder } from '../tracing.js';
-import type { Answer, Question } from './measures.js';
+import { type Answer, type Picture, type Question, SHOWN_SIDE } from './measures.js';
 import { picture } from './picture.js';
 
 /** Pixels of a side of the map's blocks. */
@@ -25,7 +25,7 @@ globalThis.onmessage = async ({ data }: MessageEvent<Question>) => {
 
 function answer(question: Question) {
   if (question.kind === 'webp') return webpBytes(question.image);
-  return question.kind === 'picture' ? picture(question.image) : map(question.image, question.model);
+  return question.kind === 'picture' ? toPicture(picture(question.image)) : map(question.image, question.model);
 }
 
 async function webpBytes(image: Image): Promise<number | undefined> {
@@ -35,7 +35,15 @@ async function webpBytes(image: Image): Promise<number | undefined> {
   return (await encodeWebpFile(layer, 'good').catch(() => undefined))?.length;
 }
 
-async function map(image: Image, model: ColourModel): Promise<ImageData | undefined> {
+async function toPicture(data: ImageData): Promise<Picture> {
+  const whole = await createImageBitmap(data);
+  const part = SHOWN_SIDE / Math.max(data.width, data.height);
+  if (part >= 1) return { whole };
+  const [resizeWidth, resizeHeight] = [data.width, data.height].map((side) => Math.max(1, Math.round(part * side)));
+  return { whole, small: await createImageBitmap(data, { resizeWidth, resizeHeight, resizeQuality: 'high' }) };
+}
+
+async function map(image: Image, model: ColourModel): Promise<Picture | undefined> {
   const { width, height } = image;
   const [columns, rows] = [Math.ceil(width / BLOCK), Math.ceil(height / BLOCK)];
   const bits = new Float64Array(columns * rows);
@@ -81,17 +89,17 @@ function* tracedSites(trace: Trace, tile: Tile, channels: number) {
 }
 
 /** The busiest hundredth of the blocks is white. */
-function shade(bits: Float64Array, width: number, height: number): ImageData {
+function shade(bits: Float64Array, width: number, height: number): Promise<Picture> {
   const white = Float64Array.from(bits).sort()[Math.floor(0.99 * (bits.length - 1))] || 1;
   const rgba = new Uint8ClampedArray(4 * bits.length);
   for (const [i, amount] of bits.entries()) {
     const part = Math.min(1, amount / white);
     rgba.set([20 + 235 * part * part, 30 + 215 * part, 45 + 130 * Math.sqrt(part), 255], 4 * i);
   }
-  return new ImageData(rgba, width, height);
+  return toPicture(new ImageData(rgba, width, height));
 }
 
 function tell(answer: Answer): void {
-  const given = 'answer' in answer && answer.answer instanceof ImageData ? [answer.answer.data.buffer] : [];
-  globalThis.postMessage(answer, { transfer: given });
+  const bitmaps = 'answer' in answer && typeof answer.answer === 'object' ? Object.values(answer.answer) : [];
+  globalThis.postMessage(answer, { transfer: bitmaps });
 }

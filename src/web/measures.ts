@@ -7,12 +7,22 @@ export type Question =
   | { readonly kind: 'picture'; readonly image: Image }
   | { readonly kind: 'map'; readonly image: Image; readonly model: ColourModel };
 
+/** Pixels of the longer side of what is shown of an image at once, however many it has. */
+export const SHOWN_SIDE = 1200;
+
+/** An image to be drawn. */
+export interface Picture {
+  readonly whole: ImageBitmap;
+  /** Of an image that is larger than what is shown of it at once, that. */
+  readonly small?: ImageBitmap;
+}
+
 export interface Answers {
   /** Bytes of a lossless WebP; nothing where WebP cannot hold the samples, or libwebp is not to be had. */
   webp: number | undefined;
-  picture: ImageData;
+  picture: Picture;
   /** A picture of bits by blocks of 4 x 4 pixels, the more the brighter; nothing where no flow codes the image. */
-  map: ImageData | undefined;
+  map: Picture | undefined;
 }
 
 export type Answer = { readonly answer: Answers[Question['kind']] } | { readonly failure: string };

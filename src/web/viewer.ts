@@ -1,6 +1,6 @@
 /** The original and the compressed image side by side: replay, zoom, and the map of bits. */
 import { readImage, type ScaledImage } from '../browser/index.js';
-import { ask } from './measures.js';
+import { ask, type Picture, SHOWN_SIDE } from './measures.js';
 import { byId, megabytes, percent, say } from './page.js';
 import type { Done } from './table.js';
 
@@ -15,14 +15,24 @@ const bits = byId('bits', HTMLButtonElement);
 /** Milliseconds between two images of the replay. */
 const STEP = 550;
 const MAX_ZOOM = 32;
+/** Where pixels are larger than this they show their edges. */
+const SMOOTH_ZOOM = 2;
 
 interface Frame {
-  readonly picture: ImageData;
+  readonly picture: Picture;
   readonly caption: string;
 }
 
 /** What is looked at; its frames come one after the other. */
-let shown: { readonly done: Done; readonly stop: AbortController; frames: Frame[]; map?: ImageData } | undefined;
+interface Shown {
+  readonly done: Done;
+  readonly stop: AbortController;
+  readonly frames: Frame[];
+  original?: Picture;
+  map?: Picture;
+}
+
+let shown: Shown | undefined;
 let playing: number | undefined;
 let zoom = { factor: 1, x: 0, y: 0 };
 
@@ -30,7 +40,7 @@ export async function show(done: Done): Promise<void> {
   shown?.stop.abort();
   clearInterval(playing);
   const stop = new AbortController();
-  const own = { done, stop, frames: [] as Frame[] };
+  const own: Shown = { done, stop, frames: [] };
   shown = own;
   const { info } = done.file;
   viewer.hidden = false;
@@ -38,22 +48,25 @@ export async function show(done: Done): Promise<void> {
   byId('facts', HTMLElement).textContent =
     `${info.width} × ${info.height}, ${megabytes(info.bytes)}, ${info.bitsPerSample.toFixed(2)} bits per sample`;
   bits.setAttribute('aria-pressed', 'false');
-  scale.max = '0';
-  scale.value = '0';
+  offerFrames(0);
+  for (const canvas of [original, replay]) {
+    const side = SHOWN_SIDE / Math.max(info.width, info.height);
+    canvas.width = Math.max(1, Math.round(side * info.width));
+    canvas.height = Math.max(1, Math.round(side * info.height));
+  }
   moveTo({ factor: 1, x: 0, y: 0 });
   try {
     const { signal } = stop;
     const image = await readImage(done.original, { signal });
-    const picture = await ask({ kind: 'picture', image });
+    own.original = await ask({ kind: 'picture', image });
     if (shown !== own) return;
-    draw(original, picture);
+    draw();
     for await (const finer of done.file.finer({ signal })) {
       const frame = await frameOf(finer, done);
       if (shown !== own) return;
       own.frames.push(frame);
-      scale.max = String(own.frames.length - 1);
-      scale.value = scale.max;
-      drawFrame();
+      offerFrames(own.frames.length);
+      draw();
     }
   } catch (error) {
     if (!stop.signal.aborted) say(`${done.saved.name}: ${(error as Error).message}`);
@@ -67,36 +80,40 @@ async function frameOf({ scale, image }: ScaledImage, { file: { info } }: Done):
   return { picture: await ask({ kind: 'picture', image }), caption };
 }
 
-function drawFrame(): void {
+/** Lets the last of so many frames be shown, and the others be chosen. */
+function offerFrames(count: number): void {
+  scale.max = String(Math.max(0, count - 1));
+  scale.value = scale.max;
+  for (const control of [scale, play]) control.disabled = count < 2;
+}
+
+/** Draws what is wanted of what is there. */
+function draw(): void {
+  if (shown?.original) paint(original, shown.original);
   const frame = shown?.frames[Number(scale.value)];
   if (!frame) return;
-  if (bits.getAttribute('aria-pressed') === 'true' && shown?.map) {
-    draw(replay, shown.map);
-    stage.textContent = 'Where the bits went: bright is dear';
-    return;
-  }
-  draw(replay, frame.picture);
-  stage.textContent = frame.caption;
+  const mapped = bits.getAttribute('aria-pressed') === 'true' && shown?.map;
+  paint(replay, mapped || frame.picture);
+  stage.textContent = mapped ? 'Where the bits went: bright is dear' : frame.caption;
   scale.setAttribute('aria-valuetext', frame.caption);
 }
 
-/** Both canvases have the shape of the whole image, whatever a picture's size is. */
-function draw(canvas: HTMLCanvasElement, picture: ImageData): void {
-  const { width, height } = shown!.done.file.info;
-  canvas.width = picture.width;
-  canvas.height = picture.height;
-  canvas.style.aspectRatio = `${width} / ${height}`;
-  canvas.getContext('2d')!.putImageData(picture, 0, 0);
+/** Draws the part of a picture that is looked at: many megapixels as a whole would stall the page. */
+function paint(canvas: HTMLCanvasElement, { whole, small }: Picture): void {
+  const { factor, x, y } = zoom;
+  const from = factor === 1 && small ? small : whole;
+  const [width, height] = [from.width / factor, from.height / factor];
+  const context = canvas.getContext('2d')!;
+  context.imageSmoothingEnabled = factor <= SMOOTH_ZOOM;
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(from, -x * width, -y * height, width, height, 0, 0, canvas.width, canvas.height);
 }
 
 function moveTo({ factor, x, y }: typeof zoom): void {
   const clamped = Math.min(Math.max(factor, 1), MAX_ZOOM);
   const least = 1 - clamped;
   zoom = { factor: clamped, x: Math.min(0, Math.max(least, x)), y: Math.min(0, Math.max(least, y)) };
-  for (const canvas of [original, replay]) {
-    canvas.style.transform = `translate(${100 * zoom.x}%, ${100 * zoom.y}%) scale(${zoom.factor})`;
-    canvas.classList.toggle('near', zoom.factor > 2);
-  }
+  draw();
 }
 
 /** @param x of the point that stays where it is, as a part of the frame; `y` too */
@@ -150,16 +167,16 @@ for (const frame of viewer.querySelectorAll<HTMLElement>('.frame')) {
 
 scale.addEventListener('input', () => {
   bits.setAttribute('aria-pressed', 'false');
-  drawFrame();
+  draw();
 });
 play.addEventListener('click', () => {
   clearInterval(playing);
   bits.setAttribute('aria-pressed', 'false');
   scale.value = '0';
-  drawFrame();
+  draw();
   playing = window.setInterval(() => {
     scale.stepUp();
-    drawFrame();
+    draw();
     if (scale.value === scale.max) clearInterval(playing);
   }, STEP);
 });
@@ -171,7 +188,8 @@ bits.addEventListener('click', async () => {
   if (wanted && !own.map) {
     stage.textContent = 'Counting bits …';
     try {
-      own.map = await ask({ kind: 'map', image: await readImage(own.done.original), model: own.done.model });
+      const image = await readImage(own.done.original);
+      own.map = await ask({ kind: 'map', image, model: own.done.model });
     } catch (error) {
       say((error as Error).message);
     }
@@ -179,5 +197,5 @@ bits.addEventListener('click', async () => {
     if (!own.map) say('No flow codes this image: there is no map.');
   }
   bits.setAttribute('aria-pressed', String(wanted && own.map !== undefined));
-  drawFrame();
+  draw();
 });
