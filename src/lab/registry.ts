@@ -24,6 +24,8 @@ const LOADERS: Record<string, Loader> = {
   causal: () => import('./experiments/causal.js'),
   'likelihood-paradox': () => import('./experiments/likelihood-paradox.js'),
   accounting: () => import('./experiments/accounting.js'),
+  'solver-steps': () => import('./experiments/solver-steps.js'),
+  learning: () => import('./experiments/learning.js'),
 };
 
 export const NAMES: readonly string[] = Object.keys(LOADERS);
