@@ -11,7 +11,7 @@ import type { Shape } from './shapes.js';
 const [BATCH, RATE] = [512, 0.01];
 const CHUNK = 4096;
 /** A bin has this at least, as in the codec: one of 2^24 slots. */
-const FLOOR = 2 ** -24;
+export const SHAPE_FLOOR = 2 ** -24;
 
 /** For the configuration of a report. */
 export const SHAPE_TRAINING = `by the exact length of bins, Adam, batches of ${BATCH} coordinates`;
@@ -25,7 +25,7 @@ export function fitShape(shape: Shape, weights: Weights, bins: FramedBins, steps
     rate: RATE,
     gradients: () => {
       const batch = bins.take(Int32Array.from({ length: BATCH }, () => random.below(bins.count)));
-      const loss = (): tf.Scalar => tf.neg(tf.div(tf.sum(tf.log(tf.add(shape.mass(batch), FLOOR))), BATCH));
+      const loss = (): tf.Scalar => tf.neg(tf.div(tf.sum(tf.log(tf.add(shape.mass(batch), SHAPE_FLOOR))), BATCH));
       return backpropagate(variables, loss);
     },
   });
@@ -39,7 +39,7 @@ export function shapeBits(shape: Shape, bins: FramedBins): { bits: Float64Array;
     const indices = Int32Array.from({ length: Math.min(CHUNK, bins.count - from) }, (_, i) => from + i);
     const masses = scoped(() => shape.mass(bins.take(indices)).dataSync<'float32'>().slice());
     for (const [i, mass] of masses.entries()) {
-      bits[from + i] = -Math.log2(Math.max(0, mass) + FLOOR);
+      bits[from + i] = -Math.log2(Math.max(0, mass) + SHAPE_FLOOR);
       if (mass < 0) folded++;
     }
   }

@@ -15,9 +15,6 @@ export interface FramedBins {
   readonly features: number;
   /** Those at some indices, as tensors. */
   take(indices: ArrayLike<number>): Bins;
-  /** Where in the frame a coordinate's sample is that lies so far into its bin, and the frame's units in a sample. */
-  at(i: number, within: number): number;
-  unit(i: number): number;
 }
 
 /** Means and inverse deviations of the heads' outputs, to see others by. */
@@ -74,8 +71,6 @@ export function framed(sites: Sites, of: Conditional, { mean, inverse }: Moments
         width: column(width, indices),
       };
     },
-    at: (i, within) => lower[i] + within * width[i],
-    unit: (i) => width[i],
   };
 }
 

@@ -41,7 +41,7 @@ export const experiment: Experiment = {
 
   async run({ quick, data, log }) {
     const names = quick ? ['default'] : ['fast', 'default', 'best'];
-    const list = await photographs(data, quick ? 192 : 1024, quick ? 4 : 24);
+    const list = await photographs(data, quick ? 192 : 1024, quick ? 4 : 8);
     const byModel = new Map<string, Coded[]>();
     for (const name of names) {
       const [model] = await modelsForEncoding(3, name);

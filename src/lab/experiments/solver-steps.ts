@@ -48,7 +48,7 @@ export const experiment: Experiment = {
 
   async run({ quick, random, data, log }) {
     const names = quick ? ['default'] : ['fast', 'default', 'best'];
-    const list = await photographs(data, quick ? 192 : 768, quick ? 0 : 12);
+    const list = await photographs(data, quick ? 192 : 768, quick ? 0 : 8);
     const solving = new Map<string, Solved[]>();
     for (const name of names) {
       const [model] = await modelsForEncoding(3, name);
