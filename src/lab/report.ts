@@ -118,7 +118,7 @@ function checkTable(checks: readonly Check[]): Table {
     rows: checks.map(({ claim, predicted, measured, error, unit, passed: holds }) => [
       claim,
       predicted,
-      error === undefined ? measured : toldSpread({ mean: measured, error }),
+      error === undefined ? measured : { mean: measured, error, values: [] },
       unit,
       holds ? 'pass' : 'fail',
     ]),

@@ -1,5 +1,6 @@
 /** The project's own images. */
 
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { CnfzipError } from '../../../codec/error.js';
 import type { Image } from '../../../codec/image.js';
@@ -17,9 +18,10 @@ export const PHOTOGRAPHS = [
 
 /** @throws {CnfzipError} `file` if the image is not where the package has it */
 export async function fixture(name: string): Promise<Image> {
-  const url = new URL(`../../../../fixtures/${name}.png`, import.meta.url);
+  // This file lies a folder deeper where it is built, in `dist`.
+  const urls = ['../../../', '../../../../'].map((root) => new URL(`${root}fixtures/${name}.png`, import.meta.url));
   try {
-    return decodePng(await readFile(url));
+    return decodePng(await readFile(urls.find((url) => existsSync(url)) ?? urls[0]));
   } catch (cause) {
     throw new CnfzipError('file', `the image fixtures/${name}.png is missing: install cnfzip again`, { cause });
   }

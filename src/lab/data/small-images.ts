@@ -7,8 +7,7 @@ import { CnfzipError } from '../../../codec/error.js';
 import { type Image, maxvalOf } from '../../../codec/image.js';
 import { decodePng } from '../../io/png.js';
 import type { Random } from '../../train/random.js';
-import { fixture, PHOTOGRAPHS } from './fixtures.js';
-import { part } from './photographs.js';
+import { part, photographs } from './photographs.js';
 import { digit, flatGraphic, noise, SIDE } from './simple-images.js';
 
 export interface ImageSet {
@@ -30,7 +29,7 @@ export const CROPS = 'photographs, crops';
 export const CIFAR = 'CIFAR-10 test';
 
 /**
- * What there is: crops of the fixtures, flat graphics and noise always; CIFAR-10's and MNIST's test images and SVHN where the folder of data has
+ * What there is: crops of photographs, flat graphics and noise always; CIFAR-10's and MNIST's test images and SVHN where the folder of data has
  * them, and digits drawn in MNIST's place where it has not.
  *
  * @param count images of each set, or all where it has fewer
@@ -42,13 +41,13 @@ export async function imageSets(
   count: number,
   random: Random,
 ): Promise<{ sets: ImageSet[]; missing: string[] }> {
-  const photographs = await Promise.all(PHOTOGRAPHS.map(fixture));
+  const whole = await photographs(data, 1024, 8);
   const many = (make: (random: Random) => Image) => Array.from({ length: count }, () => make(random));
   const sets: ImageSet[] = [
     {
       name: CROPS,
       kind: 'photographs',
-      images: many(() => crop(photographs[random.below(photographs.length)], random)),
+      images: many(() => crop(whole[random.below(whole.length)].image, random)),
     },
     { name: 'flat graphics', kind: 'simple', images: many(flatGraphic) },
     { name: 'noise', kind: 'noise', images: many(noise) },

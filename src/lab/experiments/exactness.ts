@@ -38,7 +38,7 @@ export const experiment: Experiment = {
     'samples the gap falls as 1/K. A channel that sees those before it through such noise costs more still.',
 
   async run({ quick, random, data, log }) {
-    const budget = quick ? { training: 100, seen: 600, measured: 150 } : { training: 1500, seen: 4000, measured: 1200 };
+    const budget = quick ? { training: 100, seen: 600, measured: 150 } : { training: 800, seen: 4000, measured: 1200 };
     const list = await photographs(data, quick ? 192 : 768, quick ? 0 : 8);
     const [model] = await modelsForEncoding(3, MODEL);
     const draw = async (most: number) => {
