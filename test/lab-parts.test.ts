@@ -149,7 +149,7 @@ describe('sets of small images', () => {
   test('that are none are refused', async () => {
     put(MNIST, new Uint8Array(100));
     await expect(imageSets(folder, 1, new Random(1))).rejects.toThrow(
-      'is not MNIST's file of images of 28 x 28 pixels',
+      'is no file of MNIST, of images of 28 x 28 pixels',
     );
   });
 });

@@ -96,7 +96,7 @@ async function readMnist(data: string, count: number, random: Random): Promise<I
   const size = OWN ** 2;
   const images = bytes.length < HEADER ? 0 : bytes.readUInt32BE(4);
   if (bytes.length !== HEADER + images * size || bytes.readUInt32BE(0) !== MAGIC) {
-    throw new CnfzipError('file', `${path} is not MNIST's file of images of ${OWN} x ${OWN} pixels`);
+    throw new CnfzipError('file', `${path} is no file of MNIST, of images of ${OWN} x ${OWN} pixels`);
   }
   const border = (SIDE - OWN) / 2;
   return drawn(images, count, random).map((number) =>
