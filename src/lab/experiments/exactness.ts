@@ -137,6 +137,7 @@ export const experiment: Experiment = {
       ],
       notes: [
         'A coder that dequantizes pays the bound with K = 1, or learns its noise; K samples would have to be coded with K times the work. The codec pays what is exact.',
+        'The nonlinear density has learned from these images, other sites of theirs, which the shipped one has not: their exact lengths do not compare, their gaps do.',
       ],
     };
   },
