@@ -35,7 +35,7 @@ const DIMENSION = SIDE ** 2;
 const [BATCH, RATE, NOISE_RATE] = [96, 0.003, 0.003];
 const PAIRINGS = ['independent', 'optimal'] as const;
 type Pairing = (typeof PAIRINGS)[number];
-const TOLERANCES = [1e-1, 1e-2, 1e-3];
+const TOLERANCES = [1e-2, 1e-3, 1e-4, 1e-5];
 const FINEST = TOLERANCES.at(-1)!;
 const TRAINING_SOLVER: Method = { solver: midpoint, steps: 6 };
 /** Digits of a figure, along a side. */
@@ -53,7 +53,7 @@ export const experiment: Experiment = {
   async run({ quick, random, data, log }) {
     const budget: Budget = quick
       ? { steps: 100, noise: 10, test: 40, hidden: [96, 96] }
-      : { steps: 1500, noise: 100, test: 200, hidden: [256, 256] };
+      : { steps: 1000, noise: 80, test: 200, hidden: [256, 256] };
     const { seen, held, told, missing } = await digits(data, quick ? 2000 : 20_000, random);
     const runs = repeatedly(random, (own, run) => {
       const fitted = PAIRINGS.map((pairing) => matched(seen, pairing, budget, own));
@@ -117,7 +117,7 @@ export const experiment: Experiment = {
         heatMaps(
           'Digits and samples',
           'Images that the flow was trained on, and samples: noise carried back, first run, optimal pairing.',
-          { x: '', y: '', unit: 'sample' },
+          { x: 'x, pixels', y: 'y, pixels', unit: 'sample' },
           [
             { name: told, ...mosaic(seen) },
             { name: 'samples', ...mosaic(runs[0].samples) },
