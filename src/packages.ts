@@ -1,4 +1,5 @@
 /** Packages that few uses of cnfzip need: they are not installed with it, or may be left out. */
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CnfzipError } from '../codec/error.js';
 import { readInput } from './io/files/read.js';
@@ -9,8 +10,10 @@ interface Manifest {
   readonly peerDependencies: Record<string, string>;
 }
 
-/** The folder of the package, seen from the compiled modules. */
-export const PACKAGE = new URL('../../', import.meta.url);
+/** The folder of the package: this file lies a folder deeper where it is built, in `dist`. */
+export const PACKAGE = ['../', '../../']
+  .map((path) => new URL(path, import.meta.url))
+  .find((folder) => existsSync(new URL('package.json', folder)))!;
 
 /** The command line's main module. */
 export const MAIN = fileURLToPath(new URL('dist/cli/main.js', PACKAGE));

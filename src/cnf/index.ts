@@ -49,7 +49,7 @@ export {
   hutchinson,
   type Probes,
 } from './divergence.js';
-export { type FitOptions, fitByAdjoint, fitLikelihood, fitVelocity } from './fit.js';
+export { type FitOptions, fitByAdjoint, fitLikelihood, fitVelocity, type VelocityOptions } from './fit.js';
 export { type Cnf, type CnfMapped, chain, cnf, type FlowOptions, jacobian, type Problem } from './flow.js';
 export { flowMatchingLoss } from './flow-matching.js';
 export type { StepControl } from './solvers/control.js';

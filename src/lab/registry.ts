@@ -22,8 +22,12 @@ const LOADERS: Record<string, Loader> = {
   rotation: () => import('./experiments/rotation.js'),
   molecules: () => import('./experiments/molecules.js'),
   causal: () => import('./experiments/causal.js'),
+  digits: () => import('./experiments/digits.js'),
   'likelihood-paradox': () => import('./experiments/likelihood-paradox.js'),
   accounting: () => import('./experiments/accounting.js'),
+  'solver-steps': () => import('./experiments/solver-steps.js'),
+  exactness: () => import('./experiments/exactness.js'),
+  learning: () => import('./experiments/learning.js'),
 };
 
 export const NAMES: readonly string[] = Object.keys(LOADERS);

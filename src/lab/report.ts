@@ -118,7 +118,7 @@ function checkTable(checks: readonly Check[]): Table {
     rows: checks.map(({ claim, predicted, measured, error, unit, passed: holds }) => [
       claim,
       predicted,
-      error === undefined ? measured : toldSpread({ mean: measured, error }),
+      error === undefined ? measured : { mean: measured, error, values: [] },
       unit,
       holds ? 'pass' : 'fail',
     ]),
@@ -169,7 +169,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 { font-size: 1.6rem } h2 { font-size: 1.1rem; margin: 1.5rem 0 .4rem }
 .claim { font-size: 1.05rem; border-left: 4px solid #4269d0; padding-left: .8rem }
 .verdict { font-weight: bold } .pass { color: #1a7f37 } .fail { color: #cf222e }
-.wide { overflow-x: auto }
+.wide { overflow-x: auto } .wide td:first-child:not(.number) { min-width: 8rem }
 table { border-collapse: collapse; font-size: .9rem } th, td { text-align: left; padding: .2rem .7rem; border-bottom: 1px solid #ddd }
 .index td { white-space: nowrap }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }

@@ -51,3 +51,29 @@ export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number 
   const products = Float64Array.from(a, (value, i) => (value - ma) * (b[i] - mb));
   return (mean(products) * a.length) / (a.length - 1) / Math.sqrt(variance(a) * variance(b));
 }
+
+/**
+ * How often a number of one sample is above one of another, ties by half: the area under the curve of a test that tells one from the other
+ * (AUROC), 0.5 where it cannot. Of each number, against all of the other sample; the means of both lists are that area.
+ */
+export function placements(a: readonly number[], b: readonly number[]): { ofA: number[]; ofB: number[] } {
+  const [left, right] = [a, b].map((values) => Float64Array.from(values).sort());
+  return {
+    ofA: a.map((value) => below(right, value) / b.length),
+    ofB: b.map((value) => 1 - below(left, value) / a.length),
+  };
+}
+
+/** How many of sorted numbers are below a value, those equal to it by half. */
+function below(sorted: Float64Array, value: number): number {
+  const before = (holds: (x: number) => boolean) => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (holds(sorted[middle])) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  return (before((x) => x < value) + before((x) => x <= value)) / 2;
+}

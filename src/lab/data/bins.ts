@@ -1,0 +1,86 @@
+/** Coordinates of sites, each in the frame of what a shipped model says of it: where a density's shape can be learned anew, and only that. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { headLayout } from '../../../models/definition.js';
+import { type Conditional, solved } from '../conditional.js';
+import type { Bins } from '../shapes.js';
+import type { Sites } from './sites.js';
+
+/** Earlier coordinates are seen within this, in units of their frames. */
+const CLAMP = 8;
+
+export interface FramedBins {
+  readonly count: number;
+  /** What a bin's density may depend on: the head's outputs, the coordinates before, and which channel it is. */
+  readonly features: number;
+  /** Those at some indices, as tensors. */
+  take(indices: ArrayLike<number>): Bins;
+}
+
+/** Means and inverse deviations of the heads' outputs, to see others by. */
+export interface Moments {
+  readonly mean: Float64Array;
+  readonly inverse: Float64Array;
+}
+
+export function headMoments({ model, heads, count }: Sites): Moments {
+  const { size } = headLayout(model.definition);
+  const [mean, inverse] = [new Float64Array(size), new Float64Array(size)];
+  for (const [i, value] of heads.entries()) mean[i % size] += value / count;
+  for (const [i, value] of heads.entries()) inverse[i % size] += (value - mean[i % size]) ** 2 / count;
+  // Outputs that are always the same, those that pad a row, say nothing.
+  return { mean, inverse: inverse.map((square) => (square > 1e-12 ? 1 / Math.sqrt(square) : 0)) };
+}
+
+/**
+ * @param of the sites' own conditional density: its location and scale are the frame, in which a logistic has its deviation where it has scale 1
+ */
+export function framed(sites: Sites, of: Conditional, { mean, inverse }: Moments): FramedBins {
+  const { size } = headLayout(sites.model.definition);
+  const { count } = of;
+  const features = size + 2 + 3;
+  const [lower, width] = [new Float32Array(count), new Float32Array(count)];
+  for (let i = 0; i < count; i++) {
+    const { location, scale } = frame(of, i);
+    lower[i] = (solved(of, i, of.lower[i]) - location) / scale;
+    width[i] = (of.width[i] * Math.exp(of.rate[i])) / scale;
+  }
+  const row = (i: number, to: Float32Array, at: number) => {
+    const [site, k] = [Math.floor(i / 3), i % 3];
+    for (let j = 0; j < size; j++) to[at + j] = (sites.heads[site * size + j] - mean[j]) * inverse[j];
+    for (let o = 0; o < k; o++) {
+      const before = 3 * site + o;
+      to[at + size + o] = Math.min(CLAMP, Math.max(-CLAMP, lower[before] + width[before] / 2));
+    }
+    to[at + size + 2 + k] = 1;
+  };
+  const column = (values: ArrayLike<number>, indices: ArrayLike<number>) =>
+    tf.tensor2d(
+      Float32Array.from(indices, (i) => values[i]),
+      [indices.length, 1],
+    );
+  return {
+    count,
+    features,
+    take(indices) {
+      const rows = new Float32Array(indices.length * features);
+      for (let i = 0; i < indices.length; i++) row(indices[i], rows, i * features);
+      return {
+        features: tf.tensor2d(rows, [indices.length, features]),
+        lower: column(lower, indices),
+        width: column(width, indices),
+      };
+    },
+  };
+}
+
+/** Location and scale of a coordinate's base. */
+function frame({ mixtures, weight, mean, inverse }: Conditional, i: number): { location: number; scale: number } {
+  let [location, square] = [0, 0];
+  for (let n = i * mixtures; n < (i + 1) * mixtures; n++) {
+    location += weight[n] * mean[n];
+    // The variance of a logistic is a third of pi squared of its scale's square.
+    square += weight[n] * ((3 * mean[n] ** 2) / Math.PI ** 2 + 1 / inverse[n] ** 2);
+  }
+  return { location, scale: Math.sqrt(square - (3 * location ** 2) / Math.PI ** 2) };
+}

@@ -1,0 +1,87 @@
+/** Sites of images as a model sees them that does not learn: what the heads of its context network say there, and the samples. */
+
+import { forwardColour } from '../../../codec/flow/colour.js';
+import type { Model } from '../../../codec/flow/model.js';
+import { SiteWalk } from '../../../codec/flow/walk.js';
+import type { Image } from '../../../codec/image.js';
+import { type KernelConstant, Kernels } from '../../../codec/kernels/kernels.js';
+import { headLayout } from '../../../models/definition.js';
+import type { Random } from '../../train/random.js';
+
+export interface Sites {
+  readonly model: Model;
+  /** Of the kernels, for samples of 8 bits. */
+  readonly constant: (name: KernelConstant) => number;
+  readonly count: number;
+  /** The heads' raw outputs, `headLayout` of them a site. */
+  readonly heads: Float32Array;
+  /** Three a site. */
+  readonly samples: Float32Array;
+  /** Nine a site: of each channel the mean of the neighbours, then the spread of each, then its logarithm. */
+  readonly locals: Float32Array;
+}
+
+/**
+ * Draws sites of an image, each as likely as the others.
+ *
+ * @param image in three channels of 8 bits, coded as one tile
+ * @param most so many sites or a few fewer; all of an image that has no more
+ */
+export async function drawSites(
+  { width, height, samples }: Image,
+  model: Model,
+  most: number,
+  random: Random,
+): Promise<Sites> {
+  const kernels = await Kernels.create();
+  const walk = new SiteWalk(kernels, model.definition, undefined);
+  walk.load(model.weights);
+  const { size } = headLayout(model.definition);
+  const total = width * height - 1;
+  const taken: { head: Float32Array; x: Float32Array; local: Float32Array }[] = [];
+  kernels.scoped(() => {
+    const { tile } = walk.open(forwardColour(samples, 3), { width, height, depth: 8 });
+    for (const { state, pass } of walk.network.passes(tile)) {
+      walk.network.take(state, pass, tile);
+      walk.pass(state, pass, ({ outputs, x, locals, count }) => {
+        for (let i = 0; i < count; i++) {
+          if (taken.length === most || random.uniform() * total >= most) continue;
+          taken.push({
+            head: kernels.floats(outputs.address + 4 * i * size, size).slice(),
+            x: kernels.floats(x + 4 * i * 3, 3).slice(),
+            local: kernels.floats(locals + 4 * i * 9, 9).slice(),
+          });
+        }
+      });
+    }
+  });
+  return {
+    model,
+    constant: (name) => kernels.run[name].value as number,
+    count: taken.length,
+    heads: joined(taken.map(({ head }) => head)),
+    samples: joined(taken.map(({ x }) => x)),
+    locals: joined(taken.map(({ local }) => local)),
+  };
+}
+
+/** Sites of several images under one model. */
+export function joinSites(parts: readonly Sites[]): Sites {
+  return {
+    ...parts[0],
+    count: parts.reduce((sum, { count }) => sum + count, 0),
+    heads: joined(parts.map(({ heads }) => heads)),
+    samples: joined(parts.map(({ samples }) => samples)),
+    locals: joined(parts.map(({ locals }) => locals)),
+  };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
