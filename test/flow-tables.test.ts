@@ -95,6 +95,19 @@ describe('stored flows', () => {
     expect(sampleTable(loaded, 5, new Random(1))).toEqual(sampleTable(made, 5, new Random(1)));
   });
 
+  test.each<FlowSpec['base']>([
+    { kind: 'learned' },
+    { kind: 'mixture', components: 5 },
+    { kind: 'student', freedom: 2 },
+  ])('a base of its own is in the file: $kind', (base) => {
+    const table = unlike(50, new Random(2));
+    const made = untrained(table, 'free', base);
+    for (const variable of made.weights.variables) tf.tidy(() => variable.assign(tf.add(variable, 0.1)));
+    const bytes = saveFlow(made);
+    expect(saveFlow(loadFlow(bytes))).toEqual(bytes);
+    expect(scoreTable(loadFlow(bytes), table)).toEqual(scoreTable(made, table));
+  });
+
   test('a score is the log-density in the units of the columns', () => {
     const table: Table = { names: ['x'], decimals: [1], rows: 3, integers: Int32Array.of(0, 80, -64) };
     const { flow, base, spec } = untrained(table, 'free');
@@ -124,6 +137,7 @@ describe('stored flows', () => {
     ['less weights', (spec) => ({ ...spec, field: { kind: 'free', dimension: 3, hidden: [4096, 4096] } })],
     ['a base is', (spec) => ({ ...spec, base: { kind: 'x' } })],
     ['degrees of freedom', (spec) => ({ ...spec, base: { kind: 'student', freedom: 0 } })],
+    ['1 to 256 components', (spec) => ({ ...spec, base: { kind: 'mixture', components: 1e9 } })],
     ['a solver is one of', (spec) => ({ ...spec, solver: { name: 'constructor', steps: 1 } })],
     ['10,000 steps', (spec) => ({ ...spec, solver: { name: 'rk4', steps: 1e9 } })],
     ['needs a split field', (spec) => ({ ...spec, solver: { name: 'splitting', steps: 1 } })],

@@ -4,8 +4,10 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { TileCodec, TRACED, type Trace } from '../codec/flow/tile-codec.js';
 import { mlp } from '../models/fields/mlp.js';
 import { Weights } from '../models/fields/weights.js';
-import { standardLogistic, standardNormal, studentT } from '../src/cnf/base.js';
+import type { Layer } from '../models/layers/layer.js';
+import { learnedNormal, mixtureOfNormals, standardLogistic, standardNormal, studentT } from '../src/cnf/base.js';
 import { truncatedLogisticDequantizer, uniformDequantizer, variationalDequantizer } from '../src/cnf/dequantization.js';
+import { fitLikelihood } from '../src/cnf/fit.js';
 import { cnf } from '../src/cnf/flow.js';
 import { rk4 } from '../src/cnf/solvers/rk4.js';
 import { PHOTOGRAPHS } from '../src/lab/data/fixtures.js';
@@ -187,13 +189,57 @@ test('truncated logistic noise has its density however far its weights go', () =
   }
 });
 
-test('base distributions are normalized', () => {
+test('base distributions are normalized, and draw what they say', () => {
   const x = tf.tensor2d(Array.from({ length: 4000 }, (_, i) => [(i - 1999.5) / 50]));
-  for (const base of [standardNormal(1), standardLogistic(1), studentT(1, 5)]) {
-    expect(tf.sum(tf.exp(base.logDensity(x))).dataSync()[0] / 50).toBeCloseTo(1, 4);
-    const drawn = base.sample(20_000, new Random(1)).dataSync();
-    expect(Math.abs(mean(drawn))).toBeLessThan(0.05);
+  const random = new Random(2);
+  const weights = new Weights(random);
+  const learned = learnedNormal(weights, 1);
+  const mixture = mixtureOfNormals(weights, { dimension: 1, components: 3, spread: 3 });
+  // Not as they begin.
+  for (const variable of weights.variables)
+    variable.assign(
+      tf.add(
+        variable,
+        tf.tensor(
+          Float32Array.from({ length: variable.size }, () => 0.5 * random.normal()),
+          variable.shape,
+        ),
+      ),
+    );
+  for (const base of [standardNormal(1), standardLogistic(1), studentT(1, 5), learned, mixture]) {
+    const densities = Array.from(tf.exp(base.logDensity(x)).dataSync());
+    const integral = (of: (x: number) => number) =>
+      densities.reduce((sum, density, i) => sum + (density * of((i - 1999.5) / 50)) / 50, 0);
+    expect(integral(() => 1)).toBeCloseTo(1, 4);
+    const drawn = Array.from(base.sample(20_000, new Random(1)).dataSync());
+    for (const of of [(v: number) => Math.tanh(v), (v: number) => Math.exp(-v * v)])
+      expect(Math.abs(mean(drawn.map(of)) - integral(of))).toBeLessThan(0.02);
   }
+  expect(() => mixtureOfNormals(weights, { dimension: 1, components: 0 })).toThrow('1 or more components, not 0');
+});
+
+test('learned bases find what points were drawn from', () => {
+  const random = new Random(3);
+  const data = () =>
+    tf.tensor2d(Array.from({ length: 256 }, (_, i) => [(i % 2 ? 3 : -1) + 0.5 * random.normal(), 2 + random.normal()]));
+  const none: Layer = {
+    forward: (x) => ({ y: x, logDet: tf.zeros([x.shape[0], 1]) }),
+    map: (x) => x,
+    inverse: (y) => y,
+  };
+  const scores = [
+    (weights: Weights) => learnedNormal(weights, 2),
+    (weights: Weights) => mixtureOfNormals(weights, { dimension: 2, components: 4, spread: 2 }),
+  ].map((make) => {
+    const weights = new Weights(random);
+    const base = make(weights);
+    fitLikelihood(none, base, { weights, batch: data, steps: 80, rate: 0.15 });
+    return mean(tf.tidy(() => base.logDensity(data()).dataSync()));
+  });
+  const entropy = (variance: number) => 0.5 * Math.log(2 * Math.PI * Math.E * variance);
+  // One normal has the variance of both pieces; a mixture those of each, and log 2 for which.
+  expect(scores[0]).toBeCloseTo(-entropy(4.25) - entropy(1), 0);
+  expect(Math.abs(scores[1] + entropy(0.25) + entropy(1) + Math.LN2)).toBeLessThan(0.15);
 });
 
 describe('the shipped kind of model', () => {

@@ -17,6 +17,7 @@ interface FitOptions extends OutputOption {
   hidden: number[];
   base: BaseSpec['kind'];
   freedom: number;
+  components: number;
   steps: number;
   likelihood: number;
   seed: number;
@@ -53,11 +54,15 @@ Examples:
     )
     .option('--hidden <sizes>', 'units of the hidden layers, as 64,64', sizes, [64, 64, 64])
     .addOption(
-      new Option('--base <kind>', 'the distribution that data is mapped on; student for heavy tails')
-        .choices(['normal', 'logistic', 'student'])
+      new Option(
+        '--base <kind>',
+        'what data is mapped on: student has heavy tails; learned and mixture are trained by --likelihood',
+      )
+        .choices(['normal', 'logistic', 'student', 'learned', 'mixture'])
         .default('normal'),
     )
     .option('--freedom <n>', 'degrees of freedom of Student’s t', integer(1, 1000), 3)
+    .option('--components <n>', 'normal distributions of a mixture', integer(1, 256), 8)
     .option('--steps <n>', 'steps of flow matching', integer(1, 1_000_000), 2000)
     .option('--likelihood <n>', 'steps of maximum likelihood after them', integer(0, 1_000_000), 0)
     .option('--seed <n>', 'seed of all random numbers', integer(0, 0xffffffff), 1)
@@ -150,7 +155,7 @@ async function readText(path: string): Promise<string> {
 }
 
 async function fitTo(path: string, options: FitOptions): Promise<void> {
-  const { output, force, base, freedom, field, quiet, ...rest } = options;
+  const { output, force, base, freedom, components, field, quiet, ...rest } = options;
   const [{ parseTable }, { fitTable }, { saveFlow }] = await Promise.all([
     import('../tables/table.js'),
     import('../tables/flow.js'),
@@ -164,7 +169,7 @@ async function fitTo(path: string, options: FitOptions): Promise<void> {
     told = Math.floor(10 * part) / 10;
     say(`${path}: ${Math.round(100 * told)} %`);
   };
-  const spec: BaseSpec = base === 'student' ? { kind: base, freedom } : { kind: base };
+  const spec = baseSpec(base, { freedom, components });
   const { made, held, rows } = fitTable(table, { ...rest, kind: field, base: spec, onProgress });
   const bytes = saveFlow(made);
   await writeFileAtomic(output, bytes, { force });
@@ -172,6 +177,11 @@ async function fitTo(path: string, options: FitOptions): Promise<void> {
   await print(
     `${path} -> ${output}: ${count(table.rows)} rows of ${table.names.length} columns, ${count(made.weights.count)} weights, ${held.toFixed(3)} nats per row on ${count(rows)} rows held out`,
   );
+}
+
+function baseSpec(kind: BaseSpec['kind'], { freedom, components }: { freedom: number; components: number }): BaseSpec {
+  if (kind === 'student') return { kind, freedom };
+  return kind === 'mixture' ? { kind, components } : { kind };
 }
 
 async function score(model: string, path: string): Promise<void> {
