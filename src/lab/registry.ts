@@ -21,7 +21,9 @@ const LOADERS: Record<string, Loader> = {
   'bits-back': () => import('./experiments/bits-back.js'),
   rotation: () => import('./experiments/rotation.js'),
   molecules: () => import('./experiments/molecules.js'),
+  peptide: () => import('./experiments/peptide.js'),
   causal: () => import('./experiments/causal.js'),
+  counterfactual: () => import('./experiments/counterfactual.js'),
   'likelihood-paradox': () => import('./experiments/likelihood-paradox.js'),
   accounting: () => import('./experiments/accounting.js'),
 };
