@@ -14,6 +14,7 @@ const LOADERS: Record<string, Loader> = {
   lipschitz: () => import('./experiments/lipschitz.js'),
   coupling: () => import('./experiments/coupling.js'),
   hutchinson: () => import('./experiments/hutchinson.js'),
+  kicked: () => import('./experiments/kicked.js'),
   batchnorm: () => import('./experiments/batchnorm.js'),
   dequantization: () => import('./experiments/dequantization.js'),
   'stochastic-depth': () => import('./experiments/stochastic-depth.js'),

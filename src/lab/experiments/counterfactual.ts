@@ -41,7 +41,7 @@ export const experiment: Experiment = {
 
   async run({ quick, random, log }) {
     const steps = quick ? 300 : 3000;
-    const test = quick ? 500 : 5000;
+    const test = quick ? 300 : 5000;
     const count = quick ? 3000 : 20_000;
     const runs = repeatedly(random, (own, run) => {
       const found = study({ steps, test, count }, own);
@@ -82,7 +82,7 @@ export const experiment: Experiment = {
         atMost(
           'adjusted for U: distance to the truth, mean of the settings',
           gap(0),
-          quick ? 0.3 : 0.12,
+          quick ? 0.4 : 0.12,
           'Wasserstein-1',
         ),
         atLeast('not adjusted: the same distance', gap(1), 0.5, 'Wasserstein-1'),
