@@ -29,6 +29,8 @@ export function shapeOfColumns(names: readonly string[]): PatchShape | undefined
   if (!found) return undefined;
   const [y, x, c] = found.slice(1).map(Number);
   const shape = { height: y + 1, width: x + 1, channels: (c + 1) as Channels };
+  // Before memory is taken for its names.
+  if (shape.height * shape.width * shape.channels !== names.length) return undefined;
   return namesOf(shape).every((name, i) => name === names[i]) ? shape : undefined;
 }
 
