@@ -22,10 +22,10 @@ import { energy } from '../data/peptide/energy.js';
 import { at, INTERNALS, internalsOf, positionsOf } from '../data/peptide/internal.js';
 import { samplePeptide } from '../data/peptide/sample.js';
 import { ATOMS, BOLTZMANN, CENTRE, PHI, PSI } from '../data/peptide/topology.js';
-import { atLeast, atMost, contest, type Experiment, near, timed } from '../experiment.js';
+import { atLeast, atMost, type Cell, contest, type Experiment, near, timed } from '../experiment.js';
 import { type Figure, heatMaps, histogram } from '../figures.js';
 import { boltzmannGap, effectiveShare } from '../importance.js';
-import { RUNS, repeatedly, spreadOf } from '../spread.js';
+import { RUNS, repeatedly, type Spread, spreadOf } from '../spread.js';
 import { mean, median, variance } from '../statistics.js';
 import { TRAINING, TRAINING_TOLD } from '../training.js';
 
@@ -101,9 +101,9 @@ export const experiment: Experiment = {
     const over = (number: (run: Run) => number) => spreadOf(runs, number);
     const models = ['flow', 'gaussian', 'equivariant'] as const;
     const named = {
-      flow: 'flow in internal coordinates',
-      gaussian: 'Gaussian in internal coordinates, full covariance',
-      equivariant: 'equivariant flow on positions',
+      flow: 'flow, internal coordinates',
+      gaussian: 'Gaussian there, full covariance',
+      equivariant: 'equivariant flow, positions',
     };
     return {
       configuration: {
@@ -205,10 +205,10 @@ export const experiment: Experiment = {
           title: `Models: mean ± standard error of ${RUNS} runs; log-density of positions about their mean, lengths in nanometres`,
           columns: [
             'model',
-            'held-out, nats per molecule',
-            'behind the truth (KL)',
-            'effective share of draws, %',
-            'median energy of draws, kT',
+            'held-out, nats',
+            'behind the truth',
+            'effective draws, %',
+            'median energy, kT',
             'wrong hand, %',
             'to train, s',
           ],
@@ -218,7 +218,7 @@ export const experiment: Experiment = {
               over((run) => run[name].score),
               over((run) => run[name].behind),
               over((run) => 100 * run[name].effective),
-              over((run) => run[name].energy),
+              told(over((run) => run[name].energy)),
               over((run) => 100 * run[name].wrongHand),
               over((run) => run[name].seconds),
             ]),
@@ -229,11 +229,11 @@ export const experiment: Experiment = {
           title: `Estimates of the flow’s divergence in ${INTERNALS} dimensions, ${budget.compared} held-out molecules`,
           columns: [
             'divergence',
-            'products an evaluation',
-            'time, ms per molecule',
-            'standard deviation of a log-density, nats',
-            'standard error of the mean in equal time, exact = 1',
-            'effective share that is left',
+            'products',
+            'ms per molecule',
+            'noise of a log-density, nats',
+            'error of a mean in equal time (exact: 1)',
+            'effective draws left',
           ],
           rows: first.estimates.map(({ name, products }, i) => [
             name,
@@ -247,7 +247,7 @@ export const experiment: Experiment = {
       ],
       figures: first.figures,
       notes: [
-        'Density, energy and weight belong to positions of the atoms about their mean: internal coordinates come with their volume (twice the logarithms of lengths, and those of the angles’ sines) and with that of all orientations, so that all three models are ' +
+        'The effective share of n draws is 1 / n where one has all the weight. Density, energy and weight belong to positions of the atoms about their mean: internal coordinates come with their volume (twice the logarithms of lengths, and those of the angles’ sines) and with that of all orientations, so that all three models are ' +
           'measured in one unit. The truth’s own constant, log of the partition function, comes from data and draws together (Bennett 1976).',
         'Hutchinson’s noise adds to the spread of log-densities over molecules, which is there anyway: a mean over as many molecules as fit into the time gains. A weight is an exponential of one log-density: noise of variance v takes exp(-v) of the effective ' +
           'share, however many draws there are. Hutch++ spends products on the directions in which the Jacobian is largest where the path begins, and pays where those stay.',
@@ -256,6 +256,11 @@ export const experiment: Experiment = {
     };
   },
 };
+
+/** Atoms that lie in each other have energies of many digits. */
+function told(energy: Spread): Cell {
+  return energy.mean < 1e5 ? energy : energy.mean.toExponential(1);
+}
 
 interface Model {
   /** Mean held-out log-density. */
