@@ -101,6 +101,28 @@ describe('coders of points', () => {
     expect(stack.contents()).toEqual(before);
   });
 
+  test('under a field with a context points come back with that context, and with no other', async () => {
+    const own = new Random(12);
+    const field = affineSplit(new Weights(own), { dimension: 3, hidden: [8], context: 2 });
+    const context = tf.tensor2d(Array.from({ length: points }, () => [own.normal(), own.normal()]));
+    const other = tf.neg(context);
+    const flow = cnf(field, { method: { solver: rk4, steps: 6 } });
+    const makers = [
+      (given: tf.Tensor2D) => splittingCoder(field, { points, gridBits: 14, steps: 4, context: given }),
+      (given: tf.Tensor2D) => localBitsBack(flow, { dimension: 3, points, gridBits: 14, noiseBits: 8, context: given }),
+    ];
+    for (const make of makers) {
+      const stack = await Stack.create(1 << 16, 256, () => random.word());
+      const before = stack.contents();
+      const cells = Int32Array.from({ length: 3 * points }, () => Math.round(2 ** 14 * random.normal()));
+      make(context).push(stack, cells);
+      const pushed = await Stack.of(stack.contents(), 1 << 16);
+      expect(make(context).pop(stack)).toEqual(cells);
+      expect(stack.contents()).toEqual(before);
+      expect(make(other).pop(pushed)).not.toEqual(cells);
+    }
+  });
+
   test('a map without an inverse costs bits, not data', async () => {
     const flow = cnf(free(), { method });
     const wrong: Layer = { ...flow, inverse: (y) => tf.mul(flow.inverse(y), 1.01) };

@@ -14,10 +14,17 @@ import { coupling } from '../models/layers/coupling.js';
 import type { Layer } from '../models/layers/layer.js';
 import { adjointGradients } from '../src/cnf/adjoint.js';
 import { standardNormal } from '../src/cnf/base.js';
-import { divergenceOf, exactDivergence, hutchinson } from '../src/cnf/divergence.js';
+import {
+  type DivergenceEstimator,
+  divergenceOf,
+  exactDivergence,
+  hutchinson,
+  hutchPlusPlus,
+} from '../src/cnf/divergence.js';
 import { fitByAdjoint, fitLikelihood } from '../src/cnf/fit.js';
 import { chain, cnf, jacobian } from '../src/cnf/flow.js';
 import { Controller, INTEGRAL } from '../src/cnf/solvers/control.js';
+import { denseSolve } from '../src/cnf/solvers/dense.js';
 import { DORMAND_PRINCE, dormandPrince } from '../src/cnf/solvers/dormand-prince.js';
 import { EULER, euler } from '../src/cnf/solvers/euler.js';
 import { MIDPOINT, midpoint } from '../src/cnf/solvers/midpoint.js';
@@ -102,6 +109,58 @@ describe.each(Object.entries(FIELDS))('%s', (_name, make) => {
       expect(furthest(estimate, tf.tensor(trace))).toBeLessThan(6 * Math.sqrt((2 * Math.max(norms, 0.1) * 3) / 4000));
     }
   });
+});
+
+test('Hutch++ is unbiased, exact where its directions are all, and less noisy than as many plain probes where the Jacobian has few', () => {
+  const d = 12;
+  // A Jacobian of rank two and a little more.
+  const random = new Random(3);
+  const matrix = tf.tidy(() => {
+    const two = tf.mul<tf.Tensor2D>(tf.matMul(points(d, 2, 21), points(2, d, 22)), 1);
+    return tf.keep(tf.add<tf.Tensor2D>(two, tf.mul(points(d, d, 23), 0.02)));
+  });
+  const products = (e: tf.Tensor3D) => tf.reshape<tf.Rank.R3>(tf.matMul(tf.reshape(e, [-1, d]), matrix), e.shape);
+  const trace = (matrix.arraySync() as number[][]).reduce((sum, row, i) => sum + row[i], 0);
+  const estimates = (estimator: DivergenceEstimator) => {
+    const probes = estimator(4000, d, products);
+    return divergenceOf(products(probes.directions), probes).dataSync();
+  };
+  const moments = (values: ArrayLike<number>) => {
+    const all = Array.from(values);
+    const mean = all.reduce((a, b) => a + b) / all.length;
+    return { mean, variance: all.reduce((sum, v) => sum + (v - mean) ** 2, 0) / all.length };
+  };
+  const plus = moments(estimates(hutchPlusPlus({ rank: 3, probes: 1, draws: random })));
+  const plain = moments(estimates(hutchinson({ noise: 'rademacher', probes: 7, draws: random })));
+  expect(Math.abs(plus.mean - trace)).toBeLessThan(4 * Math.sqrt(plus.variance / 4000) + 1e-4);
+  expect(plus.variance).toBeLessThan(plain.variance / 20);
+  const all = moments(estimates(hutchPlusPlus({ rank: d, probes: 1, draws: random })));
+  expect(Math.abs(all.mean - trace)).toBeLessThan(1e-3);
+  expect(all.variance).toBeLessThan(1e-4);
+  expect(() => hutchPlusPlus({ rank: 13, probes: 1, draws: random })(1, d, products)).toThrow('1 to 12 directions');
+  expect(() => hutchPlusPlus({ rank: 1, probes: 1, draws: random })(1, d)).toThrow('needs its products');
+  // Over a path, with directions found where it begins, and in training.
+  const own = weights(4);
+  const field = mlp(own, { dimension: 4, hidden: [8], time: 'gated', outputGain: 4 });
+  const x = tf.tile<tf.Tensor2D>(points(1, 4), [600, 1]);
+  const flowOf = (divergence: DivergenceEstimator) => cnf(field, { method: { solver: rk4, steps: 4 }, divergence });
+  const logs = moments(
+    flowOf(hutchPlusPlus({ rank: 2, probes: 1, draws: random }))
+      .forward(x)
+      .logDet.dataSync(),
+  );
+  const exact = flowOf(exactDivergence)
+    .forward(tf.slice(x, [0, 0], [1, 4]))
+    .logDet.dataSync()[0];
+  expect(Math.abs(logs.mean - exact)).toBeLessThan(4 * Math.sqrt(logs.variance / 600) + 1e-4);
+  const flow = flowOf(hutchPlusPlus({ rank: 2, probes: 1, draws: random }));
+  const losses = fitLikelihood(flow, standardNormal(4), {
+    weights: own,
+    batch: () => tf.mul(points(32, 4, 5), 0.3),
+    steps: 12,
+    rate: 0.02,
+  });
+  expect(losses.at(-1)).toBeLessThan(losses[0] - 0.1);
 });
 
 test('the divergence of incompressible fields is 0', () => {
@@ -265,6 +324,38 @@ describe('solvers', () => {
     expect(furthest(own, other)).toBeLessThan(1e-3);
   });
 
+  test('a path is known between the ends of steps, to the fourth order, in values and slopes, both ways', () => {
+    const exact = (t: number) => Math.exp(Math.sin(3 * t) / 3);
+    const times = Array.from({ length: 41 }, (_, i) => i / 40);
+    const worst = [1e-2, 1e-6].map((tolerance) => {
+      const path = denseSolve(dynamics, [tf.scalar(1)], { tolerance });
+      const errors = times.map((t) => Math.abs(path.at(t)[0].dataSync()[0] - exact(t)));
+      expect(path.at(1)[0].dataSync()[0]).toBeCloseTo(path.state[0].dataSync()[0], 6);
+      expect(path.evaluations).toBe(1 + 6 * (path.steps + path.rejected));
+      path.dispose();
+      return Math.max(...errors);
+    });
+    expect(worst[0]).toBeLessThan(2e-2);
+    expect(worst[1]).toBeLessThan(2e-5);
+    const back = denseSolve(dynamics, [tf.scalar(exact(1))], { tolerance: 1e-6, from: 1, to: 0 });
+    for (const t of times) expect(Math.abs(back.at(t)[0].dataSync()[0] - exact(t))).toBeLessThan(3e-5);
+    expect(() => back.at(1.1)).toThrow('from 1 to 0, not at 1.1');
+    // One long step: the polynomial's error falls as its fifth power where steps halve.
+    const single = (h: number) => {
+      const path = denseSolve(dynamics, [tf.scalar(1)], { tolerance: 1e9, to: 10 * h });
+      const error = Math.abs(path.at(0.4 * h)[0].dataSync()[0] - exact(0.4 * h));
+      path.dispose();
+      return error;
+    };
+    expect(single(0.8) / single(0.4)).toBeGreaterThan(12);
+    const before = tf.memory().numTensors;
+    const state = [tf.scalar(1)];
+    const path = denseSolve(dynamics, state, { tolerance: 1e-4 });
+    tf.dispose([...state, ...(path.state as tf.Tensor[])]);
+    path.dispose();
+    expect(tf.memory().numTensors - before).toBeLessThanOrEqual(2);
+  });
+
   test('a controller with memory keeps the tolerance, and remembers only what was accepted', () => {
     const control = { p: 0.2, i: 0.4, d: 0 };
     const { state, rejected, evaluations } = solve(dynamics, [tf.scalar(1)], { tolerance: 1e-6, control });
@@ -400,6 +491,29 @@ describe.each(Object.entries(LAYERS))('layer: %s', (_name, make) => {
   });
 });
 
+test('an affine-split field may depend on a context: its split flow is exact, invertible, and another one for another context', () => {
+  const field = affineSplit(weights(7), { dimension: 3, hidden: [12], context: 2 });
+  const context = points(5, 2, 8);
+  const x = points(5, 3, 9);
+  for (const solver of [splitting, strang]) {
+    const flow = cnf(field, { method: { solver, steps: 4 } });
+    const { y, logDet } = flow.forward(x, context);
+    expect(furthest(flow.inverse(y, context), x)).toBeLessThan(1e-5);
+    const matrices = jacobian(flow, x, context).jacobian.arraySync();
+    const logs = logDet.dataSync();
+    for (const [i, [[a, b, c], [d, e, f], [g, h, k]]] of matrices.entries())
+      expect(Math.log(Math.abs(a * (e * k - f * h) - b * (d * k - f * g) + c * (d * h - e * g)))).toBeCloseTo(
+        logs[i],
+        4,
+      );
+    expect(furthest(flow.forward(x, tf.neg(context)).y, y)).toBeGreaterThan(1e-3);
+    expect(() => flow.forward(x)).toThrow('a context of 2 numbers, not 0');
+  }
+  const structural = cnf(field, { method: { solver: rk4, steps: 8 }, divergence: 'structure' });
+  const exact = cnf(field, { method: { solver: rk4, steps: 8 } });
+  expect(furthest(structural.forward(x, context).logDet, exact.forward(x, context).logDet)).toBeLessThan(1e-5);
+});
+
 test('splitting gives the log |det| of the flow itself, and its exact inverse', () => {
   const field = affineSplit(weights(7), { dimension: 3, hidden: [8] });
   const x = points(5, 3);
@@ -498,6 +612,33 @@ describe('training', () => {
     );
     for (const [without, penalized] of energies) expect(penalized).toBeLessThan(0.8 * without);
   }, 60_000);
+
+  test('Adam takes the steps of its definition, clipped, and leaves no tensor behind', () => {
+    const [start, steps, rate] = [[3, -200, 0.5], 5, 0.1];
+    const variable = tf.variable(tf.tensor2d([start]));
+    const before = tf.memory().numTensors;
+    train({
+      variables: [variable],
+      steps,
+      rate,
+      gradients: () => backpropagate([variable], () => tf.sum(tf.mul(tf.mul(variable, variable), 0.5))),
+    });
+    expect(tf.memory().numTensors).toBe(before);
+    // Kingma, Ba 2015, in 64 bits: the gradient of |x|²/2 is x.
+    const [x, m, v] = [[...start], [0, 0, 0], [0, 0, 0]];
+    for (let step = 0; step < steps; step++) {
+      const clip = Math.min(1, 1 / Math.hypot(...x));
+      const now = rate * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
+      for (const [k, slope] of x.map((value) => value * clip).entries()) {
+        m[k] = 0.9 * m[k] + 0.1 * slope;
+        v[k] = 0.99 * v[k] + 0.01 * slope * slope;
+        const unbiased = [m[k] / (1 - 0.9 ** (step + 1)), Math.sqrt(v[k] / (1 - 0.99 ** (step + 1)))];
+        x[k] -= (now * unbiased[0]) / unbiased[1];
+      }
+    }
+    for (const [k, value] of Array.from(variable.dataSync()).entries())
+      expect(Math.abs(value - x[k])).toBeLessThan(1e-4);
+  });
 
   test('a loss falls', () => {
     const set = weights(16);

@@ -1,15 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { crc32 } from '../codec/container/crc32.js';
+import type { Channels, Image } from '../codec/image.js';
 import { logDensities } from '../src/cnf/base.js';
 import { type FlowSpec, loadFlow, makeFlow, saveFlow } from '../src/cnf/stored.js';
+import { decodePng, encodePng } from '../src/io/png.js';
 import { decodeTable, encodeTable } from '../src/tables/coded.js';
 import { columnsOf } from '../src/tables/columns.js';
 import { sampleTable, scoreTable } from '../src/tables/flow.js';
+import { imageTable, type NamedImage, type PatchShape, shapeOfColumns } from '../src/tables/images.js';
 import { formatTable, parseTable, type Table } from '../src/tables/table.js';
 import { loadWasmBackend } from '../src/train/backend.js';
 import { Random } from '../src/train/random.js';
@@ -83,6 +86,61 @@ describe('tables', () => {
   });
 });
 
+describe('images as tables', () => {
+  const random = new Random(9);
+  const image = (width: number, height: number, channels: Channels): Image => ({
+    width,
+    height,
+    channels,
+    samples: Uint8Array.from({ length: width * height * channels }, () => random.below(256)),
+  });
+
+  test('patches are the samples of their places, and their shape is in the names', () => {
+    for (let trial = 0; trial < 20; trial++) {
+      const channels = (1 + random.below(4)) as Channels;
+      const [one, other] = [0, 1].map(() => image(3 + random.below(9), 3 + random.below(9), channels));
+      const side = 1 + random.below(3);
+      const { names, integers, rows } = imageTable([named('a', one), named('b', other)], side);
+      expect(shapeOfColumns(names)).toEqual({ height: side, width: side, channels });
+      let row = 0;
+      for (const { width, height, samples } of [one, other]) {
+        for (let top = 0; top + side <= height; top += side) {
+          for (let left = 0; left + side <= width; left += side, row++) {
+            const [y, x, c] = [random.below(side), random.below(side), random.below(channels)];
+            const column = names.indexOf(`y${y}x${x}c${c}`);
+            expect(integers[row * names.length + column]).toBe(samples[((top + y) * width + left + x) * channels + c]);
+          }
+        }
+      }
+      expect(rows).toBe(row);
+      expect(integers).toHaveLength(row * names.length);
+    }
+    const whole = [image(5, 4, 3), image(5, 4, 3)];
+    expect(imageTable(whole.map((own) => named('a', own))).integers.subarray(60)).toEqual(
+      Int32Array.from(whole[1].samples),
+    );
+    for (const names of [['x', 'y'], ['y0x0c0', 'y0x2c0'], ['y99999999x0c0']])
+      expect(shapeOfColumns(names)).toBe(undefined);
+  });
+
+  test('what does not fit is told', () => {
+    const gray = named('g.png', image(4, 4, 1));
+    const cases: [NamedImage[], PatchShape | number | undefined, string][] = [
+      [[], 2, 'there is no PNG file in it'],
+      [[gray, named('c.png', image(4, 4, 3))], 2, 'c.png has 3 channels where a row has 1'],
+      [[gray, named('w.png', image(5, 4, 1))], undefined, 'w.png is 5 x 4 where the first is 4 x 4'],
+      [[gray], 5, 'g.png is 4 x 4, less than a patch of 5 x 5'],
+      [[named('p.png', { ...gray.image, palette: new Uint8Array(768) })], 2, 'p.png has a palette'],
+      [[named('l.png', image(65, 64, 1))], undefined, 'a row would have 4160 samples'],
+    ];
+    for (const [images, patch, message] of cases) expect(() => imageTable(images, patch)).toThrow(message);
+  });
+
+  function named(name: string, own: Image): NamedImage {
+    return { name, image: own };
+  }
+});
+
 describe('stored flows', () => {
   test.each(['free', 'split'] as const)('%s: what is saved is loaded, to the last bit', (kind) => {
     const table = unlike(50, new Random(2));
@@ -93,6 +151,19 @@ describe('stored flows', () => {
     expect(loaded.spec).toEqual(made.spec);
     expect(scoreTable(loaded, table)).toEqual(scoreTable(made, table));
     expect(sampleTable(loaded, 5, new Random(1))).toEqual(sampleTable(made, 5, new Random(1)));
+  });
+
+  test.each<FlowSpec['base']>([
+    { kind: 'learned' },
+    { kind: 'mixture', components: 5 },
+    { kind: 'student', freedom: 2 },
+  ])('a base of its own is in the file: $kind', (base) => {
+    const table = unlike(50, new Random(2));
+    const made = untrained(table, 'free', base);
+    for (const variable of made.weights.variables) tf.tidy(() => variable.assign(tf.add(variable, 0.1)));
+    const bytes = saveFlow(made);
+    expect(saveFlow(loadFlow(bytes))).toEqual(bytes);
+    expect(scoreTable(loadFlow(bytes), table)).toEqual(scoreTable(made, table));
   });
 
   test('a score is the log-density in the units of the columns', () => {
@@ -124,6 +195,7 @@ describe('stored flows', () => {
     ['less weights', (spec) => ({ ...spec, field: { kind: 'free', dimension: 3, hidden: [4096, 4096] } })],
     ['a base is', (spec) => ({ ...spec, base: { kind: 'x' } })],
     ['degrees of freedom', (spec) => ({ ...spec, base: { kind: 'student', freedom: 0 } })],
+    ['1 to 256 components', (spec) => ({ ...spec, base: { kind: 'mixture', components: 1e9 } })],
     ['a solver is one of', (spec) => ({ ...spec, solver: { name: 'constructor', steps: 1 } })],
     ['10,000 steps', (spec) => ({ ...spec, solver: { name: 'rk4', steps: 1e9 } })],
     ['needs a split field', (spec) => ({ ...spec, solver: { name: 'splitting', steps: 1 } })],
@@ -232,6 +304,35 @@ describe('cnfzip flow', () => {
     // Bits by -log2 p of rows whose integers are 0.1 and 0.01 apart.
     const ideal = scores.reduce((sum, nats) => sum - nats / Math.LN2 + 3 * Math.log2(10), 0);
     expect(8 * readFileSync(join(folder, 'd.cnfd')).length).toBeLessThan(1.05 * ideal + 500);
+  }, 120_000);
+
+  test('a folder of PNG files: patches are scored and coded under a flow of others', () => {
+    const random = new Random(3);
+    mkdirSync(join(folder, 'images', 'below'), { recursive: true });
+    for (const [i, name] of ['a.png', 'below/b.PNG'].entries()) {
+      const samples = Uint8Array.from(
+        { length: 20 * 16 },
+        (_, k) => 100 + (k % 20) * 5 + Math.round(3 * random.normal()),
+      );
+      writeFileSync(
+        join(folder, 'images', name),
+        encodePng({ width: 20 - i, height: 16, channels: 1, samples: samples.subarray(0, (20 - i) * 16) }),
+      );
+    }
+    const fitted = flow('fit', 'images', '--patch', '2', '-o', 'p.cnff', '--steps', '20', '--hidden', '8', '-q');
+    expect(fitted).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    const scores = flow('score', 'p.cnff', 'images').stdout.trim().split('\n');
+    expect(scores).toHaveLength(8 * (10 + 9));
+    expect(flow('encode', 'p.cnff', 'images', '-o', 'p.cnfd').stdout).toContain('images -> p.cnfd: 152 rows -> ');
+    expect(flow('decode', 'p.cnff', 'p.cnfd', '-o', 'p.csv').status).toBe(0);
+    const [names, first] = readFileSync(join(folder, 'p.csv'), 'utf8').split('\n');
+    expect(names).toBe('y0x0c0,y0x1c0,y1x0c0,y1x1c0');
+    const { samples } = decodePng(readFileSync(join(folder, 'images', 'a.png')));
+    expect(first).toBe([samples[0], samples[1], samples[20], samples[21]].join());
+    writeFileSync(join(folder, 'images', 'c.png'), 'no image');
+    expect(flow('score', 'p.cnff', 'images').stderr).toMatch(/^cnfzip: images\/c.png: [^\n]+\n$/);
+    expect(flow('fit', 'data.csv', '--patch', '2', '-o', 'no.cnff').stderr).toContain('of a folder of PNG files');
+    expect(flow('score', 'm.cnff', 'images').stderr).toContain('was not fitted to images');
   }, 120_000);
 
   test('what is wrong costs a line, and nothing is written', () => {

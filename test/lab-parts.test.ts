@@ -8,16 +8,22 @@ import { Likelihood } from '../codec/flow/likelihood.js';
 import { TileCodec, TRACED, type Trace } from '../codec/flow/tile-codec.js';
 import { mlp } from '../models/fields/mlp.js';
 import { Weights } from '../models/fields/weights.js';
-import { standardLogistic, standardNormal, studentT } from '../src/cnf/base.js';
+import type { Layer } from '../models/layers/layer.js';
+import { learnedNormal, mixtureOfNormals, standardLogistic, standardNormal, studentT } from '../src/cnf/base.js';
 import { truncatedLogisticDequantizer, uniformDequantizer, variationalDequantizer } from '../src/cnf/dequantization.js';
+import { fitLikelihood } from '../src/cnf/fit.js';
 import { cnf } from '../src/cnf/flow.js';
 import { rk4 } from '../src/cnf/solvers/rk4.js';
 import { encodePng } from '../src/io/png.js';
-import { baseDensity, binBits, conditional, solved } from '../src/lab/conditional.js';
+import { baseDensity, binBits, conditional, solved } from '../src/lab/codec-density.js';
 import { framed, headMoments } from '../src/lab/data/bins.js';
 import { fixture, PHOTOGRAPHS } from '../src/lab/data/fixtures.js';
 import { bondAngles, bondLengths, MOLECULES, sampleMolecule } from '../src/lab/data/molecules.js';
 import { part } from '../src/lab/data/photographs.js';
+import { chartOf } from '../src/lab/data/peptide/chart.js';
+import { ANGLE_TERMS, BOND_TERMS, energy, PAIR_TERMS, TORSION_TERMS } from '../src/lab/data/peptide/energy.js';
+import { at, INTERNALS, internalsOf, logVolume, positionsOf } from '../src/lab/data/peptide/internal.js';
+import { samplePeptide } from '../src/lab/data/peptide/sample.js';
 import { PLANAR, samplePlanar, studentMoons } from '../src/lab/data/planar.js';
 import { digit, flatGraphic, noise } from '../src/lab/data/simple-images.js';
 import { drawSites } from '../src/lab/data/sites.js';
@@ -25,6 +31,7 @@ import { imageSets } from '../src/lab/data/small-images.js';
 import { atMost, contest } from '../src/lab/experiment.js';
 import { lines } from '../src/lab/figures.js';
 import { fitMixture } from '../src/lab/gaussian-mixture.js';
+import { boltzmannGap, effectiveShare } from '../src/lab/importance.js';
 import { centres, integral, truthOnGrid } from '../src/lab/plane.js';
 import { htmlReport, jsonReport, type Run } from '../src/lab/report.js';
 import { shapeBits } from '../src/lab/shape-fit.js';
@@ -33,6 +40,7 @@ import { spread } from '../src/lab/spread.js';
 import {
   correlation,
   mean,
+  median,
   placements,
   polygonArea,
   slope,
@@ -91,6 +99,82 @@ describe('data', () => {
     const first = Array.from({ length: 2000 }, (_, i) => cold[9 * i]);
     expect(Math.abs(mean(first))).toBeLessThan(0.02);
     for (let axis = 0; axis < 3; axis++) expect(cold[axis] + cold[3 + axis] + cold[6 + axis]).toBeCloseTo(0, 5);
+  });
+
+  describe('alanine dipeptide', () => {
+    const random = new Random(7);
+    const molecules = samplePeptide(600, 12, random);
+    const own = (i: number) => molecules.slice(i * INTERNALS, (i + 1) * INTERNALS);
+
+    test('has the terms of its force field, and an energy that turning and shifting do not change, nor a mirror', () => {
+      const count = [BOND_TERMS, ANGLE_TERMS, TORSION_TERMS, PAIR_TERMS].map(({ length }) => length);
+      // Torsions: 41 about bonds, of which those about bonds to CT that have no barrier fall away, and four planes.
+      expect(count).toEqual([21, 36, 32, 22 * 21 / 2 - 21 - 36]);
+      const x = positionsOf(own(0));
+      const [c, s] = [Math.cos(1), Math.sin(1)];
+      const moved = x.map((_, i) => {
+        const [a, b, d] = [x[i - (i % 3)], x[i - (i % 3) + 1], x[i - (i % 3) + 2]];
+        return [c * a - s * b + 1, s * a + c * b - 2, d + 3][i % 3];
+      });
+      expect(energy(moved)).toBeCloseTo(energy(x), 6);
+      expect(energy(x.map((value, i) => (i % 3 === 1 ? -value : value)))).toBeCloseTo(energy(x), 6);
+      expect(internalsOf(moved)[at.torsion(3)]).toBeCloseTo(own(0)[at.torsion(3)], 8);
+    });
+
+    test('goes to internal coordinates and back, with the volume of the change', () => {
+      const internals = own(3);
+      const again = internalsOf(positionsOf(internals));
+      for (const [k, value] of again.entries()) expect(Math.abs(Math.sin((value - internals[k]) / 2))).toBeLessThan(1e-9);
+      // |det| of positions by internal coordinates, in the frame in which the first atoms lie: a frame's own volume is r1² r2² sin of the first angle.
+      const rows = Array.from({ length: INTERNALS }, (_, k) => {
+        const [high, low] = [1e-6, -1e-6].map((step) => positionsOf(internals.map((value, i) => (i === k ? value + step : value))));
+        const slope = high.map((value, i) => (value - low[i]) / 2e-6);
+        return [slope[3], slope[6], slope[7], ...slope.slice(9)];
+      });
+      const frame = 2 * Math.log(internals[0]) + Math.log(internals[1]) + Math.log(Math.sin(internals[at.angle(2)]));
+      expect(logDeterminant(rows) + frame).toBeCloseTo(logVolume(internals), 5);
+    });
+
+    test('is in equilibrium: lengths as wide as their springs, one hand, and a chart that comes back', () => {
+      const many = samplePeptide(600, 150, random);
+      const lengths = Array.from({ length: 150 }, (_, i) => many[i * INTERNALS + at.distance(7)]);
+      // N-H: k 363171.2 kJ/mol/nm², RT 4.989 kJ/mol.
+      expect(Math.sqrt(variance(lengths)) / Math.sqrt(4.989 / 363171.2)).toBeCloseTo(1, 0);
+      expect(mean(lengths)).toBeCloseTo(0.101, 2);
+      const phi = Array.from({ length: 150 }, (_, i) => many[i * INTERNALS + at.torsion(3)]);
+      // L: phi is rarely positive.
+      expect(phi.filter((angle) => angle < 0).length).toBeGreaterThan(100);
+      const chart = chartOf(many);
+      const points = chart.points(many);
+      expect(mean(points)).toBeCloseTo(0, 8);
+      expect(variance(points)).toBeCloseTo(1, 2);
+      const again = chart.internals(points);
+      for (const [k, value] of again.entries()) expect(Math.abs(Math.sin((value - many[k]) / 2))).toBeLessThan(1e-6);
+      // A density: of the chart's own coordinates, by its volume; a step in one of them changes both alike.
+      const one = many.slice(0, INTERNALS);
+      const rows = Array.from({ length: INTERNALS }, (_, k) => {
+        const shifted = [1e-6, -1e-6].map((step) => chart.points(one.map((value, i) => (i === k ? value + step : value))));
+        return Array.from(shifted[0], (value, i) => (value - shifted[1][i]) / 2e-6);
+      });
+      const expected = logDeterminant(rows) - logVolume(one) - Math.log(8 * Math.PI ** 2) + 1.5 * Math.log(22);
+      expect(chart.logUnits(one)[0]).toBeCloseTo(expected, 4);
+    });
+
+    /** By Gaussian elimination. */
+    function logDeterminant(matrix: number[][]): number {
+      const rows = matrix.map((row) => [...row]);
+      let log = 0;
+      for (let k = 0; k < rows.length; k++) {
+        const pivot = rows.slice(k).reduce((best, row, i) => (Math.abs(row[k]) > Math.abs(rows[best][k]) ? k + i : best), k);
+        [rows[k], rows[pivot]] = [rows[pivot], rows[k]];
+        log += Math.log(Math.abs(rows[k][k]));
+        for (let i = k + 1; i < rows.length; i++) {
+          const factor = rows[i][k] / rows[k][k];
+          for (let j = k; j < rows.length; j++) rows[i][j] -= factor * rows[k][j];
+        }
+      }
+      return log;
+    }
   });
 
   test('simple images are what they are called', () => {
@@ -261,6 +345,18 @@ describe('statistics', () => {
     expect(mean(ofB)).toBeCloseTo(mean(above), 12);
   });
 
+  test('importance: the effective share of weights, and the truth’s constant by Bennett’s ratio', () => {
+    expect(effectiveShare(Float64Array.of(5, 5, 5, 5))).toBeCloseTo(1, 12);
+    expect(effectiveShare(Float64Array.of(900, 0, 0, Number.NEGATIVE_INFINITY))).toBeCloseTo(1 / 4, 12);
+    // Truth exp(-x²/2 - 7), model N(0.5, 1): the divergence is 1/8 whatever the truth's constant.
+    const random = new Random(8);
+    const logWeight = (x: number) => -x * x / 2 - 7 + (x - 0.5) ** 2 / 2 + Math.log(2 * Math.PI) / 2;
+    const sample = (count: number, centre: number) => Float64Array.from({ length: count }, () => logWeight(centre + random.normal()));
+    expect(boltzmannGap(sample(20_000, 0), sample(5000, 0.5))).toBeCloseTo(1 / 8, 1);
+    expect(median([3, 1, 2])).toBe(2);
+    expect(median([4, 1, 2, 3])).toBe(2.5);
+  });
+
   test('expectation maximization finds what points were drawn from', () => {
     const random = new Random(4);
     const points = Array.from({ length: 4000 }, (_, i) =>
@@ -331,13 +427,57 @@ test('truncated logistic noise has its density however far its weights go', () =
   }
 });
 
-test('base distributions are normalized', () => {
+test('base distributions are normalized, and draw what they say', () => {
   const x = tf.tensor2d(Array.from({ length: 4000 }, (_, i) => [(i - 1999.5) / 50]));
-  for (const base of [standardNormal(1), standardLogistic(1), studentT(1, 5)]) {
-    expect(tf.sum(tf.exp(base.logDensity(x))).dataSync()[0] / 50).toBeCloseTo(1, 4);
-    const drawn = base.sample(20_000, new Random(1)).dataSync();
-    expect(Math.abs(mean(drawn))).toBeLessThan(0.05);
+  const random = new Random(2);
+  const weights = new Weights(random);
+  const learned = learnedNormal(weights, 1);
+  const mixture = mixtureOfNormals(weights, { dimension: 1, components: 3, spread: 3 });
+  // Not as they begin.
+  for (const variable of weights.variables)
+    variable.assign(
+      tf.add(
+        variable,
+        tf.tensor(
+          Float32Array.from({ length: variable.size }, () => 0.5 * random.normal()),
+          variable.shape,
+        ),
+      ),
+    );
+  for (const base of [standardNormal(1), standardLogistic(1), studentT(1, 5), learned, mixture]) {
+    const densities = Array.from(tf.exp(base.logDensity(x)).dataSync());
+    const integral = (of: (x: number) => number) =>
+      densities.reduce((sum, density, i) => sum + (density * of((i - 1999.5) / 50)) / 50, 0);
+    expect(integral(() => 1)).toBeCloseTo(1, 4);
+    const drawn = Array.from(base.sample(20_000, new Random(1)).dataSync());
+    for (const of of [(v: number) => Math.tanh(v), (v: number) => Math.exp(-v * v)])
+      expect(Math.abs(mean(drawn.map(of)) - integral(of))).toBeLessThan(0.02);
   }
+  expect(() => mixtureOfNormals(weights, { dimension: 1, components: 0 })).toThrow('1 or more components, not 0');
+});
+
+test('learned bases find what points were drawn from', () => {
+  const random = new Random(3);
+  const data = () =>
+    tf.tensor2d(Array.from({ length: 256 }, (_, i) => [(i % 2 ? 3 : -1) + 0.5 * random.normal(), 2 + random.normal()]));
+  const none: Layer = {
+    forward: (x) => ({ y: x, logDet: tf.zeros([x.shape[0], 1]) }),
+    map: (x) => x,
+    inverse: (y) => y,
+  };
+  const scores = [
+    (weights: Weights) => learnedNormal(weights, 2),
+    (weights: Weights) => mixtureOfNormals(weights, { dimension: 2, components: 4, spread: 2 }),
+  ].map((make) => {
+    const weights = new Weights(random);
+    const base = make(weights);
+    fitLikelihood(none, base, { weights, batch: data, steps: 80, rate: 0.15 });
+    return mean(tf.tidy(() => base.logDensity(data()).dataSync()));
+  });
+  const entropy = (variance: number) => 0.5 * Math.log(2 * Math.PI * Math.E * variance);
+  // One normal has the variance of both pieces; a mixture those of each, and log 2 for which.
+  expect(scores[0]).toBeCloseTo(-entropy(4.25) - entropy(1), 0);
+  expect(Math.abs(scores[1] + entropy(0.25) + entropy(1) + Math.LN2)).toBeLessThan(0.15);
 });
 
 describe('the shipped kind of model', () => {

@@ -47,15 +47,14 @@ export function equivariant(weights: Weights, { kinds, space, hidden }: Equivari
     dimension: points * space,
     at(x, t) {
       const batch = x.value.shape[0];
-      const given = tf.tile(oneHot, [batch, 1]);
       const apart = linearly(x, (rows) => tf.reshape(tf.matMul(rows, difference), [-1, space]));
       const far = log1p(squaredNorm(apart));
-      const near = tanh(message(far, 0, given));
+      const near = tanh(message(far, 0, oneHot));
       const surroundings = linearly(near, (rows) => {
         const byPoint = tf.sum(tf.reshape(rows, [-1, points, points - 1, hidden]), 2);
         return tf.reshape(tf.matMul(ends, byPoint), [-1, hidden]);
       });
-      const g = strength(concat([far, surroundings]), perPair(t, batch), given);
+      const g = strength(concat([far, surroundings]), perPair(t, batch), oneHot);
       const pulls = mul(apart, g);
       return linearly(pulls, (rows) =>
         tf.reshape(tf.sum(tf.reshape(rows, [-1, points, points - 1, space]), 2), [-1, points * space]),

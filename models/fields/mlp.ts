@@ -1,7 +1,7 @@
 /** Multilayer perceptrons, as vector fields and as parts of such. */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { concat, type Dual, dual, matMul, scale, shift, tanh } from './dual.js';
+import { type Dual, matMul, scale, shift, tanh } from './dual.js';
 import type { Time, VectorField } from './field.js';
 import type { Weights } from './weights.js';
 
@@ -63,41 +63,58 @@ export function mlp(weights: Weights, { dimension, time, steps, ...options }: Ml
   return { dimension, context, at };
 }
 
-/** A perceptron with tanh units, on duals. */
+/**
+ * A perceptron with tanh units, on duals. Of a context that has fewer rows than there are points, each row is for every so many-th point: it belongs to the places
+ * of a pattern that repeats.
+ */
 export function perceptron(weights: Weights, options: PerceptronOptions): Perceptron {
   const { inputs, outputs, hidden, time, context = 0, outputGain = 0.1 } = options;
   const sizes = [inputs, ...hidden, outputs];
   const layers = sizes.slice(1).map((size, i) => {
     const gain = i === hidden.length ? outputGain : 1;
-    return layer(weights, sizes[i] + context, size, time, gain);
+    return layer(weights, { inputs: sizes[i], context, outputs: size, time, gain });
   });
   return (x, t, given) => {
     if ((given?.shape[1] ?? 0) !== context) {
       throw new RangeError(`the network was made for a context of ${context} numbers, not ${given?.shape[1] ?? 0}`);
     }
-    const seen = (state: Dual) => (given ? concat([state, dual(given)]) : state);
-    return layers.reduce((state, apply, i) => apply(seen(i > 0 ? tanh(state) : state), t), x);
+    return layers.reduce((state, apply, i) => apply(i > 0 ? tanh(state) : state, t, given), x);
   };
 }
 
-function layer(
-  weights: Weights,
-  inputs: number,
-  outputs: number,
-  time: TimeDependence,
-  gain: number,
-): (x: Dual, t: Time) => Dual {
-  const weight = weights.matrix(inputs, outputs, gain);
+interface LayerOptions {
+  readonly inputs: number;
+  readonly context: number;
+  readonly outputs: number;
+  readonly time: TimeDependence;
+  /** Variance gain. */
+  readonly gain: number;
+}
+
+function layer(weights: Weights, { inputs, context, outputs, time, gain }: LayerOptions): Perceptron {
+  const weight = weights.matrix(inputs + context, outputs, gain);
   const bias = weights.row(outputs);
-  if (time === 'shared') return (x) => shift(matMul(x, weight), bias);
+  /** The context's part is the same along every direction, and is computed once for all points that it repeats over. */
+  const linear = (x: Dual, given?: tf.Tensor2D): Dual => {
+    if (!given) return shift(matMul(x, weight), bias);
+    const own = matMul(x, tf.slice(weight, [0, 0], [inputs, -1]));
+    return shiftInTurn(own, tf.add(tf.matMul(given, tf.slice(weight, [inputs, 0], [-1, -1])), bias));
+  };
+  if (time === 'shared') return (x, _, given) => linear(x, given);
   const timeBias = weights.row(outputs);
-  const timed = (x: Dual, t: Time) => shift(shift(matMul(x, weight), bias), tf.mul(timeBias, t));
-  if (time === 'concatenated') return timed;
+  if (time === 'concatenated') return (x, t, given) => shift(linear(x, given), tf.mul(timeBias, t));
   const gate = weights.row(outputs);
   const gateBias = weights.row(outputs);
-  return (x, t) => {
+  return (x, t, given) => {
     const openness = tf.mul(2, tf.sigmoid(tf.add(tf.mul(gate, t), gateBias)));
-    const opened = scale(shift(matMul(x, weight), bias), openness);
-    return shift(opened, tf.mul(timeBias, t));
+    return shift(scale(linear(x, given), openness), tf.mul(timeBias, t));
   };
+}
+
+/** Adds rows to points, in turn where there are fewer of them. */
+function shiftInTurn(x: Dual, rows: tf.Tensor2D): Dual {
+  const [points, size] = x.value.shape;
+  if (rows.shape[0] === points) return shift(x, rows);
+  const value = tf.add(tf.reshape(x.value, [-1, rows.shape[0], size]), rows);
+  return { value: tf.reshape(value, [points, size]), tangents: x.tangents };
 }

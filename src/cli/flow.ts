@@ -1,9 +1,13 @@
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
 import type { BaseSpec, FieldSpec, StoredFlow } from '../cnf/stored.js';
+import { filesBelow, isFolder } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
 import { checkTarget, writeFileAtomic } from '../io/files/write.js';
 import { requirePackages } from '../packages.js';
+import type { NamedImage, PatchShape } from '../tables/images.js';
+import type { ParseOptions, Table } from '../tables/table.js';
 import { integer } from './options.js';
 import { count, print, reportError, say } from './report.js';
 
@@ -17,35 +21,40 @@ interface FitOptions extends OutputOption {
   hidden: number[];
   base: BaseSpec['kind'];
   freedom: number;
+  components: number;
   steps: number;
   likelihood: number;
   seed: number;
+  patch?: number;
   quiet?: boolean;
 }
 
+const TABLE = 'a file of numbers, or a folder of PNG files';
 const PACKAGES = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm'];
 
 export function addFlow(program: Command): void {
   const flow = program
     .command('flow')
-    .description('continuous normalizing flows of tables of numbers: fit, score, sample, encode, decode')
+    .description('continuous normalizing flows of tables and small images: fit, score, sample, encode, decode')
     .addHelpText(
       'after',
       `
-A table is a text file of numbers, a row a line, separated by commas, semicolons, tabs or blanks; its first line may name the columns.
+A table is a text file of numbers, a row a line, separated by commas, semicolons, tabs or blanks; its first line may name the columns. Or it is a
+folder of PNG files, below it too: a row is an image, all of one size, or with --patch a square of one.
 
 Examples:
   cnfzip flow fit data.csv -o data.cnff            a flow of the rows
   cnfzip flow score data.cnff other.csv            log p of each row, in nats
   cnfzip flow sample data.cnff -n 1000 > new.csv
   cnfzip flow encode data.cnff data.csv -o data.cnfd
-  cnfzip flow decode data.cnff data.cnfd -o again.csv   the same numbers, to the last digit`,
+  cnfzip flow decode data.cnff data.cnfd -o again.csv   the same numbers, to the last digit
+  cnfzip flow fit photographs --patch 4 -o patch.cnff   a flow of squares of 4 x 4 pixels`,
     );
   const output = (command: Command) =>
     command
       .requiredOption('-o, --output <file>', 'write to this file')
       .option('-f, --force', 'replace an existing file');
-  output(flow.command('fit').description('fit a flow to a table').argument('<table>', 'a file of numbers'))
+  output(flow.command('fit').description('fit a flow to a table').argument('<table>', TABLE))
     .addOption(
       new Option('--field <kind>', 'free: any field; split: one whose steps are exact, which codes faster')
         .choices(['free', 'split'])
@@ -53,11 +62,16 @@ Examples:
     )
     .option('--hidden <sizes>', 'units of the hidden layers, as 64,64', sizes, [64, 64, 64])
     .addOption(
-      new Option('--base <kind>', 'the distribution that data is mapped on; student for heavy tails')
-        .choices(['normal', 'logistic', 'student'])
+      new Option(
+        '--base <kind>',
+        'what data is mapped on: student has heavy tails; learned and mixture are trained by --likelihood',
+      )
+        .choices(['normal', 'logistic', 'student', 'learned', 'mixture'])
         .default('normal'),
     )
     .option('--freedom <n>', 'degrees of freedom of Student’s t', integer(1, 1000), 3)
+    .option('--components <n>', 'normal distributions of a mixture', integer(1, 256), 8)
+    .option('--patch <n>', 'of images, squares of so many pixels a side', integer(1, 64))
     .option('--steps <n>', 'steps of flow matching', integer(1, 1_000_000), 2000)
     .option('--likelihood <n>', 'steps of maximum likelihood after them', integer(0, 1_000_000), 0)
     .option('--seed <n>', 'seed of all random numbers', integer(0, 0xffffffff), 1)
@@ -67,7 +81,7 @@ Examples:
     .command('score')
     .description('print the log-density of each row, in nats, as a density of the columns’ units')
     .argument('<flow>', 'a .cnff file')
-    .argument('<table>', 'a file of numbers')
+    .argument('<table>', TABLE)
     .action((model: string, table: string) => guarded(table, () => score(model, table)));
   flow
     .command('sample')
@@ -81,7 +95,7 @@ Examples:
       .command('encode')
       .description('code a table under the flow, exactly: about -log2 p of its rows')
       .argument('<flow>', 'a .cnff file')
-      .argument('<table>', 'a file of numbers, with no more decimals than the flow was fitted to'),
+      .argument('<table>', `${TABLE}, with no more decimals than the flow was fitted to`),
   )
     .option('-q, --quiet', 'print nothing but errors')
     .action((model: string, table: string, options: OutputOption & { quiet?: boolean }) =>
@@ -149,22 +163,53 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-async function fitTo(path: string, options: FitOptions): Promise<void> {
-  const { output, force, base, freedom, field, quiet, ...rest } = options;
-  const [{ parseTable }, { fitTable }, { saveFlow }] = await Promise.all([
-    import('../tables/table.js'),
-    import('../tables/flow.js'),
-    import('../cnf/stored.js'),
+/** A table of numbers, or the patches of a folder's images. */
+async function readTable(path: string, options: ParseOptions, patch?: PatchShape | number): Promise<Table> {
+  if (await isFolder(path)) {
+    const { imageTable } = await import('../tables/images.js');
+    const { decodePng } = await import('../io/png.js');
+    const images: NamedImage[] = [];
+    for (const name of await filesBelow(path, ['.png'])) {
+      const file = join(path, name);
+      try {
+        images.push({ name, image: decodePng(await readInput(file)) });
+      } catch (cause) {
+        throw new OtherFile(file, cause);
+      }
+    }
+    return imageTable(images, patch);
+  }
+  if (typeof patch === 'number')
+    throw new CnfzipError('usage', 'patches (option --patch) are of a folder of PNG files');
+  const { parseTable } = await import('../tables/table.js');
+  return parseTable(await readText(path), options);
+}
+
+/** A table for a flow that is there already: with its decimals, or of images with patches of its shape. */
+async function readTableFor({ spec }: StoredFlow, path: string, rounds: boolean): Promise<Table> {
+  const [{ columnsIn }, { shapeOfColumns }] = await Promise.all([
+    import('../tables/columns.js'),
+    import('../tables/images.js'),
   ]);
+  const columns = columnsIn(spec.columns);
+  const shape = shapeOfColumns(columns.map(({ name }) => name));
+  if (!shape && (await isFolder(path)))
+    throw new CnfzipError('bad-input', 'the flow was not fitted to images: it takes a file of numbers');
+  return readTable(path, { decimals: columns.map(({ decimals }) => decimals), rounds }, shape);
+}
+
+async function fitTo(path: string, options: FitOptions): Promise<void> {
+  const { output, force, base, freedom, components, field, patch, quiet, ...rest } = options;
+  const [{ fitTable }, { saveFlow }] = await Promise.all([import('../tables/flow.js'), import('../cnf/stored.js')]);
   await checkTarget(output, { force });
-  const table = parseTable(await readText(path), { rounds: true });
+  const table = await readTable(path, { rounds: true }, patch);
   let told = 0;
   const onProgress = (part: number) => {
     if (quiet || part < told + 0.1) return;
     told = Math.floor(10 * part) / 10;
     say(`${path}: ${Math.round(100 * told)} %`);
   };
-  const spec: BaseSpec = base === 'student' ? { kind: base, freedom } : { kind: base };
+  const spec = baseSpec(base, { freedom, components });
   const { made, held, rows } = fitTable(table, { ...rest, kind: field, base: spec, onProgress });
   const bytes = saveFlow(made);
   await writeFileAtomic(output, bytes, { force });
@@ -174,15 +219,15 @@ async function fitTo(path: string, options: FitOptions): Promise<void> {
   );
 }
 
+function baseSpec(kind: BaseSpec['kind'], { freedom, components }: { freedom: number; components: number }): BaseSpec {
+  if (kind === 'student') return { kind, freedom };
+  return kind === 'mixture' ? { kind, components } : { kind };
+}
+
 async function score(model: string, path: string): Promise<void> {
   const stored = await readFlow(model);
-  const [{ parseTable }, { scoreTable }, { columnsIn }] = await Promise.all([
-    import('../tables/table.js'),
-    import('../tables/flow.js'),
-    import('../tables/columns.js'),
-  ]);
-  const decimals = columnsIn(stored.spec.columns).map((column) => column.decimals);
-  const scores = scoreTable(stored, parseTable(await readText(path), { decimals, rounds: true }));
+  const { scoreTable } = await import('../tables/flow.js');
+  const scores = scoreTable(stored, await readTableFor(stored, path, true));
   await print(...Array.from(scores, (value) => value.toFixed(4)));
 }
 
@@ -203,15 +248,9 @@ async function sample(model: string, { rows, seed }: { rows: number; seed: numbe
 async function encode(model: string, path: string, options: OutputOption & { quiet?: boolean }): Promise<void> {
   const { output, force, quiet } = options;
   const stored = await readFlow(model);
-  const [{ parseTable }, { columnsIn }, { decodeTable, encodeTable }] = await Promise.all([
-    import('../tables/table.js'),
-    import('../tables/columns.js'),
-    import('../tables/coded.js'),
-  ]);
+  const { decodeTable, encodeTable } = await import('../tables/coded.js');
   await checkTarget(output, { force });
-  const text = await readText(path);
-  const decimals = columnsIn(stored.spec.columns).map((column) => column.decimals);
-  const table = parseTable(text, { decimals, rounds: false });
+  const table = await readTableFor(stored, path, false);
   const bytes = await encodeTable(stored, table);
   const again = await decodeTable(stored, bytes);
   if (again.integers.some((value, i) => value !== table.integers[i]))
@@ -219,7 +258,7 @@ async function encode(model: string, path: string, options: OutputOption & { qui
   await writeFileAtomic(output, bytes, { force });
   if (quiet) return;
   await print(
-    `${path} -> ${output}: ${count(Buffer.byteLength(text))} -> ${count(bytes.length)} bytes, ${((8 * bytes.length) / table.rows).toFixed(2)} bits per row`,
+    `${path} -> ${output}: ${count(table.rows)} rows -> ${count(bytes.length)} bytes, ${((8 * bytes.length) / table.rows).toFixed(2)} bits per row`,
   );
 }
 

@@ -2,6 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Draws } from '../../models/fields/draws.js';
+import type { Weights } from '../../models/fields/weights.js';
 import type { Layer } from '../../models/layers/layer.js';
 import { scoped } from './scope.js';
 
@@ -22,8 +23,7 @@ export function standardNormal(dimension: number, project?: tf.Tensor2D): Base {
       return tf.sub(tf.mul(squares, -0.5), (dimension / 2) * Math.log(2 * Math.PI));
     },
     sample(points, draws) {
-      const numbers = Float32Array.from({ length: points * coordinates }, () => draws.normal());
-      const values = tf.tensor2d(numbers, [points, coordinates]);
+      const values = normals(points, coordinates, draws);
       return project ? tf.matMul(values, project) : values;
     },
   };
@@ -68,6 +68,91 @@ export function studentT(dimension: number, freedom: number): Base {
       return tf.tensor2d(Float32Array.from({ length: points * dimension }, coordinate), [points, dimension]);
     },
   };
+}
+
+/**
+ * Independent normal coordinates with a mean and a scale that are learned, 0 and 1 at the start: what a flow of bounded speed need not spend its field on
+ * (Papamakarios et al. 2021, section 2.1). Maximum likelihood trains them; flow matching draws from them as they are.
+ *
+ * @param weights takes 2 D numbers more
+ */
+export function learnedNormal(weights: Weights, dimension: number): Base {
+  const mean = weights.row(dimension);
+  const logScale = weights.row(dimension);
+  return {
+    logDensity(z) {
+      const standard = tf.mul(tf.sub(z, mean), tf.exp(tf.neg(logScale)));
+      const squares = tf.sum<tf.Tensor2D>(tf.mul(standard, standard), 1, true);
+      const constant = (dimension / 2) * Math.log(2 * Math.PI);
+      return tf.sub(tf.sub(tf.mul(squares, -0.5), tf.sum<tf.Tensor2D>(logScale, 1, true)), constant);
+    },
+    sample: (points, draws) =>
+      tf.tidy(() => tf.add(tf.mul(normals(points, dimension, draws), tf.exp(logScale)), mean) as tf.Tensor2D),
+  };
+}
+
+export interface MixtureOptions {
+  /** D. */
+  readonly dimension: number;
+  /** Normal distributions, each with a mean and a scale of every coordinate. */
+  readonly components: number;
+  /** Standard deviation of the means at the start; 1 without. */
+  readonly spread?: number;
+}
+
+/**
+ * A mixture of normal distributions with independent coordinates, whose shares, means and scales are learned (Izmailov et al. 2020, FlowGMM): a base of several
+ * pieces, which a flow need not tear one apart for. Scales begin at 1, shares equal, means at random.
+ *
+ * @param weights takes `components` (2 D + 1) numbers more
+ * @throws {RangeError} if there is not at least one component
+ */
+export function mixtureOfNormals(weights: Weights, { dimension, components, spread = 1 }: MixtureOptions): Base {
+  if (!(Number.isInteger(components) && components > 0))
+    throw new RangeError(`a mixture has 1 or more components, not ${components}`);
+  const shares = weights.row(components);
+  const means = weights.matrix(components, dimension, components * spread ** 2);
+  const logScales = weights.matrix(components, dimension, 0);
+  return {
+    logDensity(z) {
+      const away = tf.sub(tf.reshape(z, [-1, 1, dimension]), means);
+      const standard = tf.mul(away, tf.exp(tf.neg(logScales)));
+      const each = tf.sub(tf.mul(tf.sum(tf.mul(standard, standard), 2), -0.5), tf.sum(logScales, 1));
+      const logs = tf.sub<tf.Tensor2D>(logSumOfRows(tf.add(each, shares)), logSumOfRows(shares));
+      return tf.sub(logs, (dimension / 2) * Math.log(2 * Math.PI));
+    },
+    sample(points, draws) {
+      const exponentials = Array.from(shares.dataSync<'float32'>(), Math.exp);
+      const total = exponentials.reduce((a, b) => a + b);
+      const chosen = Int32Array.from({ length: points }, () => {
+        let left = draws.uniform() * total;
+        return Math.max(
+          0,
+          exponentials.findIndex((share) => {
+            left -= share;
+            return left < 0;
+          }),
+        );
+      });
+      return tf.tidy(() => {
+        const rows = tf.tensor1d(chosen, 'int32');
+        const scale = tf.exp(tf.gather(logScales, rows));
+        return tf.add(tf.mul(normals(points, dimension, draws), scale), tf.gather(means, rows)) as tf.Tensor2D;
+      });
+    },
+  };
+}
+
+/** log of the sum of exp of each row, [B, 1]. */
+const logSumOfRows = tf.customGrad((x, save) => {
+  const y = tf.logSumExp(x as tf.Tensor, 1, true);
+  (save as tf.GradSaveFunc)([x as tf.Tensor, y]);
+  return { value: y, gradFunc: (dy: tf.Tensor, [rows, logs]: tf.Tensor[]) => tf.mul(dy, tf.exp(tf.sub(rows, logs))) };
+}) as (x: tf.Tensor) => tf.Tensor2D;
+
+function normals(points: number, coordinates: number, draws: Draws): tf.Tensor2D {
+  const numbers = Float32Array.from({ length: points * coordinates }, () => draws.normal());
+  return tf.tensor2d(numbers, [points, coordinates]);
 }
 
 /** log Gamma(n / 2) of a positive integer n. */

@@ -5,7 +5,14 @@ import type { SplitField } from '../../models/fields/affine-split.js';
 import { add, type Dual, dual, exp, mul } from '../../models/fields/dual.js';
 import { checkContext, type Time, type VectorField } from '../../models/fields/field.js';
 import type { Layer, Mapped } from '../../models/layers/layer.js';
-import { type DivergenceEstimator, divergenceOf, exactDivergence, jacobianNorm, type Probes } from './divergence.js';
+import {
+  type DivergenceEstimator,
+  divergenceOf,
+  exactDivergence,
+  type JacobianProducts,
+  jacobianNorm,
+  type Probes,
+} from './divergence.js';
 import { type Method, type Solution, type SolveOptions, solve } from './solvers/solve.js';
 import type { Dynamics, State } from './solvers/solver.js';
 
@@ -55,7 +62,8 @@ export function cnf(field: VectorField, options: FlowOptions): Cnf {
   const path = (x: tf.Tensor2D, along: SolveOptions = {}, context?: tf.Tensor2D) =>
     solve(pathDynamics(field, context), [x], method, { from, ...along });
   const problem = (x: tf.Tensor2D, context?: tf.Tensor2D): Problem => {
-    const probes = divergence === 'structure' ? undefined : divergence(x.shape[0], field.dimension);
+    const products: JacobianProducts = (directions) => field.at(dual(x, directions), from, context).tangents!;
+    const probes = divergence === 'structure' ? undefined : divergence(x.shape[0], field.dimension, products);
     const zeros = tf.zeros<tf.Rank.R2>([x.shape[0], 1]);
     const penalized = options.kinetic || options.jacobian;
     return {
@@ -88,7 +96,7 @@ export function pathDynamics(field: VectorField, context?: tf.Tensor2D): Dynamic
   checkContext(field, context);
   return {
     derivative: (t, [x]) => [field.at(dual(x as tf.Tensor2D), t, context).value],
-    parts: splitParts(field),
+    parts: splitParts(field, context),
   };
 }
 
@@ -100,7 +108,7 @@ function dualDynamics(field: VectorField, context: tf.Tensor2D | undefined): Dyn
       const moved = field.at(dual(x as tf.Tensor2D, tangents as tf.Tensor3D), t, context);
       return [moved.value, moved.tangents!];
     },
-    parts: splitSteps(field)?.map((step) => (t, [x, tangents], h) => {
+    parts: splitSteps(field, context)?.map((step) => (t, [x, tangents], h) => {
       const { moved } = step(t, dual(x as tf.Tensor2D, tangents as tf.Tensor3D), h);
       return [moved.value, moved.tangents!];
     }),
@@ -124,7 +132,7 @@ function densityDynamics(
       const energy = tf.mul(tf.sum<tf.Tensor2D>(tf.mul(value, value), 1, true), kinetic);
       return [value, found, jacobian ? tf.add(energy, tf.mul(jacobianNorm(tangents!, probes!), jacobian)) : energy];
     },
-    parts: splitParts(field),
+    parts: splitParts(field, context),
   };
 }
 
@@ -133,8 +141,8 @@ function structural(field: VectorField, x: tf.Tensor2D, t: Time, context?: tf.Te
   return field.divergence(x, t, context);
 }
 
-function splitParts(field: VectorField): Dynamics['parts'] {
-  return splitSteps(field)?.map((step) => (t: number, [x, logDet, penalty]: State, h: number) => {
+function splitParts(field: VectorField, context: tf.Tensor2D | undefined): Dynamics['parts'] {
+  return splitSteps(field, context)?.map((step) => (t: number, [x, logDet, penalty]: State, h: number) => {
     if (penalty) throw new TypeError('penalties need a solver of the whole right-hand side, not the splitting method');
     const { moved, logScale } = step(t, dual(x as tf.Tensor2D), h);
     return logDet ? [moved.value, tf.add(logDet, tf.sum(logScale.value, 1, true))] : [moved.value];
@@ -144,11 +152,12 @@ function splitParts(field: VectorField): Dynamics['parts'] {
 /** Of a split field: what each part's exact solution over a time h makes of points. */
 function splitSteps(
   field: VectorField,
+  context: tf.Tensor2D | undefined,
 ): ((t: number, x: Dual, h: number) => { moved: Dual; logScale: Dual })[] | undefined {
   if (!('parts' in field)) return undefined;
   const { parts, part } = field as SplitField;
   return Array.from({ length: parts }, (_, index) => (t, x, h) => {
-    const { logScale, shift } = part(index, x, t, h);
+    const { logScale, shift } = part(index, x, t, h, context);
     return { moved: add(mul(x, exp(logScale)), shift), logScale };
   });
 }

@@ -28,7 +28,17 @@ export type { Layer, Mapped } from '../../models/layers/layer.js';
 export { selectBackend } from '../train/backend.js';
 export { Random } from '../train/random.js';
 export { adjointGradients } from './adjoint.js';
-export { type Base, logDensities, logDensity, standardLogistic, standardNormal, studentT } from './base.js';
+export {
+  type Base,
+  learnedNormal,
+  logDensities,
+  logDensity,
+  type MixtureOptions,
+  mixtureOfNormals,
+  standardLogistic,
+  standardNormal,
+  studentT,
+} from './base.js';
 export { dequantized } from './coding/dequantized.js';
 export { type LocalBitsBackOptions, localBitsBack } from './coding/local-bits-back.js';
 export { type SplittingCoderOptions, splittingCoder } from './coding/splitting-coder.js';
@@ -46,13 +56,17 @@ export {
   type DivergenceEstimator,
   exactDivergence,
   type HutchinsonOptions,
+  type HutchPlusPlusOptions,
   hutchinson,
+  hutchPlusPlus,
+  type JacobianProducts,
   type Probes,
 } from './divergence.js';
 export { type FitOptions, fitByAdjoint, fitLikelihood, fitVelocity, type VelocityOptions } from './fit.js';
 export { type Cnf, type CnfMapped, chain, cnf, type FlowOptions, jacobian, type Problem } from './flow.js';
 export { flowMatchingLoss } from './flow-matching.js';
 export type { StepControl } from './solvers/control.js';
+export { type DenseOptions, type DensePath, denseSolve } from './solvers/dense.js';
 export { dormandPrince } from './solvers/dormand-prince.js';
 export { euler } from './solvers/euler.js';
 export { midpoint } from './solvers/midpoint.js';

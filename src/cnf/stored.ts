@@ -11,7 +11,7 @@ import type { Draws } from '../../models/fields/draws.js';
 import type { VectorField } from '../../models/fields/field.js';
 import { mlp } from '../../models/fields/mlp.js';
 import { Weights } from '../../models/fields/weights.js';
-import { type Base, standardLogistic, standardNormal, studentT } from './base.js';
+import { type Base, learnedNormal, mixtureOfNormals, standardLogistic, standardNormal, studentT } from './base.js';
 import { type Cnf, cnf } from './flow.js';
 import { dormandPrince } from './solvers/dormand-prince.js';
 import { euler } from './solvers/euler.js';
@@ -30,7 +30,8 @@ export interface FieldSpec {
 }
 
 export type BaseSpec =
-  | { readonly kind: 'normal' | 'logistic' }
+  | { readonly kind: 'normal' | 'logistic' /** With a mean and a scale that are learned. */ | 'learned' }
+  | { readonly kind: 'mixture' /** Normal distributions, 1 to 256. */; readonly components: number }
   | { readonly kind: 'student' /** Degrees of freedom, 1 to 1000. */; readonly freedom: number };
 
 /** How a coordinate of the data becomes one of the flow: (n - centre) / 2^exponent, where n is the value times 10^decimals. */
@@ -55,6 +56,8 @@ export interface FlowSpec {
 }
 
 export type SolverName = 'euler' | 'midpoint' | 'rk4' | 'dormand-prince' | 'splitting' | 'strang';
+
+export const BASE_KINDS: readonly BaseSpec['kind'][] = ['normal', 'logistic', 'student', 'learned', 'mixture'];
 
 const SOLVERS: Record<SolverName, Solver> = {
   euler,
@@ -102,15 +105,25 @@ export function makeFlow(spec: FlowSpec, draws: Draws): StoredFlow {
       : affineSplit(weights, { dimension, parts: Math.min(dimension, MOST_PARTS), hidden, time: 'gated' });
   const solver = SOLVERS[spec.solver.name];
   const flow = cnf(field, { method: { solver, steps: spec.solver.steps } });
-  return { spec, weights, field, flow, base: makeBase(spec.base, dimension) };
+  return { spec, weights, field, flow, base: makeBase(spec.base, dimension, weights) };
 }
 
 /** Parts that an affine-split field moves one after the other: each costs a network. */
 const MOST_PARTS = 4;
 
-function makeBase(base: BaseSpec, dimension: number): Base {
-  if (base.kind === 'student') return studentT(dimension, base.freedom);
-  return base.kind === 'normal' ? standardNormal(dimension) : standardLogistic(dimension);
+function makeBase(base: BaseSpec, dimension: number, weights: Weights): Base {
+  switch (base.kind) {
+    case 'student':
+      return studentT(dimension, base.freedom);
+    case 'mixture':
+      return mixtureOfNormals(weights, { dimension, components: base.components });
+    case 'learned':
+      return learnedNormal(weights, dimension);
+    case 'logistic':
+      return standardLogistic(dimension);
+    case 'normal':
+      return standardNormal(dimension);
+  }
 }
 
 const MAGIC = [0x43, 0x4e, 0x46, 0x46, 1];
@@ -194,10 +207,10 @@ function checkSpec(spec: FlowSpec): void {
     !field.hidden.every((size) => whole(size, 1, 4096))
   )
     throw bad('a field has 1 to 8 hidden layers of 1 to 4096 units');
-  if (!base || !['normal', 'logistic', 'student'].includes(base.kind))
-    throw bad('a base is normal, logistic or student');
+  if (!base || !BASE_KINDS.includes(base.kind)) throw bad(`a base is one of ${BASE_KINDS.join(', ')}`);
   if (base.kind === 'student' && !whole(base.freedom, 1, 1000))
     throw bad('Student’s t has 1 to 1000 degrees of freedom');
+  if (base.kind === 'mixture' && !whole(base.components, 1, 256)) throw bad('a mixture has 1 to 256 components');
   if (!solver || !Object.hasOwn(SOLVERS, solver.name))
     throw bad(`a solver is one of ${Object.keys(SOLVERS).join(', ')}`);
   if (!whole(solver.steps, 1, 10_000)) throw bad('a solver takes 1 to 10,000 steps');

@@ -26,36 +26,44 @@ const [MOMENTUM, MEMORY, EPSILON] = [0.9, 0.99, 1e-8];
 const CLIP = 1;
 
 /**
- * Trains the variables and returns the loss of every step.
+ * Trains the variables and returns the loss of every step. Gradients, moments and weights stay on the device; of a step the gradient's norm
+ * is read back, and the loss.
  *
  * @throws {Error} if the loss is no longer a finite number
  */
 export function train({ variables, steps, rate, gradients, onStep }: TrainOptions): number[] {
-  const moments = variables.map(({ size }) => ({ first: new Float32Array(size), second: new Float32Array(size) }));
-  return Array.from({ length: steps }, (_, step) => {
-    const { loss, slopes } = scoped(() => {
-      const { loss, gradients: tensors } = gradients(step);
-      return { loss, slopes: tensors.map((tensor) => tensor.dataSync<'float32'>().slice()) };
+  const zeros = () => tf.tidy(() => variables.map((variable) => tf.variable(tf.zerosLike(variable), false)));
+  const moments = { first: zeros(), second: zeros() };
+  try {
+    return Array.from({ length: steps }, (_, step) => {
+      const loss = scoped(() => {
+        const { loss, gradients: slopes } = gradients(step);
+        if (!Number.isFinite(loss)) throw new Error(`training diverged: the loss of step ${step} is ${loss}`);
+        const now = rate * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
+        const corrected = (now * Math.sqrt(1 - MEMORY ** (step + 1))) / (1 - MOMENTUM ** (step + 1));
+        const clipped = Math.min(1, CLIP / normOf(slopes));
+        for (const [i, variable] of variables.entries()) {
+          const slope = tf.mul(slopes[i], clipped);
+          const [first, second] = [moments.first[i], moments.second[i]];
+          first.assign(tf.add(first, tf.mul(tf.sub(slope, first), 1 - MOMENTUM)));
+          second.assign(tf.add(second, tf.mul(tf.sub(tf.square(slope), second), 1 - MEMORY)));
+          const change = tf.div(tf.mul(first, corrected), tf.add(tf.sqrt(second), EPSILON));
+          variable.assign(tf.sub(variable, change));
+        }
+        return loss;
+      });
+      onStep?.(step, loss);
+      return loss;
     });
-    if (!Number.isFinite(loss)) throw new Error(`training diverged: the loss of step ${step} is ${loss}`);
-    const norm = Math.sqrt(slopes.reduce((sum, slope) => sum + slope.reduce((s, v) => s + v * v, 0), 0));
-    const clipped = Math.min(1, CLIP / norm);
-    const now = rate * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
-    const corrected = (now * Math.sqrt(1 - MEMORY ** (step + 1))) / (1 - MOMENTUM ** (step + 1));
-    for (const [i, variable] of variables.entries()) {
-      const values = variable.dataSync<'float32'>().slice();
-      const { first, second } = moments[i];
-      for (let k = 0; k < values.length; k++) {
-        const g = slopes[i][k] * clipped;
-        first[k] += (1 - MOMENTUM) * (g - first[k]);
-        second[k] += (1 - MEMORY) * (g * g - second[k]);
-        values[k] -= (corrected * first[k]) / (Math.sqrt(second[k]) + EPSILON);
-      }
-      tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
-    }
-    onStep?.(step, loss);
-    return loss;
-  });
+  } finally {
+    tf.dispose([...moments.first, ...moments.second]);
+  }
+}
+
+/** The norm of all tensors together. */
+function normOf(tensors: readonly tf.Tensor[]): number {
+  const squares = tensors.map((tensor) => tf.sum(tf.square(tensor)));
+  return Math.sqrt(tf.sum(tf.stack(squares)).dataSync()[0]);
 }
 
 /** A loss and its gradients in the variables, by reverse mode through everything that computes it. */

@@ -123,7 +123,7 @@ export interface PointMap {
 
 /**
  * Side by side, or one large one, on one scale of colours from dark (`range[0]`, or the least value) to bright, with a bar that tells
- * it; points are drawn as such.
+ * it where there are colours; points are drawn as such.
  *
  * @param unit of the values
  */
@@ -136,14 +136,20 @@ export function heatMaps(
 ): Figure {
   const [side, gap, top, left] = [maps.length > 1 ? 220 : 560, 14, 36, 45];
   const all = maps.flatMap((map) => ('values' in map ? Array.from(map.values) : []));
-  const extent = range ?? [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
+  const coloured = all.length > 0;
+  const extent = range ?? (coloured ? extentOf(all) : [0, 1]);
   const heightOf = (map: HeatMap | PointMap) => ('values' in map ? Math.round((side * map.rows) / map.columns) : side);
   const panels = maps.map((map, i) => {
     const height = heightOf(map);
     const content =
       'values' in map
         ? picture(map, extent, [side, height])
-        : Plot.dot(map.points.filter(within(map)), { x: '0', y: '1', r: 0.8, fill: '#222' });
+        : Plot.dot(map.points.filter(within(map)), {
+            x: '0',
+            y: '1',
+            r: map.points.length > 500 ? 0.8 : 1.6,
+            fill: '#222',
+          });
     return svg({
       width: side + left + gap,
       height: height + top + 40,
@@ -157,7 +163,11 @@ export function heatMaps(
     });
   });
   const bar = colourBar(extent, labels.unit, Math.max(...maps.map(heightOf)) + top + 40, [top, 40]);
-  return { title, caption, legend: [], svg: [...panels, bar].join('') };
+  return { title, caption, legend: [], svg: [...panels, ...(coloured ? [bar] : [])].join('') };
+}
+
+function extentOf(values: readonly number[]): [number, number] {
+  return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
 }
 
 function within({ x, y }: PointMap): (point: readonly number[]) => boolean {

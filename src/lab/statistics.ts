@@ -14,6 +14,12 @@ export function variance(values: ArrayLike<number>): number {
   return sum / (values.length - 1);
 }
 
+/** The middle of the sorted values, or of the two there the mean. */
+export function median(values: ArrayLike<number>): number {
+  const sorted = Float64Array.from(values).sort();
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
 /** Slope of the least-squares line through points. */
 export function slope(points: readonly (readonly [number, number])[]): number {
   const [mx, my] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];

@@ -17,6 +17,8 @@ export interface LocalBitsBackOptions {
   readonly gridBits: number;
   /** The local noise s is 2^-noiseBits. */
   readonly noiseBits: number;
+  /** Of the points [points, C], for a layer with a context; what decodes must have it, too. */
+  readonly context?: tf.Tensor2D;
 }
 
 /**
@@ -45,7 +47,7 @@ export interface LocalBitsBackOptions {
  * ```
  */
 export function localBitsBack(layer: Layer, options: LocalBitsBackOptions): Coder<Int32Array> {
-  const { dimension: d, points, gridBits, noiseBits } = options;
+  const { dimension: d, points, gridBits, noiseBits, context } = options;
   const cell = 2 ** -gridBits;
   const noise = 2 ** (gridBits - noiseBits);
   const tensor = (cells: Int32Array) =>
@@ -57,7 +59,7 @@ export function localBitsBack(layer: Layer, options: LocalBitsBackOptions): Code
   /** f(x) in cells, and the Cholesky factors of s^2 J J^T in cells. */
   const ahead = (x: Int32Array) =>
     scoped(() => {
-      const found = jacobian(layer, tensor(x));
+      const found = jacobian(layer, tensor(x), context);
       const [means, entries] = [found.y.dataSync<'float32'>(), found.jacobian.dataSync<'float32'>()];
       const factors = Array.from({ length: points }, (_, p) =>
         choleskyOfSquare(entries.subarray(p * d * d, (p + 1) * d * d), d, noise),
@@ -65,7 +67,7 @@ export function localBitsBack(layer: Layer, options: LocalBitsBackOptions): Code
       return { means: Float64Array.from(means, (v) => v / cell), factors };
     });
   const back = (z: Int32Array) =>
-    scoped(() => Float64Array.from(layer.inverse(tensor(z)).dataSync<'float32'>(), (v) => v / cell));
+    scoped(() => Float64Array.from(layer.inverse(tensor(z), context).dataSync<'float32'>(), (v) => v / cell));
 
   return {
     push(stack, x) {

@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { SplitField } from '../../../models/fields/affine-split.js';
 import { dual } from '../../../models/fields/dual.js';
+import { checkContext } from '../../../models/fields/field.js';
 import { scoped } from '../scope.js';
 import { cellIndex } from './cell.js';
 import { popGaussian, pushGaussian } from './gaussian.js';
@@ -15,6 +16,8 @@ export interface SplittingCoderOptions {
   readonly gridBits: number;
   /** Steps of the splitting method. */
   readonly steps: number;
+  /** Of the points [points, C], for a field with a context; what decodes must have it, too. */
+  readonly context?: tf.Tensor2D;
 }
 
 /** Scales are integers over 2^SCALE_BITS. */
@@ -33,7 +36,11 @@ export interface IntegerFlow {
   backward(stack: Stack, cells: Int32Array): void;
 }
 
-export function integerFlow(field: SplitField, { points, gridBits, steps }: SplittingCoderOptions): IntegerFlow {
+export function integerFlow(
+  field: SplitField,
+  { points, gridBits, steps, context }: SplittingCoderOptions,
+): IntegerFlow {
+  checkContext(field, context);
   const cell = 2 ** -gridBits;
   const h = 1 / steps;
   const step = (cells: Int32Array, n: number, part: number): IntegerStep =>
@@ -42,7 +49,7 @@ export function integerFlow(field: SplitField, { points, gridBits, steps }: Spli
         Float32Array.from(cells, (k) => k * cell),
         [points, field.dimension],
       );
-      const { logScale, shift } = field.part(part, dual(x), n * h, h);
+      const { logScale, shift } = field.part(part, dual(x), n * h, h, context);
       const [logs, shifts] = [logScale.value.dataSync<'float32'>(), shift.value.dataSync<'float32'>()];
       return {
         ranges: Int32Array.from(logs, (a) => Math.max(1, Math.round(SCALE * Math.exp(a)))),

@@ -29,6 +29,18 @@ export const ERROR = [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22
 
 export const dormandPrince = rungeKutta(DORMAND_PRINCE);
 
+/** An accepted step. */
+export interface Step {
+  /** When it begins, and how long it is. */
+  readonly t: number;
+  readonly h: number;
+  /** Where it begins and ends. */
+  readonly from: State;
+  readonly to: State;
+  /** Those of its six stages, and that where it ends. */
+  readonly derivatives: readonly State[];
+}
+
 export interface AdaptiveResult {
   readonly state: State;
   /** Of the right-hand side: six a step, accepted or rejected, and one before the first. */
@@ -44,6 +56,7 @@ export const MOST_STEPS = 10_000;
  * Integrates with steps whose estimated error is at most tolerance (1 + |x|) in root mean square; the gradient does not flow through
  * the choice of steps.
  *
+ * @param onStep told of each accepted step, whose tensors are freed behind it
  * @throws {Error} if it needs more than 10,000 steps
  */
 export function adaptive(
@@ -53,6 +66,7 @@ export function adaptive(
   to: number,
   tolerance: number,
   control = INTEGRAL,
+  onStep?: (step: Step) => void,
 ): AdaptiveResult {
   const controller = new Controller(control);
   const direction = Math.sign(to - from);
@@ -71,6 +85,7 @@ export function adaptive(
       const reached = moved(last, h, DORMAND_PRINCE.b, derivatives);
       const end = dynamics.derivative(t + h, reached);
       error = estimate(last, reached, [...derivatives, end], h, tolerance);
+      if (onStep && error <= 1) onStep({ t, h, from: last, to: reached, derivatives: [...derivatives, end] });
       return [[...reached], [...end]];
     });
     evaluations += DORMAND_PRINCE.b.length;

@@ -2,7 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { headLayout } from '../../../models/definition.js';
-import { type Conditional, solved } from '../conditional.js';
+import { type Conditional, solved } from '../codec-density.js';
 import type { Bins } from '../shapes.js';
 import type { Sites } from './sites.js';
 

@@ -3,6 +3,7 @@
  * Metropolis algorithm (1953). Lengths in Angstrom, energies in kcal/mol, angles in radians.
  */
 
+import * as tf from '@tensorflow/tfjs-core';
 import type { Random } from '../../train/random.js';
 
 export interface Molecule {
@@ -99,10 +100,25 @@ function start({ kinds, bond }: Molecule): number[] {
   return [0, 0, 0, ...around];
 }
 
-function centred(geometry: readonly number[]): number[] {
+/** About their mean: positions [atoms * 3] of one molecule. */
+export function centred(geometry: readonly number[]): number[] {
   const atoms = geometry.length / 3;
   const mean = [0, 1, 2].map((axis) => geometry.filter((_, i) => i % 3 === axis).reduce((a, b) => a + b) / atoms);
   return geometry.map((value, i) => value - mean[i % 3]);
+}
+
+/** An orthonormal basis of the positions whose mean is 0, [3 (atoms - 1), 3 atoms]: Helmert's contrasts on each axis. */
+export function subspace(atoms: number): tf.Tensor2D {
+  const rows: number[][] = [];
+  for (let n = 1; n < atoms; n++) {
+    for (let axis = 0; axis < 3; axis++) {
+      const row = new Array(3 * atoms).fill(0);
+      for (let atom = 0; atom < n; atom++) row[3 * atom + axis] = 1 / Math.sqrt(n * (n + 1));
+      row[3 * n + axis] = -n / Math.sqrt(n * (n + 1));
+      rows.push(row);
+    }
+  }
+  return tf.tensor2d(rows);
 }
 
 /** Turned by a rotation drawn evenly from all (a random unit quaternion). */

@@ -4,6 +4,8 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { matMul, scale, shift, tanh } from '../../../models/fields/dual.js';
+import type { VectorField } from '../../../models/fields/field.js';
 import { mlp } from '../../../models/fields/mlp.js';
 import { Weights } from '../../../models/fields/weights.js';
 import { type BatchNorm, batchNorm } from '../../../models/layers/batch-norm.js';
@@ -41,7 +43,7 @@ export const experiment: Experiment = {
   async run({ quick, random, log }) {
     const steps = quick ? 40 : 500;
     const test = quick ? 500 : 4000;
-    const grid: Grid = { cells: quick ? 64 : 200, reach: 3.6 };
+    const grid: Grid = { cells: quick ? 40 : 200, reach: 3.6 };
     const x = sample(test, random);
     const truth = negativeEntropy(PLANAR.moons, 20_000, random) - Math.log(SCALE[0] * SCALE[1]);
 
@@ -65,15 +67,17 @@ export const experiment: Experiment = {
     const [norm] = normalized.norms;
     const alone = properties(norm.layer, part);
     const whole = properties(normalized.fine, part);
-    const batchwise = dependence(batchStatistics, random);
-    const frozen = dependence((points) => logDensity(normalized.fine, base, points), random);
+    const drawn = (count: number) => sample(count, random);
+    const batchwise = dependence(batchStatistics, drawn);
+    const frozen = dependence((points) => logDensity(normalized.fine, base, points), drawn);
+    const inside = (['batch', 'frozen'] as const).map((statistics) => insideField(statistics, random));
     const total = totalMass(normalized.fine, grid);
     tf.dispose([x, part]);
     return {
       configuration: {
         data: `moons, scaled by ${SCALE.join(' and ')}, shifted by ${SHIFT.join(' and ')}`,
         flow: `batch norm, CNF, batch norm, CNF; without: CNF, CNF; standardized: the data’s own mean and deviation, CNF, CNF`,
-        fields: `MLP, hidden ${HIDDEN.join(' ')}, RK4, 4 steps each; tested with 40`,
+        fields: `MLP, hidden ${HIDDEN.join(' ')}, RK4, 4 steps each; tested with 24`,
         'moving averages': 'memory 0.95',
         training: `maximum likelihood, ${steps} steps of ${BATCH}, rate ${RATE}`,
         'held-out points': test,
@@ -90,6 +94,19 @@ export const experiment: Experiment = {
           0.05,
           'nats',
         ),
+        atLeast(
+          'within the field, statistics of the batch: log-density of a point in one batch against in another',
+          inside[0].dependence,
+          0.02,
+          'nats',
+        ),
+        atMost('within the field, frozen statistics: the same', inside[1].dependence, 1e-3, 'nats'),
+        atLeast(
+          'within the field, statistics of the batch: a point brought back in other company, off by',
+          inside[0].inverse,
+          0.02,
+        ),
+        atMost('within the field, frozen statistics: the same', inside[1].inverse, 1e-3),
         near('the density integrates to', total, 1, 0.03),
         atMost('distance of the moving averages from the data’s moments', distances.at(-1)![1], 0.1, 'of the scale'),
         atLeast('held-out gain of batch normalization after as many steps', held[0] - held[1], 0.5, 'nats per point'),
@@ -130,6 +147,8 @@ export const experiment: Experiment = {
       notes: [
         'The averages move while the flow trains; each step’s loss treats them as constants, so that the gradient does not know of them. Used as a layer they are frozen: only then ' +
           'is there a density to speak of. With the batch’s own mean and deviation a point’s log-density changes with the company it is in, by the difference that the check shows.',
+        'Within a field the same holds: with the batch’s statistics a point’s velocity depends on its company at every moment of its path, so that there is neither a density of one point nor a way back for it alone; frozen statistics are constants of ' +
+          'the network, and its divergence counts them.',
         'Without, training spends its steps on moving the data to the base. Data that was standardized beforehand needs no batch normalization for that: what it does here it does to the scale.',
       ],
     };
@@ -146,7 +165,7 @@ interface Flow {
 }
 
 const COARSE: Method = { solver: rk4, steps: 4 };
-const FINE: Method = { solver: rk4, steps: 40 };
+const FINE: Method = { solver: rk4, steps: 24 };
 
 function blocks(weights: Weights): { coarse: Layer; fine: Layer } {
   const field = mlp(weights, { dimension: 2, hidden: HIDDEN, time: 'gated' });
@@ -184,6 +203,40 @@ function observe(norms: Flow['norms'], x: tf.Tensor2D): void {
 
 function sample(points: number, random: Random): tf.Tensor2D {
   return tf.tidy(() => tf.add<tf.Tensor2D>(tf.mul(samplePlanar(PLANAR.moons, points, random), [SCALE]), [SHIFT]));
+}
+
+/**
+ * A field whose hidden units are normalized before their nonlinearity, by the moments of the batch at hand or by such of a large one, as constants. What company does to a
+ * point there: mean change of its log-density, and how far off it is when it is brought back in other company.
+ */
+function insideField(statistics: 'batch' | 'frozen', random: Random): { dependence: number; inverse: number } {
+  const weights = new Weights(random);
+  const [into, out] = [weights.matrix(2, HIDDEN[0]), weights.matrix(HIDDEN[0], 2)];
+  const draw = (points: number) => samplePlanar(PLANAR.moons, points, random);
+  const momentsOf = (hidden: tf.Tensor2D) => tf.moments(hidden, 0, true);
+  const frozen = tf.tidy(() => momentsOf(tf.matMul(draw(5000), into)));
+  const field: VectorField = {
+    dimension: 2,
+    at(x) {
+      const hidden = matMul(x, into);
+      const { mean: centre, variance } = statistics === 'batch' ? momentsOf(hidden.value) : frozen;
+      const normalized = scale(shift(hidden, tf.neg(centre)), tf.rsqrt(tf.add(variance, 1e-4)));
+      return matMul(tanh(normalized), out);
+    },
+  };
+  const flow = cnf(field, { method: { solver: rk4, steps: 12 } });
+  const densities = dependence((points) => logDensity(flow, base, points), draw);
+  const away = Array.from({ length: 8 }, () =>
+    scoped(() => {
+      const x = draw(32);
+      const point = (of: tf.Tensor2D) => tf.slice(of, [0, 0], [1, 2]);
+      const image = point(flow.forward(x).y);
+      const other = flow.forward(draw(31)).y;
+      const back = point(flow.inverse(tf.concat([image, other]) as tf.Tensor2D));
+      return tf.max(tf.abs(tf.sub(back, point(x)))).dataSync()[0];
+    }),
+  );
+  return { dependence: densities, inverse: mean(away) };
 }
 
 /** Largest distance of the averages from the data's mean and standard deviation, in units of the latter. */
@@ -227,11 +280,11 @@ function batchStatistics(x: tf.Tensor2D): tf.Tensor2D {
 }
 
 /** How far the log-density of a point differs between two batches that it is in, mean of several points. */
-function dependence(densities: (x: tf.Tensor2D) => tf.Tensor2D, random: Random): number {
+function dependence(densities: (x: tf.Tensor2D) => tf.Tensor2D, draw: (points: number) => tf.Tensor2D): number {
   const differences = Array.from({ length: 16 }, () =>
     scoped(() => {
-      const point = sample(1, random);
-      const company = [0, 1].map(() => tf.concat([point, sample(31, random)]) as tf.Tensor2D);
+      const point = draw(1);
+      const company = [0, 1].map(() => tf.concat([point, draw(31)]) as tf.Tensor2D);
       const [one, other] = company.map((x) => densities(x).dataSync()[0]);
       return Math.abs(one - other);
     }),

@@ -57,7 +57,7 @@ export const experiment: Experiment = {
         coupling: `${LAYERS} affine layers, hidden ${COUPLING_HIDDEN.join(' ')}`,
         cnf: `MLP, hidden ${CNF_HIDDEN.join(' ')}, gated by time`,
         'solver in training': TRAINING_TOLD,
-        'solver in tests': 'RK4, 24 steps',
+        'solver in tests': 'RK4, 12 steps',
         training: `maximum likelihood, ${steps} steps of ${BATCH} points, Adam, cosine schedule`,
         'runs of each': RUNS,
       },
@@ -177,7 +177,7 @@ function compare(name: string, { steps, test, grid, shown }: Budget, { random, l
     },
     (weights: Weights): Made => {
       const field = mlp(weights, { dimension: 2, hidden: CNF_HIDDEN, time: 'gated' });
-      const fine = cnf(field, { method: { solver: rk4, steps: 24 } });
+      const fine = cnf(field, { method: { solver: rk4, steps: 12 } });
       return { trained: cnf(field, TRAINING), tested: fine, map: fine };
     },
   ];

@@ -8,7 +8,7 @@ import { Weights } from '../../../models/fields/weights.js';
 import { scoped } from '../../cnf/scope.js';
 import { modelsForEncoding } from '../../models.js';
 import type { Random } from '../../train/random.js';
-import { baseDensity, binBits, type Conditional, conditional, solved } from '../conditional.js';
+import { baseDensity, binBits, type Conditional, conditional, solved } from '../codec-density.js';
 import { type FramedBins, framed, headMoments, type Moments } from '../data/bins.js';
 import { OWN_PHOTOGRAPHS, photographs, toldPhotographs } from '../data/photographs.js';
 import { drawSites, joinSites, type Sites } from '../data/sites.js';

@@ -13,7 +13,7 @@ import { type Cnf, cnf } from '../../cnf/flow.js';
 import { scoped } from '../../cnf/scope.js';
 import { rk4 } from '../../cnf/solvers/rk4.js';
 import type { Random } from '../../train/random.js';
-import { bondAngles, bondLengths, MOLECULES, type Molecule, sampleMolecule } from '../data/molecules.js';
+import { bondAngles, bondLengths, MOLECULES, type Molecule, sampleMolecule, subspace } from '../data/molecules.js';
 import { atLeast, atMost, type Check, type Experiment, type Lab } from '../experiment.js';
 import { type Figure, histogram } from '../figures.js';
 import { mean, variance, wasserstein } from '../statistics.js';
@@ -212,20 +212,6 @@ function symmetryError(flow: Cnf, base: Base, x: tf.Tensor2D, kinds: readonly nu
     const [before, after] = [x, moved].map((points) => logDensities(flow, base, points));
     return Math.max(...before.map((value, i) => Math.abs(value - after[i])));
   });
-}
-
-/** An orthonormal basis of the positions whose mean is 0, [3 (atoms - 1), 3 atoms]: Helmert's contrasts on each axis. */
-function subspace(atoms: number): tf.Tensor2D {
-  const rows: number[][] = [];
-  for (let n = 1; n < atoms; n++) {
-    for (let axis = 0; axis < 3; axis++) {
-      const row = new Array(3 * atoms).fill(0);
-      for (let atom = 0; atom < n; atom++) row[3 * atom + axis] = 1 / Math.sqrt(n * (n + 1));
-      row[3 * n + axis] = -n / Math.sqrt(n * (n + 1));
-      rows.push(row);
-    }
-  }
-  return tf.tensor2d(rows);
 }
 
 function series(data: number[], samples: number[]) {

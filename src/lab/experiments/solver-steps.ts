@@ -15,7 +15,7 @@ import { rk4 } from '../../cnf/solvers/rk4.js';
 import type { Solver } from '../../cnf/solvers/solver.js';
 import { modelsForEncoding } from '../../models.js';
 import type { Random } from '../../train/random.js';
-import { binBits, type Conditional, conditional, solved } from '../conditional.js';
+import { binBits, type Conditional, conditional, solved } from '../codec-density.js';
 import { type FramedBins, framed, headMoments } from '../data/bins.js';
 import { OWN_PHOTOGRAPHS, type Photograph, photographs, toldPhotographs } from '../data/photographs.js';
 import { drawSites, joinSites } from '../data/sites.js';
