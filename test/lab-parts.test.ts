@@ -19,11 +19,11 @@ import { baseDensity, binBits, conditional, solved } from '../src/lab/codec-dens
 import { framed, headMoments } from '../src/lab/data/bins.js';
 import { fixture, PHOTOGRAPHS } from '../src/lab/data/fixtures.js';
 import { bondAngles, bondLengths, MOLECULES, sampleMolecule } from '../src/lab/data/molecules.js';
-import { part } from '../src/lab/data/photographs.js';
 import { chartOf } from '../src/lab/data/peptide/chart.js';
 import { ANGLE_TERMS, BOND_TERMS, energy, PAIR_TERMS, TORSION_TERMS } from '../src/lab/data/peptide/energy.js';
 import { at, INTERNALS, internalsOf, logVolume, positionsOf } from '../src/lab/data/peptide/internal.js';
 import { samplePeptide } from '../src/lab/data/peptide/sample.js';
+import { part } from '../src/lab/data/photographs.js';
 import { PLANAR, samplePlanar, studentMoons } from '../src/lab/data/planar.js';
 import { digit, flatGraphic, noise } from '../src/lab/data/simple-images.js';
 import { drawSites } from '../src/lab/data/sites.js';
@@ -109,7 +109,7 @@ describe('data', () => {
     test('has the terms of its force field, and an energy that turning and shifting do not change, nor a mirror', () => {
       const count = [BOND_TERMS, ANGLE_TERMS, TORSION_TERMS, PAIR_TERMS].map(({ length }) => length);
       // Torsions: 41 about bonds, of which those about bonds to CT that have no barrier fall away, and four planes.
-      expect(count).toEqual([21, 36, 32, 22 * 21 / 2 - 21 - 36]);
+      expect(count).toEqual([21, 36, 32, (22 * 21) / 2 - 21 - 36]);
       const x = positionsOf(own(0));
       const [c, s] = [Math.cos(1), Math.sin(1)];
       const moved = x.map((_, i) => {
@@ -124,10 +124,13 @@ describe('data', () => {
     test('goes to internal coordinates and back, with the volume of the change', () => {
       const internals = own(3);
       const again = internalsOf(positionsOf(internals));
-      for (const [k, value] of again.entries()) expect(Math.abs(Math.sin((value - internals[k]) / 2))).toBeLessThan(1e-9);
+      for (const [k, value] of again.entries())
+        expect(Math.abs(Math.sin((value - internals[k]) / 2))).toBeLessThan(1e-9);
       // |det| of positions by internal coordinates, in the frame in which the first atoms lie: a frame's own volume is r1² r2² sin of the first angle.
       const rows = Array.from({ length: INTERNALS }, (_, k) => {
-        const [high, low] = [1e-6, -1e-6].map((step) => positionsOf(internals.map((value, i) => (i === k ? value + step : value))));
+        const [high, low] = [1e-6, -1e-6].map((step) =>
+          positionsOf(internals.map((value, i) => (i === k ? value + step : value))),
+        );
         const slope = high.map((value, i) => (value - low[i]) / 2e-6);
         return [slope[3], slope[6], slope[7], ...slope.slice(9)];
       });
@@ -153,7 +156,9 @@ describe('data', () => {
       // A density: of the chart's own coordinates, by its volume; a step in one of them changes both alike.
       const one = many.slice(0, INTERNALS);
       const rows = Array.from({ length: INTERNALS }, (_, k) => {
-        const shifted = [1e-6, -1e-6].map((step) => chart.points(one.map((value, i) => (i === k ? value + step : value))));
+        const shifted = [1e-6, -1e-6].map((step) =>
+          chart.points(one.map((value, i) => (i === k ? value + step : value))),
+        );
         return Array.from(shifted[0], (value, i) => (value - shifted[1][i]) / 2e-6);
       });
       const expected = logDeterminant(rows) - logVolume(one) - Math.log(8 * Math.PI ** 2) + 1.5 * Math.log(22);
@@ -165,7 +170,9 @@ describe('data', () => {
       const rows = matrix.map((row) => [...row]);
       let log = 0;
       for (let k = 0; k < rows.length; k++) {
-        const pivot = rows.slice(k).reduce((best, row, i) => (Math.abs(row[k]) > Math.abs(rows[best][k]) ? k + i : best), k);
+        const pivot = rows
+          .slice(k)
+          .reduce((best, row, i) => (Math.abs(row[k]) > Math.abs(rows[best][k]) ? k + i : best), k);
         [rows[k], rows[pivot]] = [rows[pivot], rows[k]];
         log += Math.log(Math.abs(rows[k][k]));
         for (let i = k + 1; i < rows.length; i++) {
@@ -350,8 +357,9 @@ describe('statistics', () => {
     expect(effectiveShare(Float64Array.of(900, 0, 0, Number.NEGATIVE_INFINITY))).toBeCloseTo(1 / 4, 12);
     // Truth exp(-x²/2 - 7), model N(0.5, 1): the divergence is 1/8 whatever the truth's constant.
     const random = new Random(8);
-    const logWeight = (x: number) => -x * x / 2 - 7 + (x - 0.5) ** 2 / 2 + Math.log(2 * Math.PI) / 2;
-    const sample = (count: number, centre: number) => Float64Array.from({ length: count }, () => logWeight(centre + random.normal()));
+    const logWeight = (x: number) => (-x * x) / 2 - 7 + (x - 0.5) ** 2 / 2 + Math.log(2 * Math.PI) / 2;
+    const sample = (count: number, centre: number) =>
+      Float64Array.from({ length: count }, () => logWeight(centre + random.normal()));
     expect(boltzmannGap(sample(20_000, 0), sample(5000, 0.5))).toBeCloseTo(1 / 8, 1);
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 2, 3])).toBe(2.5);

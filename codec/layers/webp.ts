@@ -46,7 +46,7 @@ export function provideWebp(given: WebpModules): void {
 
 // Not the package's `encode.js`, which takes the build with SIMD where there is SIMD: V8's baseline compiler computes its
 // `i8x16.swizzle` wrongly on x86 without AVX, and the build without is no slower.
-const encoder = once<void, Pick<Encoder, 'encode'> & { readonly room: Uint8ClampedArray }>(async () => {
+const encoder = once<void, Pick<Encoder, 'encode'> & { readonly room: Uint8ClampedArray<ArrayBuffer> }>(async () => {
   const { default: factory } = await import('@jsquash/webp/codec/enc/webp_enc.js');
   const { encode } = await load(factory, await modules?.encoder());
   // A tile's pixels at a time: what is used once would be kept until it is looked for.
