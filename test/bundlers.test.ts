@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeImage } from '../codec/codec.js';
 import type { Image } from '../codec/image.js';
 import { findProgram } from '../src/engines/engine.js';
-import { decodePng, encode } from '../src/index.js';
+import { decodePng, encode, info } from '../src/index.js';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const chromium = findProgram('chromium', 'chromium-browser', 'google-chrome');
@@ -23,7 +23,7 @@ const chromium = findProgram('chromium', 'chromium-browser', 'google-chrome');
 /** Bundlers and compilers take minutes on a slow machine. */
 const asked = process.env.TEST_BUNDLERS === 'all';
 
-/** What the apps compress: by the flow in a worker, and by WebP in the page. */
+/** What the apps compress: by the flow, and by WebP. */
 const NOISE = { width: 40, height: 30, channels: 3, samples: [...Array(3600).keys()].map((i) => (i * 7919) % 251) };
 const STRIPES = {
   width: 90,
@@ -41,12 +41,14 @@ const [noise, stripes] = [image(${JSON.stringify(NOISE)}), image(${JSON.stringif
 
 async function run() {
   const byFlow = await compress(noise, { model: 'fast' });
-  const byWebp = await encodeImage(stripes, []);
+  const byWebp = await compress(stripes, { model: 'fast' });
+  const inPage = await encodeImage(stripes, []);
   return {
     byFlow: [...byFlow],
     png: [...(await decompress(byFlow)).bytes],
     byWebp: [...byWebp],
-    samples: [...(await decodeImage(byWebp, [])).samples],
+    inPage: [...inPage],
+    samples: [...(await decodeImage(inPage, [])).samples],
   };
 }
 run().then((result) => Object.assign(globalThis, { result }), ({ stack }) => Object.assign(globalThis, { result: stack }));
@@ -76,11 +78,7 @@ afterAll(() => app && rmSync(app, { recursive: true, force: true }));
 describe.skipIf(!asked || !chromium)('an app', () => {
   test('that Vite bundles', async () => {
     const { build } = await import('vite');
-    await build({
-      ...{ root: app, configFile: false, logLevel: 'warn' },
-      worker: { format: 'es' },
-      build: { outDir: 'vite', target: 'es2022' },
-    });
+    await build({ root: app, configFile: false, logLevel: 'error', build: { outDir: 'vite' } });
     await check(await runIn(join(app, 'vite')));
   });
 
@@ -108,6 +106,7 @@ interface Result {
   readonly byFlow: number[];
   readonly png: number[];
   readonly byWebp: number[];
+  readonly inPage: number[];
   readonly samples: number[];
 }
 
@@ -116,7 +115,10 @@ async function check(result: Result | string): Promise<void> {
   const image = ({ samples, ...size }: typeof NOISE) => ({ ...size, samples: Uint8Array.from(samples) }) as Image;
   expect(result.byFlow).toEqual([...(await encode(image(NOISE), { model: 'fast' }))]);
   expect([...decodePng(Uint8Array.from(result.png)).samples]).toEqual(NOISE.samples);
-  expect(result.byWebp).toEqual([...(await encodeImage(image(STRIPES), []))]);
+  const byWebp = await encode(image(STRIPES), { model: 'fast' });
+  expect(info(byWebp).layers[0].method).toBe('webp');
+  expect(result.byWebp).toEqual([...byWebp]);
+  expect(result.inPage).toEqual([...(await encodeImage(image(STRIPES), []))]);
   expect(result.samples).toEqual(STRIPES.samples);
 }
 
