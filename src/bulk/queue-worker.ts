@@ -104,6 +104,8 @@ export async function workOnQueue(address: QueueAddress, options: QueueWork): Pr
     concurrency,
     lockDuration: 1000 * lock,
     stalledInterval: 1000 * lock,
+    // Until a server that was away is asked again; BullMQ's own, unless those who wait are in a hurry.
+    runRetryDelay: 1000 * Math.min(lock, 15),
     // How often a source is begun is counted by what does the work.
     maxStalledCount: 1000,
   });
