@@ -40,7 +40,11 @@ export interface CodingOptions {
    * the image, and loses less than 1 %.
    */
   effort?: Effort;
-  /** When decoding an image of one layer: memory for its samples, in which something may be. Without it they get their own. */
+  /**
+   * When decoding an image of one layer: memory for its samples, in which something may be. Without it they get their own.
+   *
+   * @internal
+   */
   allocate?: (count: number, maxval: number) => Uint8Array | Uint16Array;
   /** Who codes the tiles of a flow. Without it they are coded one after the other in this thread. */
   coderOf?: CoderOf;

@@ -53,12 +53,13 @@ export function webpPixelsOf({
 }
 
 /** Bytes of a process that has coded a small image, but for what follows; encoding, with libwebp and what verifying leaves. */
-const PROCESS = { encode: 145e6, decode: 85e6 };
-/** Bytes of a thread. */
+const PROCESS = { encode: 130e6, decode: 85e6 };
+/** Bytes of a thread, and for each weight of its model: those it was given, and those that learn, with their moments. */
 const THREAD = 20e6;
+const WEIGHT = 24;
 /** Bytes that a coder of tiles has for each pixel of the largest, and for each pixel and channel of its network. */
-const CODER_PIXEL = { encode: 202, decode: 127 };
-const CODER_CHANNEL = 2.8;
+const CODER_PIXEL = { encode: 100, decode: 66 };
+const CODER_CHANNEL = 1.05;
 /** Copies of the samples beside each other, compressed ones counted in part: in coding, and in reading or writing a PNG. */
 const CODING_COPIES = { encode: 4.3, decode: 2.5 };
 const FILE_COPIES = 4;
@@ -121,7 +122,8 @@ export function memoryFor(size: ImageSize, work: Work, threads: number): number 
   const deep = maxval > 255;
   const samples = width * height * channels * (deep ? 2 : 1);
   const coders = models.map(
-    ({ definition }) => THREAD + tilePixels * (CODER_PIXEL[operation] + CODER_CHANNEL * definition.width),
+    ({ definition, weights }) =>
+      THREAD + WEIGHT * weights.length + tilePixels * (CODER_PIXEL[operation] + CODER_CHANNEL * definition.width),
   );
   const copies = CODING_COPIES[operation] + (channels % 2 === 0 ? ALPHA_COPIES : 0);
   const coding = threads * Math.max(0, ...coders) + copies * samples + WEBP_PIXEL.decode * webpPixels;

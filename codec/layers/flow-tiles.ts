@@ -6,6 +6,7 @@ import type { Layer } from '../layer.js';
 
 /** A layer that a model can code: gray or colour. */
 export type FlowLayer = Layer & { readonly channels: 1 | 3 };
+/** All of it but its samples. */
 export type FlowShape = Omit<FlowLayer, 'samples'>;
 
 /** Flows code samples of at least so many bits. */

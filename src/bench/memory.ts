@@ -1,64 +1,161 @@
 /** Measures how much memory `compress` and `decompress` take, beside what `--max-memory` takes for granted. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { dot, line, selectLast, text } from '@observablehq/plot';
 import { Command } from 'commander';
-import type { Channels } from '../../codec/image.js';
 import { tileCount } from '../../codec/tiles.js';
 import { integer } from '../cli/options.js';
-import { info } from '../index.js';
+import { info, readImage } from '../index.js';
+import { netpbmPieces } from '../io/banded/netpbm.js';
+import { writeFileAtomic } from '../io/files/write.js';
 import { memoryFor, type Work, webpPixelsOf } from '../memory.js';
-import { modelsForEncoding } from '../models.js';
+import { modelForDecoding } from '../models.js';
 import { MAIN } from '../packages.js';
+import { svg } from '../svg.js';
+import { mosaic } from './mosaic.js';
 
 /** Tells a process's peak at its end. */
 const HOOK = `data:text/javascript,process.on('exit',()=>console.log('peak',process.resourceUsage().maxRSS))`;
 
-/** The largest resident set of a run of the command line, in bytes. */
-function peakOf(...args: string[]): number {
+/** Runs the command line: its largest resident set, in bytes, and its seconds. */
+function run(...args: string[]): { peak: number; seconds: number } {
+  const began = performance.now();
   const { status, stdout } = spawnSync(process.execPath, ['--import', HOOK, MAIN, ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   if (status !== 0) throw new Error(`cnfzip ${args.join(' ')} ended with ${status}`);
-  return 1024 * Math.max(...[...stdout.matchAll(/peak (\d+)/g)].map(([, kilobytes]) => Number(kilobytes)));
+  const peak = 1024 * Math.max(...[...stdout.matchAll(/peak (\d+)/g)].map(([, kilobytes]) => Number(kilobytes)));
+  return { peak, seconds: (performance.now() - began) / 1000 };
 }
 
-async function measure(file: string, model: string, threads: number): Promise<void> {
+/** What a run of the command line took. */
+interface Measured {
+  readonly operation: Work['operation'];
+  readonly file: string;
+  readonly megapixels: number;
+  readonly threads: number;
+  /** Bytes. */
+  readonly peak: number;
+  readonly estimate: number;
+  readonly seconds: number;
+}
+
+async function measure(file: string, { level, model, threads }: MemoryOptions): Promise<Measured[]> {
   const folder = mkdtempSync(join(tmpdir(), 'cnfzip-memory-'));
   const compressed = join(folder, 'a.cnfz');
   const options = ['-q', '-T', String(threads)];
+  const chosen = level === undefined ? ['--model', model] : [`-${level}`];
   try {
-    const encoding = peakOf('compress', ...options, '--model', model, '-o', compressed, file);
-    const decoding = peakOf('decompress', ...options, '-o', join(folder, 'a.png'), compressed);
+    const encoding = run('compress', ...options, ...chosen, '-o', compressed, file);
+    const decoding = run('decompress', ...options, '-o', join(folder, 'a.png'), compressed);
     const facts = info(readFileSync(compressed));
     const used = Math.min(threads, tileCount(facts.width, facts.height));
-    const models = await modelsForEncoding(facts.channels as Channels, model);
-    const hashes = facts.layers.map(({ modelHash }) => modelHash);
-    const webpPixels = webpPixelsOf(facts);
-    const rows: [Work, number][] = [
+    const hashes = facts.layers.flatMap(({ modelHash }) => modelHash ?? []);
+    const models = await Promise.all(hashes.map((hash) => modelForDecoding(hash)));
+    const works: [Work, typeof encoding][] = [
       [{ operation: 'encode', models }, encoding],
-      [{ operation: 'decode', models: models.filter(({ hash }) => hashes.includes(hash)), webpPixels }, decoding],
+      [{ operation: 'decode', models, webpPixels: webpPixelsOf(facts) }, decoding],
     ];
-    for (const [work, peak] of rows) {
-      const estimate = memoryFor(facts, work, used);
-      const megabytes = [peak, estimate].map((bytes) => (bytes / 1e6).toFixed(0).padStart(6));
-      console.log(
-        `${work.operation} ${megabytes.join(' ')} ${(estimate / peak).toFixed(2)}  ${used} ${basename(file)}`,
-      );
-    }
+    return works.map(([work, { peak, seconds }]) => ({
+      operation: work.operation,
+      file: basename(file),
+      megapixels: (facts.width * facts.height) / 1e6,
+      threads: used,
+      peak,
+      estimate: memoryFor(facts, work, used),
+      seconds,
+    }));
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
+/** Runs `work` on a mosaic of photographs. */
+async function withMosaic<T>(
+  photographs: readonly string[],
+  megapixels: number,
+  work: (file: string) => T,
+): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'cnfzip-mosaic-'));
+  try {
+    const side = Math.round(1000 * Math.sqrt(megapixels));
+    const images = await Promise.all(photographs.map((file) => readImage(file)));
+    const file = join(folder, `${side} x ${side}.ppm`);
+    await writeFileAtomic(file, netpbmPieces(mosaic(images, side, side)));
+    return await work(file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function report(rows: readonly Measured[]): void {
+  for (const { operation, file, threads, peak, estimate, seconds } of rows) {
+    const megabytes = [peak, estimate].map((bytes) => (bytes / 1e6).toFixed(0).padStart(6));
+    const quotient = (estimate / peak).toFixed(2);
+    console.log(`${operation} ${megabytes.join(' ')} ${quotient} ${Math.round(seconds)} s  ${threads} ${file}`);
+  }
+}
+
+/** Memory and time by the image's size, side by side. */
+function chart(rows: readonly Measured[]): string {
+  const points = rows.flatMap(({ operation, megapixels, peak, seconds }) => [
+    { operation, megapixels, what: 'megabytes of memory', value: peak / 1e6 },
+    { operation, megapixels, what: 'seconds', value: seconds },
+  ]);
+  const channels = { x: 'megapixels', y: 'value', fx: 'what', stroke: 'operation', z: 'operation' } as const;
+  return svg({
+    ariaLabel: 'Memory and time by the size of the image',
+    width: 800,
+    height: 360,
+    marginLeft: 50,
+    marginBottom: 45,
+    x: { type: 'log', label: 'megapixels', tickFormat: String, ticks: 4 },
+    y: { type: 'log', label: null, grid: true, tickFormat: String },
+    fx: { label: null },
+    color: { domain: ['encode', 'decode'], range: ['#c2410c', '#475569'] },
+    marks: [
+      line(points, channels),
+      dot(points, channels),
+      text(points, { ...selectLast(channels), text: 'operation', dx: -8, dy: -10, fill: 'operation', stroke: 'white' }),
+    ],
+  });
+}
+
+interface MemoryOptions {
+  readonly level?: number;
+  readonly model: string;
+  readonly threads: number;
+  readonly megapixels: number[];
+  readonly svg?: string;
+}
+
 await new Command('bench:memory')
-  .description('Peak memory of whole processes, in megabytes: measured, estimated, the quotient; threads, file.')
+  .description(
+    'Peak memory of whole processes, in megabytes: measured, estimated (for an image that is held whole), the quotient; seconds; threads, file.',
+  )
   .argument('<image...>', 'files that compress reads')
   .option('--model <model>', 'as for compress', 'default')
+  .option('--level <n>', 'of compress, instead of a model', integer(1, 9))
   .option('-T, --threads <n>', 'as for compress', integer(1, 256), 1)
-  .action(async (files: string[], { model, threads }: { model: string; threads: number }) => {
-    for (const file of files) await measure(file, model, threads);
+  .option(
+    '--megapixels <n...>',
+    'instead of the files, squares of so many megapixels made of them: photographs',
+    (n, all: number[] = []) => [...all, Number(n)],
+    [],
+  )
+  .option('--svg <file>', 'write a chart')
+  .action(async (files: string[], options: MemoryOptions) => {
+    const rows: Measured[] = [];
+    const add = async (file: string) => {
+      const measured = await measure(file, options);
+      report(measured);
+      rows.push(...measured);
+    };
+    for (const megapixels of options.megapixels) await withMosaic(files, megapixels, add);
+    if (options.megapixels.length === 0) for (const file of files) await add(file);
+    if (options.svg) writeFileSync(options.svg, chart(rows));
   })
   .parseAsync();
