@@ -78,7 +78,7 @@ test('the seed decides: the same figures again, others with another', () => {
 test('what is wrong is told in one line, and nothing is written', () => {
   writeFileSync(join(folder, 'file'), '');
   const cases: [string[], number, RegExp][] = [
-    [['run', 'nothing'], 1, /there is no experiment nothing: there are resnet-limit, .*accounting, and all$/],
+    [['run', 'nothing'], 1, /there is no experiment nothing: there are resnet-limit, .*, and all$/],
     [['run', 'hutchinson', '--out', 'file/reports'], 1, /cannot make the folder file\/reports/],
     [['run', 'hutchinson', '--data', 'nowhere'], 1, /there is no folder nowhere \(option --data\)/],
     [['run', 'hutchinson', '--seed', 'x'], 2, /'--seed <n>' argument 'x' is invalid/],

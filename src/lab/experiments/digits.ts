@@ -76,6 +76,12 @@ export const experiment: Experiment = {
       },
       checks: [
         atMost(
+          'squared error of the velocity at the end of training: optimal pairing over independent',
+          of(({ pairings: { optimal, independent } }) => optimal.losses.at(-1)![1] / independent.losses.at(-1)![1]),
+          1,
+          'times',
+        ),
+        atMost(
           `what a tolerance of ${FINEST} changes over ${TOLERANCES[last - 1]}`,
           of((run) => Math.abs(run.pairings.optimal.bits[last] - run.pairings.optimal.bits[last - 1])),
           0.1,

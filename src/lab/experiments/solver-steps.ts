@@ -19,7 +19,7 @@ import { binBits, type Conditional, conditional, solved } from '../codec-density
 import { type FramedBins, framed, headMoments } from '../data/bins.js';
 import { OWN_PHOTOGRAPHS, type Photograph, photographs, toldPhotographs } from '../data/photographs.js';
 import { drawSites, joinSites } from '../data/sites.js';
-import { atMost, contest, type Experiment, type Findings, near, timed } from '../experiment.js';
+import { atMost, contest, type Experiment, type Findings, near } from '../experiment.js';
 import { lines } from '../figures.js';
 import { fitShape, SHAPE_TRAINING, shapeBits } from '../shape-fit.js';
 import { flowShape, mixtureShape, networkCost, type Shape } from '../shapes.js';
@@ -250,14 +250,6 @@ function findings(
         absolute(spreadOf(runs, (run) => run[last].fine - run[last].bits)),
         0.02,
         'bits per sample',
-      ),
-      timed(
-        atMost(
-          'time of a nonlinear field: 8 steps over 1',
-          spreadOf(runs, (run) => run[last].time / run[first].time),
-          8,
-          'times',
-        ),
       ),
     ],
     contests: [
