@@ -25,7 +25,16 @@ import { boltzmannGap, effectiveShare } from '../src/lab/importance.js';
 import { centres, integral, truthOnGrid } from '../src/lab/plane.js';
 import { htmlReport, jsonReport, type Run } from '../src/lab/report.js';
 import { spread } from '../src/lab/spread.js';
-import { correlation, mean, median, polygonArea, slope, smoothed, variance, wasserstein } from '../src/lab/statistics.js';
+import {
+  correlation,
+  mean,
+  median,
+  polygonArea,
+  slope,
+  smoothed,
+  variance,
+  wasserstein,
+} from '../src/lab/statistics.js';
 import { selectBackend } from '../src/train/backend.js';
 import { Random } from '../src/train/random.js';
 import { untrainedModel } from './untrained.js';
@@ -86,7 +95,7 @@ describe('data', () => {
     test('has the terms of its force field, and an energy that turning and shifting do not change, nor a mirror', () => {
       const count = [BOND_TERMS, ANGLE_TERMS, TORSION_TERMS, PAIR_TERMS].map(({ length }) => length);
       // Torsions: 41 about bonds, of which those about bonds to CT that have no barrier fall away, and four planes.
-      expect(count).toEqual([21, 36, 32, 22 * 21 / 2 - 21 - 36]);
+      expect(count).toEqual([21, 36, 32, (22 * 21) / 2 - 21 - 36]);
       const x = positionsOf(own(0));
       const [c, s] = [Math.cos(1), Math.sin(1)];
       const moved = x.map((_, i) => {
@@ -101,10 +110,13 @@ describe('data', () => {
     test('goes to internal coordinates and back, with the volume of the change', () => {
       const internals = own(3);
       const again = internalsOf(positionsOf(internals));
-      for (const [k, value] of again.entries()) expect(Math.abs(Math.sin((value - internals[k]) / 2))).toBeLessThan(1e-9);
+      for (const [k, value] of again.entries())
+        expect(Math.abs(Math.sin((value - internals[k]) / 2))).toBeLessThan(1e-9);
       // |det| of positions by internal coordinates, in the frame in which the first atoms lie: a frame's own volume is r1² r2² sin of the first angle.
       const rows = Array.from({ length: INTERNALS }, (_, k) => {
-        const [high, low] = [1e-6, -1e-6].map((step) => positionsOf(internals.map((value, i) => (i === k ? value + step : value))));
+        const [high, low] = [1e-6, -1e-6].map((step) =>
+          positionsOf(internals.map((value, i) => (i === k ? value + step : value))),
+        );
         const slope = high.map((value, i) => (value - low[i]) / 2e-6);
         return [slope[3], slope[6], slope[7], ...slope.slice(9)];
       });
@@ -130,7 +142,9 @@ describe('data', () => {
       // A density: of the chart's own coordinates, by its volume; a step in one of them changes both alike.
       const one = many.slice(0, INTERNALS);
       const rows = Array.from({ length: INTERNALS }, (_, k) => {
-        const shifted = [1e-6, -1e-6].map((step) => chart.points(one.map((value, i) => (i === k ? value + step : value))));
+        const shifted = [1e-6, -1e-6].map((step) =>
+          chart.points(one.map((value, i) => (i === k ? value + step : value))),
+        );
         return Array.from(shifted[0], (value, i) => (value - shifted[1][i]) / 2e-6);
       });
       const expected = logDeterminant(rows) - logVolume(one) - Math.log(8 * Math.PI ** 2) + 1.5 * Math.log(22);
@@ -142,7 +156,9 @@ describe('data', () => {
       const rows = matrix.map((row) => [...row]);
       let log = 0;
       for (let k = 0; k < rows.length; k++) {
-        const pivot = rows.slice(k).reduce((best, row, i) => (Math.abs(row[k]) > Math.abs(rows[best][k]) ? k + i : best), k);
+        const pivot = rows
+          .slice(k)
+          .reduce((best, row, i) => (Math.abs(row[k]) > Math.abs(rows[best][k]) ? k + i : best), k);
         [rows[k], rows[pivot]] = [rows[pivot], rows[k]];
         log += Math.log(Math.abs(rows[k][k]));
         for (let i = k + 1; i < rows.length; i++) {
@@ -205,8 +221,9 @@ describe('statistics', () => {
     expect(effectiveShare(Float64Array.of(900, 0, 0, Number.NEGATIVE_INFINITY))).toBeCloseTo(1 / 4, 12);
     // Truth exp(-x²/2 - 7), model N(0.5, 1): the divergence is 1/8 whatever the truth's constant.
     const random = new Random(8);
-    const logWeight = (x: number) => -x * x / 2 - 7 + (x - 0.5) ** 2 / 2 + Math.log(2 * Math.PI) / 2;
-    const sample = (count: number, centre: number) => Float64Array.from({ length: count }, () => logWeight(centre + random.normal()));
+    const logWeight = (x: number) => (-x * x) / 2 - 7 + (x - 0.5) ** 2 / 2 + Math.log(2 * Math.PI) / 2;
+    const sample = (count: number, centre: number) =>
+      Float64Array.from({ length: count }, () => logWeight(centre + random.normal()));
     expect(boltzmannGap(sample(20_000, 0), sample(5000, 0.5))).toBeCloseTo(1 / 8, 1);
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 2, 3])).toBe(2.5);
@@ -326,7 +343,7 @@ test('learned bases find what points were drawn from', () => {
   ].map((make) => {
     const weights = new Weights(random);
     const base = make(weights);
-    fitLikelihood(none, base, { weights, batch: data, steps: 80, rate: 0.15 });
+    fitLikelihood(none, base, { weights, batch: data, steps: 150, rate: 0.1 });
     return mean(tf.tidy(() => base.logDensity(data()).dataSync()));
   });
   const entropy = (variance: number) => 0.5 * Math.log(2 * Math.PI * Math.E * variance);
