@@ -306,7 +306,7 @@ describe('cnfzip flow', () => {
     expect(8 * readFileSync(join(folder, 'd.cnfd')).length).toBeLessThan(1.05 * ideal + 500);
   }, 120_000);
 
-  test('a folder of PNG files: patches are scored and coded under a flow of others', () => {
+  test('a folder of PNG files: patches are coded under a flow of them', () => {
     const random = new Random(3);
     mkdirSync(join(folder, 'images', 'below'), { recursive: true });
     for (const [i, name] of ['a.png', 'below/b.PNG'].entries()) {
@@ -321,8 +321,6 @@ describe('cnfzip flow', () => {
     }
     const fitted = flow('fit', 'images', '--patch', '2', '-o', 'p.cnff', '--steps', '20', '--hidden', '8', '-q');
     expect(fitted).toMatchObject({ status: 0, stdout: '', stderr: '' });
-    const scores = flow('score', 'p.cnff', 'images').stdout.trim().split('\n');
-    expect(scores).toHaveLength(8 * (10 + 9));
     expect(flow('encode', 'p.cnff', 'images', '-o', 'p.cnfd').stdout).toContain('images -> p.cnfd: 152 rows -> ');
     expect(flow('decode', 'p.cnff', 'p.cnfd', '-o', 'p.csv').status).toBe(0);
     const [names, first] = readFileSync(join(folder, 'p.csv'), 'utf8').split('\n');
@@ -331,7 +329,6 @@ describe('cnfzip flow', () => {
     expect(first).toBe([samples[0], samples[1], samples[20], samples[21]].join());
     writeFileSync(join(folder, 'images', 'c.png'), 'no image');
     expect(flow('score', 'p.cnff', 'images').stderr).toMatch(/^cnfzip: images\/c.png: [^\n]+\n$/);
-    expect(flow('fit', 'data.csv', '--patch', '2', '-o', 'no.cnff').stderr).toContain('of a folder of PNG files');
     expect(flow('score', 'm.cnff', 'images').stderr).toContain('was not fitted to images');
   }, 120_000);
 

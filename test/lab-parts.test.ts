@@ -479,7 +479,7 @@ test('learned bases find what points were drawn from', () => {
   ].map((make) => {
     const weights = new Weights(random);
     const base = make(weights);
-    fitLikelihood(none, base, { weights, batch: data, steps: 80, rate: 0.15 });
+    fitLikelihood(none, base, { weights, batch: data, steps: 150, rate: 0.1 });
     return mean(tf.tidy(() => base.logDensity(data()).dataSync()));
   });
   const entropy = (variance: number) => 0.5 * Math.log(2 * Math.PI * Math.E * variance);

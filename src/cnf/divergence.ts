@@ -105,12 +105,15 @@ function sign(draws: Draws): number {
 }
 
 function norm(values: Float32Array): number {
-  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
+  return Math.sqrt(sum);
 }
 
 /** Takes from a vector its part along a unit vector. */
 function subtractAlong(vector: Float32Array, unit: Float32Array): void {
-  const along = vector.reduce((sum, value, i) => sum + value * unit[i], 0);
+  let along = 0;
+  for (let i = 0; i < vector.length; i++) along += vector[i] * unit[i];
   for (let i = 0; i < vector.length; i++) vector[i] -= along * unit[i];
 }
 
