@@ -1,4 +1,4 @@
 /** `cnfzip/codec` in Node: the codec, and libwebp from its package. */
-import './webp.js';
+import './session/webp.js';
 
 export * from '../codec/index.js';

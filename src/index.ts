@@ -19,10 +19,10 @@ import {
   readImage as parseImage,
   writeImage as serializeImage,
 } from './io/formats.js';
-import { checkLimits, type Limits } from './memory.js';
-import type { Openable, OpenFile } from './open.js';
-import { type CodecOptions, checkOptions, type EncodeOptions, type Options } from './options.js';
-import { openWith, withCodec } from './session.js';
+import { openWith, withCodec } from './session/codec.js';
+import { checkLimits, type Limits } from './session/memory.js';
+import type { Openable, OpenFile } from './session/open.js';
+import { type CodecOptions, checkOptions, type EncodeOptions, type Options } from './session/options.js';
 
 export type { Effort } from '../codec/coding.js';
 export type { Method, TileMethod } from '../codec/container/contents.js';
@@ -45,9 +45,10 @@ export {
 } from './archive/library.js';
 export type { OutputFormat } from './io/formats.js';
 export { decodePng, encodePng } from './io/png.js';
-export type { Limits } from './memory.js';
-export { loadModel } from './models.js';
-export type { Openable, OpenFile } from './open.js';
+export { Codec } from './session/codec.js';
+export type { Limits } from './session/memory.js';
+export { loadModel } from './session/models.js';
+export type { Openable, OpenFile } from './session/open.js';
 export type {
   CallOptions,
   CodecOptions,
@@ -55,8 +56,7 @@ export type {
   EncodeOptions,
   Options,
   ViewingOptions,
-} from './options.js';
-export { Codec } from './session.js';
+} from './session/options.js';
 
 /**
  * Compresses an image without loss.

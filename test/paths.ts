@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
 /** The compiled command line. */
-export const MAIN = path('dist/cli/main.js');
+export const MAIN = path('dist/cli/bundle/main.js');
 
 /** The path of a test image or golden file. */
 export const fixture = (name: string) => path(`fixtures/${name}`);

@@ -1,5 +1,5 @@
 /** A thread that codes sequences. */
-import { serve } from '../threads.js';
+import { serve } from '../threads/threads.js';
 import { type SequenceCall, type SequenceResult, sequencesHere } from './sequences.js';
 
 const sequences = sequencesHere();

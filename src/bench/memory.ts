@@ -7,13 +7,13 @@ import { dot, line, selectLast, text } from '@observablehq/plot';
 import { Command } from 'commander';
 import { tileCount } from '../../codec/tiles.js';
 import { integer } from '../cli/options.js';
+import { svg } from '../drawing/svg.js';
 import { info, readImage } from '../index.js';
 import { netpbmPieces } from '../io/banded/netpbm.js';
 import { writeFileAtomic } from '../io/files/write.js';
-import { memoryFor, type Work, webpPixelsOf } from '../memory.js';
-import { modelForDecoding } from '../models.js';
-import { MAIN } from '../packages.js';
-import { svg } from '../svg.js';
+import { MAIN } from '../package/packages.js';
+import { memoryFor, type Work, webpPixelsOf } from '../session/memory.js';
+import { modelForDecoding } from '../session/models.js';
 import { mosaic } from './mosaic.js';
 
 /** Tells a process's peak at its end. */

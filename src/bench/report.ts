@@ -1,7 +1,7 @@
 /** The benchmark's results as text, CSV and a chart. */
 
 import { dot, link, text } from '@observablehq/plot';
-import { svg } from '../svg.js';
+import { svg } from '../drawing/svg.js';
 import type { Measurement } from './measure.js';
 
 /** A codec's results over all files. */

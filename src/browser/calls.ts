@@ -5,7 +5,7 @@ import type { EncodedTile } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
 import type { FlowLayer, FlowShape } from '../../codec/layers/flow-tiles.js';
 import type { ViewOptions } from '../../codec/view.js';
-import type { Failure } from '../failure.js';
+import type { Failure } from '../threads/failure.js';
 import type { ColourModel } from './models.js';
 
 /** How an image is compressed; what is left out is as for `encode` of `cnfzip`. */

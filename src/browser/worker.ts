@@ -7,7 +7,7 @@ import type { Image } from '../../codec/image.js';
 import { decodeFlowTile, encodeFlowTile } from '../../codec/layers/flow-tiles.js';
 import { openImage } from '../../codec/open.js';
 import { tileCount } from '../../codec/tiles.js';
-import { toFailure } from '../failure.js';
+import { toFailure } from '../threads/failure.js';
 import type { Call, Report } from './calls.js';
 import { modelsForDecoding, modelsForEncoding } from './models.js';
 import { readImageFile, writeImageFile } from './read.js';

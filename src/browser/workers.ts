@@ -1,5 +1,5 @@
 /** Workers that make one call at a time, kept for the next one when they are done. */
-import { toError } from '../failure.js';
+import { toError } from '../threads/failure.js';
 import type { Call, Progress, Report, Results } from './calls.js';
 
 /** Idle workers that are kept. */

@@ -7,13 +7,13 @@ import type { Job } from 'bullmq';
 import { once } from '../../codec/once.js';
 import type { Limits } from '../index.js';
 import { kindOf } from '../io/files/errors.js';
-import { Threads } from '../threads.js';
+import { Threads } from '../threads/threads.js';
 import { TRIES } from './add.js';
 import type { Coding } from './coding.js';
+import type { BulkCall, BulkResult } from './coding-worker.js';
 import { type Entry, findEntry, isAbout, isFailure, ManifestWriter, type SourceState } from './manifest.js';
 import { type Folders, hasResult } from './plan.js';
 import { type BulkJob, finalError, openQueue, type QueueAddress, startWorker } from './queue.js';
-import type { BulkCall, BulkResult } from './thread.js';
 import { failureOf, makeResult } from './work.js';
 
 export interface QueueWork {
@@ -52,7 +52,11 @@ const GIVEN_UP = `it was begun ${TRIES} times, and each time its worker ended be
 export async function workOnQueue(address: QueueAddress, options: QueueWork): Promise<void> {
   const { threads: concurrency, limits, lock, mounts, stop, onDone, onTrouble } = options;
   const queue = await openQueue(address);
-  const threads = new Threads<BulkCall, BulkResult>(new URL('./thread.js', import.meta.url), concurrency, limits);
+  const threads = new Threads<BulkCall, BulkResult>(
+    new URL('./coding-worker.js', import.meta.url),
+    concurrency,
+    limits,
+  );
   const name = `queue-${hostname().replace(/[^\w.-]/g, '_')}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const opened: ManifestWriter[] = [];
   const writerFor = once(async (folder: string) => {

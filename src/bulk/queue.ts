@@ -2,7 +2,7 @@
 
 import type { BackendFactory, IQueueBackend, JobProgress, Processor, Queue, Worker, WorkerOptions } from 'bullmq';
 import { CnfzipError } from '../../codec/error.js';
-import { requirePackages } from '../packages.js';
+import { requirePackages } from '../package/packages.js';
 import type { Coding } from './coding.js';
 import type { SourceState, Success } from './manifest.js';
 import type { Folders } from './plan.js';

@@ -1,13 +1,23 @@
-// Builds the command line into few files, which start in half the time that some 150 modules take. They lie as deep as `dist/src/` does,
-// so that what modules find beside themselves they find here, too; what lies deeper goes by `PACKAGE`.
+// Builds the command line into few files, which start in half the time that some 150 modules take. They lie as deep as the
+// compiled rooms do, so that what modules find beside themselves they find here, too; what lies deeper goes by `PACKAGE`.
 import { chmodSync, copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const root = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 const compiled = (file) => root(`dist/src/${file}`);
-const OUT = root('dist/cli/');
+const OUT = root('dist/cli/bundle/');
 
+/** Modules that threads start from. */
+const THREADS = [
+  'session/call-worker',
+  'session/tile-worker',
+  'archive/sequence-worker',
+  'bulk/coding-worker',
+  'train/kernel-worker',
+  'lab/experiment-worker',
+];
 /** Packages that go into the files; the licences come with them. */
 const CONTAINED = ['commander', 'fflate'];
 const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(readFileSync(root('package.json'), 'utf8'));
@@ -16,14 +26,7 @@ const left = packages.filter((name) => !CONTAINED.includes(name));
 
 rmSync(OUT, { recursive: true, force: true });
 const bundle = await rolldown({
-  // Threads start from modules of their own.
-  input: {
-    main: compiled('cli/main.js'),
-    'call-worker': compiled('call-worker.js'),
-    'tile-worker': compiled('tile-worker.js'),
-    'kernel-worker': compiled('train/kernel-worker.js'),
-    worker: compiled('lab/worker.js'),
-  },
+  input: Object.fromEntries(['cli/main', ...THREADS].map((name) => [basename(name), compiled(`${name}.js`)])),
   platform: 'node',
   external: (id) => left.some((name) => id === name || id.startsWith(`${name}/`)),
 });

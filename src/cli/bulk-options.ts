@@ -7,7 +7,7 @@ import type { QueueAddress } from '../bulk/queue.js';
 import { parseShard, type Shard } from '../bulk/shard.js';
 import type { CodecOptions, EncodeCallOptions } from '../index.js';
 import { OUTPUT_FORMATS, type OutputFormat } from '../io/formats.js';
-import { isPath } from '../models.js';
+import { isPath } from '../session/models.js';
 import type { EncodingOptions } from './encoding.js';
 import type { CommonOptions } from './options.js';
 

@@ -10,7 +10,7 @@ import { openQueue } from '../bulk/queue.js';
 import { workOnQueue } from '../bulk/queue-worker.js';
 import { CnfzipError } from '../index.js';
 import type { OutputFormat } from '../io/formats.js';
-import { withCodec } from '../session.js';
+import { withCodec } from '../session/codec.js';
 import {
   addFormat,
   addQueue,

@@ -10,7 +10,7 @@ import { verifyEntry } from '../bulk/verify.js';
 import { makeResult } from '../bulk/work.js';
 import { CnfzipError, type Codec } from '../index.js';
 import type { OutputFormat } from '../io/formats.js';
-import { withCodec } from '../session.js';
+import { withCodec } from '../session/codec.js';
 import { addFormat, addShard, addWork, compressionOf, decompressionOf, type WorkOptions } from './bulk-options.js';
 import { addQueueCommands } from './bulk-queue.js';
 import { before, checkFolder, estimate, reportEntry, reportFailedBefore, sizes } from './bulk-report.js';

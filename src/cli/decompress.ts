@@ -4,8 +4,8 @@ import { type BandedFormat, isBanded, provenPieces } from '../io/banded/prove.js
 import type { Content, WriteOptions } from '../io/files/write.js';
 import { extensionOf, formatOfExtension, naturalFormat, OUTPUT_FORMATS, type OutputFormat } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
-import { checkLimits } from '../memory.js';
-import { withCodec } from '../session.js';
+import { withCodec } from '../session/codec.js';
+import { checkLimits } from '../session/memory.js';
 import { describeImage, describeLayers, scaleName } from './describe.js';
 import { addCommonOptions, addOutputOptions, codecOptions, type OutputOptions } from './options.js';
 import type { Target } from './output.js';

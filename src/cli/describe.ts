@@ -1,6 +1,6 @@
 /** An image in a few words. */
 import type { FileInfo, LayerInfo } from '../index.js';
-import { shippedName } from '../models.js';
+import { shippedName } from '../session/models.js';
 import { count } from './report.js';
 
 const KINDS = { 1: 'gray', 2: 'gray and alpha', 3: 'RGB', 4: 'RGBA' };

@@ -5,7 +5,7 @@ import type { BaseSpec, FieldSpec, StoredFlow } from '../cnf/stored.js';
 import { filesBelow, isFolder } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
 import { checkTarget, writeFileAtomic } from '../io/files/write.js';
-import { requirePackages } from '../packages.js';
+import { requirePackages } from '../package/packages.js';
 import type { NamedImage, PatchShape } from '../tables/images.js';
 import type { ParseOptions, Table } from '../tables/table.js';
 import { integer } from './options.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { CnfzipError, type FileInfo, type LayerInfo, type Limits, open as openFile, type Source } from '../index.js';
-import { checkLimits } from '../memory.js';
-import { shippedName } from '../models.js';
+import { checkLimits } from '../session/memory.js';
+import { shippedName } from '../session/models.js';
 import { describeImage, PARTS, scaleName } from './describe.js';
 import { type Input, listInputs, open } from './inputs.js';
 import { addLimits, addListing } from './options.js';

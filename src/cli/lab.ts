@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
 import { exists } from '../io/files/read.js';
-import { requirePackages } from '../packages.js';
+import { requirePackages } from '../package/packages.js';
 import { integer } from './options.js';
 import { print, reportError, reported, say } from './report.js';
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { type Limits, readImage } from '../index.js';
 import { INPUT_EXTENSIONS } from '../io/formats.js';
-import { type CodeLength, codeLength } from '../likelihood.js';
-import { modelsForEncoding } from '../models.js';
+import { type CodeLength, codeLength } from '../measure/likelihood.js';
+import { modelsForEncoding } from '../session/models.js';
 import { listInputs, read } from './inputs.js';
 import { addAdapt, addLimits, addListing, addModel } from './options.js';
 import { forEachInput, print, printJson } from './report.js';

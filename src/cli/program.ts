@@ -1,6 +1,6 @@
 /** The commands. */
 import { Command, CommanderError } from 'commander';
-import { manifest } from '../packages.js';
+import { manifest } from '../package/packages.js';
 import { withCommand } from './aliases.js';
 import { addArchive } from './archive.js';
 import { addBulk } from './bulk.js';

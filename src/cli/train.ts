@@ -5,7 +5,7 @@ import { type AdaptationRates, checkDefinition, USUAL_RATES } from '../../codec/
 import type { ModelDefinition } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
 import { readInput } from '../io/files/read.js';
-import { requirePackages } from '../packages.js';
+import { requirePackages } from '../package/packages.js';
 import type { Augmentation } from '../train/dataset.js';
 import type { Engine } from '../train/engine.js';
 import { integer } from './options.js';

@@ -3,7 +3,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CnfzipError } from '../../codec/error.js';
-import { MAIN } from '../packages.js';
+import { MAIN } from '../package/packages.js';
 
 /** A program that is told. */
 export interface Program {

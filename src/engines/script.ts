@@ -1,7 +1,7 @@
 /** The check as a script for Node, Bun and Deno: its argument is the task, its output the findings, both JSON. */
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
-import '../webp.js';
+import '../session/webp.js';
 import { check } from './check.js';
 
 const root = new URL('../../../', import.meta.url);

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { MAIN } from '../packages.js';
+import { MAIN } from '../package/packages.js';
 import { temporaryFiles } from './leftovers.js';
 import { randomIntegers } from './random-bytes.js';
 

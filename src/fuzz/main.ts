@@ -3,7 +3,7 @@
  * 5 seconds of the processor, more memory than the limit, or give other pixels. Every case is known by its seed.
  */
 import { Command } from 'commander';
-import { startThread } from '../thread.js';
+import { startThread } from '../threads/thread.js';
 import type { FuzzKind } from './trials.js';
 import type { FuzzReport, FuzzTask } from './worker.js';
 

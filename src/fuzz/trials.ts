@@ -9,14 +9,14 @@ import { info } from '../../codec/info.js';
 import { openImage } from '../../codec/open.js';
 import { decodePng, encodePng } from '../io/png.js';
 import { writeProven } from '../io/prove.js';
-import { modelsForEncoding } from '../models.js';
+import { modelsForEncoding } from '../session/models.js';
 import { archiveCorpus, tryArchive } from './archives.js';
 import { cnfzCorpus, forgePng, pngCorpus, type Specimen } from './corpus.js';
 import { forgeCnfz } from './forge.js';
 import { mutate } from './mutate.js';
 import { randomIntegers } from './random-bytes.js';
 import { tryView, viewCorpus } from './views.js';
-import '../webp.js';
+import '../session/webp.js';
 
 /**
  * `.cnfz` files that were damaged, or forged; PNG files and archives that were damaged, some of them with their checksums made right;

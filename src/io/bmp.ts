@@ -1,7 +1,7 @@
 /** BMP files without compression, as Windows and most programs write them (BITMAPINFOHEADER and its successors). */
 import { CnfzipError } from '../../codec/error.js';
 import { type Channels, checkHeld, type Metadata } from '../../codec/image.js';
-import { checkLimits, type Limits } from '../memory.js';
+import { checkLimits, type Limits } from '../session/memory.js';
 import { type Decoded, damaged as damagedFile, unused } from './decoded.js';
 import { physicalSize } from './physical-size.js';
 

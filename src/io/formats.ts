@@ -3,7 +3,7 @@
 import { CnfzipError } from '../../codec/error.js';
 import { type Image, type ImageHeader, maxvalOf } from '../../codec/image.js';
 import type { FileInfo } from '../../codec/info.js';
-import type { Limits } from '../memory.js';
+import type { Limits } from '../session/memory.js';
 import { decodeBmp } from './bmp.js';
 import type { Decoded } from './decoded.js';
 import { isTransparency, transparencyOf } from './expand.js';

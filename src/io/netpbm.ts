@@ -12,7 +12,7 @@ import {
   maxvalOf,
   within,
 } from '../../codec/image.js';
-import { checkLimits, type Limits } from '../memory.js';
+import { checkLimits, type Limits } from '../session/memory.js';
 import { type Decoded, damaged as damagedFile } from './decoded.js';
 import { expand } from './expand.js';
 

@@ -13,7 +13,7 @@ import {
   metadataBytes,
 } from '../../codec/image.js';
 import { filterRows, unfilterRows } from '../../codec/layers/filters.js';
-import { checkLimits, type Limits } from '../memory.js';
+import { checkLimits, type Limits } from '../session/memory.js';
 import { type Decoded, damaged } from './decoded.js';
 import { type ColourType, ImageDataChunks, type PngHeader, readPngStructure, writePngFrame } from './png-chunks.js';
 import { scaleSamples } from './scale.js';

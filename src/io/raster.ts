@@ -12,7 +12,7 @@ import {
   maxvalOf,
 } from '../../codec/image.js';
 import { encodeWebpFile, fitsWebp } from '../../codec/layers/webp.js';
-import { checkLimits, type Limits } from '../memory.js';
+import { checkLimits, type Limits } from '../session/memory.js';
 import { type Decoded, damaged, type Remarks } from './decoded.js';
 import { expand } from './expand.js';
 import { inspectGif } from './gif-blocks.js';

@@ -1,7 +1,7 @@
 /** sharp (libvips), which reads and writes the formats that cnfzip does not know itself: loaded when the first file needs it. */
 import type sharp from 'sharp';
 import { CnfzipError } from '../../codec/error.js';
-import { requirePackages } from '../packages.js';
+import { requirePackages } from '../package/packages.js';
 
 /**
  * @param format that needs it, for people

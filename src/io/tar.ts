@@ -1,7 +1,7 @@
 /** Files in tar files, one after the other: their names and bytes, nothing else of them is kept. */
 import { createReadStream } from 'node:fs';
 import { CnfzipError } from '../../codec/error.js';
-import { requirePackages } from '../packages.js';
+import { requirePackages } from '../package/packages.js';
 import { kindOf, reason } from './files/errors.js';
 
 export interface TarFile {

@@ -6,8 +6,8 @@ import { plainBits, TRACED, type Trace } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
 import { tileLayout } from '../../codec/tiles.js';
 import { PASSES, type Pass } from '../../models/definition.js';
-import { encodeTraced } from '../traced.js';
-import type { TracedTile } from '../tracing.js';
+import { encodeTraced } from '../measure/traced.js';
+import type { TracedTile } from '../measure/tracing.js';
 
 /** Bits of one channel at one level in one pass. */
 export interface Entry {

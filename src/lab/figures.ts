@@ -2,8 +2,8 @@
 
 import * as Plot from '@observablehq/plot';
 import { allocSamples, type Image } from '../../codec/image.js';
+import { svg } from '../drawing/svg.js';
 import { encodePng } from '../io/png.js';
-import { svg } from '../svg.js';
 
 export interface Figure {
   readonly title: string;

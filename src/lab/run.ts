@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CnfzipError } from '../../codec/error.js';
 import { makeFolder } from '../io/files/folders.js';
 import { writeFileAtomic } from '../io/files/write.js';
-import { startThread } from '../thread.js';
+import { startThread } from '../threads/thread.js';
 import { loadExperiment, NAMES } from './registry.js';
 import { htmlReport, indexPage, jsonReport, type Run } from './report.js';
 import type { Reply, Task } from './task.js';
@@ -55,7 +55,7 @@ export async function runExperiments(names: readonly string[], options: LabOptio
 async function runOne(name: string, { quick, seed, data, version, onLog }: LabOptions): Promise<Run> {
   const { title, claim } = await loadExperiment(name);
   const task: Task = { name, quick, seed, data };
-  const worker = startThread(new URL('./worker.js', import.meta.url), { workerData: task });
+  const worker = startThread(new URL('./experiment-worker.js', import.meta.url), { workerData: task });
   try {
     return await new Promise((resolve, reject) => {
       worker.on('message', (reply: Reply) => {

@@ -1,6 +1,6 @@
 /** Which TensorFlow.js computes: `@tensorflow/tfjs-node-gpu` where it is installed and finds a GPU, else the WASM backend. */
 
-import { requirePackages } from '../packages.js';
+import { requirePackages } from '../package/packages.js';
 import type { TensorFlow } from './tfjs/tensorflow.js';
 
 /** Imports a module by its name. */

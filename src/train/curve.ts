@@ -1,7 +1,7 @@
 /** The learning curve as a picture. */
 
 import { lineY, ruleY, selectLast, text } from '@observablehq/plot';
-import { svg } from '../svg.js';
+import { svg } from '../drawing/svg.js';
 import type { CurvePoint } from './history.js';
 
 /** Bits per sample of training crops and of held-out crops against the pixels seen, as an SVG document. */

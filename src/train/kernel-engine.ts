@@ -3,7 +3,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { AdaptationRates } from '../../codec/flow/model.js';
 import { type ModelDefinition, modelParameters } from '../../models/definition.js';
-import { startThread } from '../thread.js';
+import { startThread } from '../threads/thread.js';
 import type { Crop } from './dataset.js';
 import type { Engine, Evaluation } from './engine.js';
 

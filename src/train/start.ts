@@ -9,7 +9,7 @@ import { Likelihood } from '../../codec/flow/likelihood.js';
 import { serializeModel } from '../../codec/flow/model.js';
 import { integer } from '../cli/options.js';
 import { checkTarget, writeFileAtomic } from '../io/files/write.js';
-import { loadModel } from '../models.js';
+import { loadModel } from '../session/models.js';
 import { cropShape, ImagePool, listImages } from './dataset.js';
 import { Random } from './random.js';
 

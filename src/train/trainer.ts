@@ -9,7 +9,7 @@ import { Kernels } from '../../codec/kernels/kernels.js';
 import { type ModelDefinition, multiplyAdds } from '../../models/definition.js';
 import { exists } from '../io/files/read.js';
 import { checkTarget, writeFileAtomic } from '../io/files/write.js';
-import { loadModel } from '../models.js';
+import { loadModel } from '../session/models.js';
 import { modelCard } from './card.js';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { learningCurve } from './curve.js';

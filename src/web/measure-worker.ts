@@ -8,7 +8,7 @@ import { type Tile, tileLayout } from '../../codec/tiles.js';
 import { PASSES } from '../../models/definition.js';
 import { type ColourModel, modelsForEncoding } from '../browser/models.js';
 import { expand } from '../io/expand.js';
-import { tracingCoder } from '../tracing.js';
+import { tracingCoder } from '../measure/tracing.js';
 import { type Answer, type Picture, type Question, SHOWN_SIDE } from './measures.js';
 import { picture } from './picture.js';
 

@@ -6,7 +6,7 @@ import { extname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CnfzipError } from '../../codec/error.js';
 import { exists, readInput } from '../io/files/read.js';
-import { PACKAGE } from '../packages.js';
+import { PACKAGE } from '../package/packages.js';
 
 const PAGE = new URL('dist/web/', PACKAGE);
 const FOLDER = fileURLToPath(PAGE);

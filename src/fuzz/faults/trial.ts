@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { MAIN } from '../../packages.js';
+import { MAIN } from '../../package/packages.js';
 import { temporaryFiles } from '../leftovers.js';
 import { type Fault, type Injection, VARIABLE } from './inject.js';
 import { fillFolder, type Scenario } from './scenarios.js';

@@ -1,6 +1,6 @@
 /** Netpbm files by bands of rows, those whose samples are bytes. */
 import type { Source } from '../../../codec/source.js';
-import type { Limits } from '../../memory.js';
+import type { Limits } from '../../session/memory.js';
 import { expand } from '../expand.js';
 import { netpbmCutShort, netpbmFromBytes, netpbmHeader, netpbmSamples, readNetpbmStart } from '../netpbm.js';
 import { type Band, type BandedFile, type BandedImage, BandRoom } from './image.js';

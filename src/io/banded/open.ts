@@ -1,6 +1,6 @@
 /** Image files that are read by bands. */
 import type { Source } from '../../../codec/source.js';
-import type { Limits } from '../../memory.js';
+import type { Limits } from '../../session/memory.js';
 import { nameOfFormat } from '../formats.js';
 import type { BandedFile } from './image.js';
 import { openNetpbm } from './netpbm.js';

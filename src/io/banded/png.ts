@@ -5,7 +5,7 @@ import { MAX_INFLATION } from '../../../codec/container/deflate.js';
 import { CnfzipError } from '../../../codec/error.js';
 import { metadataBytes } from '../../../codec/image.js';
 import type { Source } from '../../../codec/source.js';
-import { checkLimits, type Limits } from '../../memory.js';
+import { checkLimits, type Limits } from '../../session/memory.js';
 import { damaged } from '../decoded.js';
 import { PngRows, PngUnfilter } from '../png.js';
 import {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { CnfzipError } from '../../../codec/error.js';
 import type { Image } from '../../../codec/image.js';
 import { decodePng } from '../../io/png.js';
-import { PACKAGE } from '../../packages.js';
+import { PACKAGE } from '../../package/packages.js';
 
 /** Photographs among the fixtures, in colour, the smallest first; those that the package contains. */
 export const PHOTOGRAPHS = [

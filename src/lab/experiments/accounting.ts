@@ -5,8 +5,8 @@
 
 import * as Plot from '@observablehq/plot';
 import { PASSES } from '../../../models/definition.js';
-import { codeLength } from '../../likelihood.js';
-import { modelsForEncoding } from '../../models.js';
+import { codeLength } from '../../measure/likelihood.js';
+import { modelsForEncoding } from '../../session/models.js';
 import { type Account, account, type Entry } from '../account.js';
 import { fixture } from '../data/fixtures.js';
 import { atLeast, atMost, type Experiment, significant, type Table } from '../experiment.js';

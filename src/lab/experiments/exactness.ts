@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Weights } from '../../../models/fields/weights.js';
 import { scoped } from '../../cnf/scope.js';
-import { modelsForEncoding } from '../../models.js';
+import { modelsForEncoding } from '../../session/models.js';
 import type { Random } from '../../train/random.js';
 import { baseDensity, binBits, type Conditional, conditional, solved } from '../codec-density.js';
 import { type FramedBins, framed, headMoments, type Moments } from '../data/bins.js';

@@ -7,7 +7,7 @@ import { forwardColour } from '../../../codec/flow/colour.js';
 import type { AdaptationRates, Model } from '../../../codec/flow/model.js';
 import { plainBits, TileCodec, TRACED, type Trace } from '../../../codec/flow/tile-codec.js';
 import { PASSES } from '../../../models/definition.js';
-import { modelsForEncoding } from '../../models.js';
+import { modelsForEncoding } from '../../session/models.js';
 import { OWN_PHOTOGRAPHS, type Photograph, photographs, toldPhotographs } from '../data/photographs.js';
 import { atLeast, atMost, contest, type Experiment } from '../experiment.js';
 import { lines } from '../figures.js';

@@ -13,7 +13,7 @@ import { euler } from '../../cnf/solvers/euler.js';
 import { midpoint } from '../../cnf/solvers/midpoint.js';
 import { rk4 } from '../../cnf/solvers/rk4.js';
 import type { Solver } from '../../cnf/solvers/solver.js';
-import { modelsForEncoding } from '../../models.js';
+import { modelsForEncoding } from '../../session/models.js';
 import type { Random } from '../../train/random.js';
 import { binBits, type Conditional, conditional, solved } from '../codec-density.js';
 import { type FramedBins, framed, headMoments } from '../data/bins.js';

@@ -1,0 +1,16 @@
+/** A thread that codes tiles. */
+import { oncePerFlow } from '../../codec/coding.js';
+import { serve } from '../threads/threads.js';
+import type { TileCall, TileResult } from './tile-threads.js';
+
+const coderOf = oncePerFlow();
+
+serve<TileCall, TileResult>(async (call) => {
+  const coder = await coderOf(call.flow);
+  if (call.kind === 'encode') {
+    const result = await coder.encode(call.tile);
+    return { result, given: result.payload.buffer };
+  }
+  const result = await coder.decode(call.payload, call.shape, call.level);
+  return { result, given: result.buffer };
+});

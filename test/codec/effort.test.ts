@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { decodeImage, encodeImage } from '../../codec/codec.js';
+import { EFFORTS, type Effort, oncePerFlow } from '../../codec/coding.js';
+import { type Image, sameImage } from '../../codec/image.js';
+import { favoursCopies, repeats } from '../../codec/layers/repetition.js';
+import { sampleOf } from '../../codec/layers/sample.js';
+import { randomBytes } from '../../src/fuzz/random-bytes.js';
+import { decodePng } from '../../src/index.js';
+import { untrainedModel } from './untrained.js';
+
+const models = [await untrainedModel(3)];
+
+/** A page of text: glyphs of random pixels, a few of which come again and again, on white. */
+function text(width: number, height: number): Image & { samples: Uint8Array; maxval: number } {
+  const GLYPH = 8;
+  const glyphs = randomBytes(12 * GLYPH * GLYPH * 3, 1);
+  const order = randomBytes(width * height, 2);
+  const samples = new Uint8Array(width * height * 3).fill(255);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      // A line of text every five lines, a space behind each glyph.
+      if (y % (5 * GLYPH) >= GLYPH || x % (2 * GLYPH) >= GLYPH) continue;
+      const glyph = order[Math.floor(y / GLYPH) * width + Math.floor(x / GLYPH)] % 12;
+      const from = 3 * ((glyph * GLYPH + (y % GLYPH)) * GLYPH + (x % GLYPH));
+      samples.set(glyphs.subarray(from, from + 3), 3 * (y * width + x));
+    }
+  }
+  return { width, height, channels: 3, maxval: 255, samples };
+}
+
+/** Encodes and tells the pixels of each tile that a flow has coded meanwhile. */
+async function encodeCounting(image: Image, effort: Effort): Promise<{ bytes: Uint8Array; flows: number[] }> {
+  const flows: number[] = [];
+  const coders = oncePerFlow();
+  const coderOf: typeof coders = async (flow) => {
+    const coder = await coders(flow);
+    const encode: typeof coder.encode = (tile) => {
+      flows.push(tile.width * tile.height);
+      return coder.encode(tile);
+    };
+    return { concurrency: 1, encode, decode: coder.decode };
+  };
+  return { bytes: await encodeImage(image, models, { effort, coderOf, verify: false }), flows };
+}
+
+const fixture = (name: string) => decodePng(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)));
+
+test('of graphics, low effort asks no flow, medium a sample, high the whole; more effort is never larger', async () => {
+  const page = text(512, 256);
+  expect(repeats(page)).toBeGreaterThan(0.75);
+  const [low, medium, high] = await Promise.all(EFFORTS.map((effort) => encodeCounting(page, effort)));
+  expect(low.flows).toEqual([]);
+  expect(medium.flows).toEqual([(512 * 256) / 16]);
+  expect(high.flows).toEqual([512 * 256]);
+  expect(medium.bytes.length).toBeLessThanOrEqual(low.bytes.length);
+  expect(high.bytes.length).toBeLessThanOrEqual(medium.bytes.length);
+  for (const { bytes } of [low, medium, high]) {
+    expect(sameImage(await decodeImage(bytes, models, { coderOf: oncePerFlow() }), page)).toBe(true);
+  }
+});
+
+test('photographs are coded alike at every effort', async () => {
+  const files = await Promise.all(EFFORTS.map((effort) => encodeCounting(fixture('river-160x120.png'), effort)));
+  for (const { bytes, flows } of files) {
+    expect(bytes).toEqual(files[0].bytes);
+    expect(flows).toEqual([160 * 120]);
+  }
+});
+
+test('an image of one colour takes next to nothing, at every effort', async () => {
+  const plain: Image = { width: 700, height: 500, channels: 3, samples: new Uint8Array(700 * 500 * 3).fill(77) };
+  for (const effort of EFFORTS) {
+    const { bytes, flows } = await encodeCounting(plain, effort);
+    expect(bytes.length).toBeLessThan(60);
+    expect(flows).toEqual([]);
+    expect(sameImage(await decodeImage(bytes, models), plain)).toBe(true);
+  }
+});
+
+test('copies are favoured by text, not by a photograph or a slope', () => {
+  expect(favoursCopies(text(512, 256))).toBe(true);
+  // Of which bands are looked at.
+  expect(favoursCopies(text(1024, 512))).toBe(true);
+  expect(favoursCopies({ ...fixture('house-253x191.png'), maxval: 255 })).toBe(false);
+  const slope = Uint8Array.from({ length: 256 * 256 }, (_, i) => (i & 255) + (i >> 13));
+  expect(favoursCopies({ width: 256, height: 256, channels: 1, maxval: 255, samples: slope })).toBe(false);
+});
+
+test('a sample is a sixteenth, from all over; what is small is its own', () => {
+  // Each pixel tells the square of 256 that it is in.
+  const samples = Uint8Array.from({ length: 1024 * 768 }, (_, i) => ((i & 1023) >> 8) + 4 * (i >> 18));
+  const layer = { width: 1024, height: 768, channels: 1, maxval: 255, samples } as const;
+  const sample = sampleOf(layer);
+  expect([sample.width, sample.height]).toEqual([256, 192]);
+  const counts = new Map<number, number>();
+  for (const value of sample.samples) counts.set(value, (counts.get(value) ?? 0) + 1);
+  expect([...counts]).toEqual(Array.from({ length: 12 }, (_, square) => [square, 64 * 64]));
+  const wide = { ...layer, width: 1024, height: 128, samples: samples.subarray(0, 1024 * 128) };
+  expect(new Set(sampleOf(wide).samples)).toEqual(new Set([0, 1, 2, 3]));
+  const small = { ...layer, width: 255, height: 300, samples: samples.subarray(0, 255 * 300) };
+  expect(sampleOf(small)).toBe(small);
+});
