@@ -1,8 +1,8 @@
 /** Files in tar files, one after the other: their names and bytes, nothing else of them is kept. */
-import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { CnfzipError } from '../../codec/error.js';
 import { requirePackages } from '../package/packages.js';
-import { kindOf, reason } from './files/errors.js';
+import { readPieces } from './files/read.js';
 
 export interface TarFile {
   /** Path with `/` between its parts, without `./` before it. */
@@ -26,7 +26,7 @@ export async function* readTar(path: string): AsyncGenerator<TarFile, void, unde
   await requirePackages(NEEDS, PACKAGES);
   const { extract } = await import('tar-stream');
   const entries = extract();
-  const input = createReadStream(path);
+  const input = Readable.from(readPieces(path));
   input.on('error', (error) => entries.destroy(error));
   input.pipe(entries);
   try {
@@ -38,10 +38,7 @@ export async function* readTar(path: string): AsyncGenerator<TarFile, void, unde
     }
   } catch (error) {
     if (error instanceof CnfzipError) throw error;
-    const code = kindOf(error) === 'file' ? 'file' : 'corrupt';
-    throw new CnfzipError(code, code === 'file' ? reason(error) : `the tar file: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new CnfzipError('corrupt', `the tar file: ${(error as Error).message}`, { cause: error });
   } finally {
     input.destroy();
   }

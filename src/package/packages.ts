@@ -1,5 +1,4 @@
 /** Packages that few uses of cnfzip need: they are not installed with it, or may be left out. */
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CnfzipError } from '../../codec/error.js';
 import { readInput } from '../io/files/read.js';
@@ -11,9 +10,7 @@ interface Manifest {
 }
 
 /** The folder of the package: this file lies a folder deeper where it is built, in `dist`. */
-export const PACKAGE = ['../../', '../../../']
-  .map((path) => new URL(path, import.meta.url))
-  .find((folder) => existsSync(new URL('package.json', folder)))!;
+export const PACKAGE = new URL(/\/dist(\/[^/]+){3}$/.test(import.meta.url) ? '../../../' : '../../', import.meta.url);
 
 /** The command line's main module. */
 export const MAIN = fileURLToPath(new URL('dist/cli/bundle/main.js', PACKAGE));

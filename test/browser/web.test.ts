@@ -179,7 +179,7 @@ describe.skipIf(!chromium)('in Chromium', () => {
       }
       try {
         if (missing?.test(path)) throw new Error('missing');
-        const content = readFileSync(new URL(path.replace('/cnfzip/dist/', '../'), root));
+        const content = readFileSync(new URL(path.replace('/cnfzip/dist/', './'), root));
         response.setHeader('content-type', types[extname(path)] ?? 'application/octet-stream');
         response.end(content);
       } catch {

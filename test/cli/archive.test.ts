@@ -78,7 +78,7 @@ test('names that lead elsewhere are neither written nor read', () => {
   for (const name of [
     '',
     '/etc/passwd',
-    '../../a.png',
+    '../a.png',
     'a/../../b',
     'a//b',
     './a',
@@ -272,7 +272,7 @@ test('a tar file becomes an archive, and an archive a tar file', async () => {
       // Longer than a name in a tar file's first header.
       const name = `${'shard'.repeat(i === 3 ? 40 : 1)}/00${i}.png`;
       expected.set(name, photograph(3, i));
-      yield { name: i === 0 ? `../${name}` : name, bytes: encodePng(photograph(3, i)) };
+      yield { name: i === 0 ? `./${name}` : name, bytes: encodePng(photograph(3, i)) };
       yield { name: `shard/00${i}.cls`, bytes: Buffer.from('7') };
     }
   }

@@ -79,6 +79,19 @@ export async function readInput(path: string): Promise<Uint8Array<ArrayBuffer>> 
   return (await openInput(path)).read();
 }
 
+/**
+ * The bytes of a file, piece by piece.
+ *
+ * @throws CnfzipError `file`; the message does not repeat the path
+ */
+export async function* readPieces(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* (await open(path, 'r')).createReadStream();
+  } catch (error) {
+    throw fileError(error);
+  }
+}
+
 /** True if something, even a broken link, has this name. */
 export async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
