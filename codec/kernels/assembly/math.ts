@@ -5,8 +5,8 @@ export const LOG2E: f32 = 1.44269504088896341;
 export const LN2: f32 = 0.6931472;
 const LN2_HI: f32 = 0.693359375;
 const LN2_LO: f32 = -2.12194440e-4;
-/** 1.5 * 2^23. */
-const ROUNDER: f32 = 12582912;
+/** 1.5 * 2^23: added to a small number, it leaves the nearest integer in the lowest bits of the sum. */
+export const ROUNDER: f32 = 12582912;
 const SQRT_HALF: f32 = 0.707106781186547524;
 
 /** A step of Horner's method for a polynomial in x: p x + c. */

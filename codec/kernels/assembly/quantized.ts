@@ -1,7 +1,9 @@
 // Products of whole numbers, which take half the time of those of float32: vectors and weights are 16-bit integers, and each vector
 // and each output has a scale of its own. Sums of products fit 32 bits, so their order does not matter. Weights are kept in pairs of
-// inputs: for inputs 2 k and 2 k + 1 those of all outputs.
+// inputs: for inputs 2 k and 2 k + 1 those of all outputs. pmin and pmax are one instruction where min and max, which keep what is no
+// number, are many.
 
+import { ROUNDER } from './math';
 import { ACCUMULATE, RELU } from './product';
 
 /** A vector's largest number becomes this. */
@@ -13,19 +15,27 @@ const LARGEST_SUM: f32 = 260000;
 /** What is smaller than this is as good as zero: no inverse of a scale overflows. */
 const TINIEST: f32 = 1e-30;
 
+/** The nearest integers of numbers within +-`LARGEST`; what is no number becomes the least. */
+@inline
+function rounded(v: v128): v128 {
+  const within = f32x4.pmin(f32x4.splat(LARGEST), f32x4.pmax(f32x4.splat(-LARGEST), v));
+  const rounder = f32x4.splat(ROUNDER);
+  return i32x4.sub(f32x4.add(within, rounder), rounder);
+}
+
 /** Numbers of vectors as integers, times a scale of each vector. `channels` is a multiple of 8; `stride` in bytes. */
 export function quantize(dst: usize, scales: usize, src: usize, stride: usize, channels: i32, count: i32): void {
   const size = <usize>channels << 2;
   for (let p: i32 = 0; p < count; p++) {
     let most = f32x4.splat(0);
-    for (let c: usize = 0; c < size; c += 16) most = f32x4.max(most, f32x4.abs(v128.load(src + c)));
-    most = f32x4.max(most, i32x4.shuffle(most, most, 2, 3, 0, 1));
+    for (let c: usize = 0; c < size; c += 16) most = f32x4.pmax(most, f32x4.abs(v128.load(src + c)));
+    most = f32x4.pmax(most, i32x4.shuffle(most, most, 2, 3, 0, 1));
     const largest = max<f32>(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1));
     store<f32>(scales, largest / LARGEST);
     const inverse = f32x4.splat(LARGEST / max<f32>(largest, TINIEST));
     for (let c: usize = 0; c < size; c += 32) {
-      const a = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(src + c), inverse)));
-      const b = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(src + c, 16), inverse)));
+      const a = rounded(f32x4.mul(v128.load(src + c), inverse));
+      const b = rounded(f32x4.mul(v128.load(src + c, 16), inverse));
       v128.store(dst, i16x8.narrow_i32x4_s(a, b));
       dst += 16;
     }
@@ -165,8 +175,8 @@ function finish(d: usize, sum0: v128, sum1: v128, scale: f32, scales: usize, bia
     v1 = f32x4.add(v1, v128.load(d, 16));
   }
   if (mode & RELU) {
-    v0 = f32x4.max(v0, f32x4.splat(0));
-    v1 = f32x4.max(v1, f32x4.splat(0));
+    v0 = f32x4.pmax(f32x4.splat(0), v0);
+    v1 = f32x4.pmax(f32x4.splat(0), v1);
   }
   v128.store(d, v0);
   v128.store(d, v1, 16);
