@@ -46,7 +46,7 @@ export const experiment: Experiment = {
     const { quick } = lab;
     const names = quick ? ['moons'] : Object.keys(PLANAR);
     const budget: Budget = quick
-      ? { matching: 700, likelihood: 25, test: 1000, grid: { cells: 48, reach: REACH }, behind: 0.3 }
+      ? { matching: 1000, likelihood: 25, test: 1000, grid: { cells: 48, reach: REACH }, behind: 0.3 }
       : { matching: 5000, likelihood: 150, test: 4000, grid: { cells: 120, reach: REACH }, behind: 0.35 };
     const results = names.map((name) => measure(name, PLANAR[name], budget, lab));
     return {
