@@ -1,5 +1,5 @@
 /** What coding needs beside the samples: models, who computes, who is told of progress. */
-import type { Flow } from './flow/model.js';
+import { type Flow, flowKey } from './flow/model.js';
 import { type EncodedTile, TileCodec } from './flow/tile-codec.js';
 import { Kernels } from './kernels/kernels.js';
 import { decodeFlowTile, encodeFlowTile, type FlowLayer, type FlowShape } from './layers/flow-tiles.js';
@@ -127,7 +127,7 @@ export function codingParts(options: CodingOptions, shares: readonly number[]): 
 
 /** Makes the coder of each flow once; without `coderOf`, one that codes in this thread. */
 export function oncePerFlow(coderOf: CoderOf = inThisThread()): CoderOf {
-  return once(coderOf, ({ model, adapts }) => `${model.hash} ${adapts}`);
+  return once(coderOf, flowKey);
 }
 
 /** All flows share the memory of one instance of the kernels: it is as much as the largest tile takes. */

@@ -1,10 +1,9 @@
 /** Where tests find what they run and read. */
 import { fileURLToPath } from 'node:url';
 
-const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+export { MAIN } from '../src/package/packages.js';
 
-/** The compiled command line. */
-export const MAIN = path('dist/cli/bundle/main.js');
+const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
 /** The path of a test image or golden file. */
 export const fixture = (name: string) => path(`fixtures/${name}`);

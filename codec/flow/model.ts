@@ -34,6 +34,11 @@ export interface Flow {
   readonly adapts: boolean;
 }
 
+/** The same for flows that code alike. */
+export function flowKey({ model, adapts }: Flow): string {
+  return `${model.hash} ${adapts}`;
+}
+
 /** For models whose training names no others. */
 export const USUAL_RATES: AdaptationRates = { head: 1e-3, field: 1e-3, correction: 2e-3 };
 

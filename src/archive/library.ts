@@ -1,6 +1,5 @@
 /** Archives in the library: many small images in one file. */
 
-import { availableParallelism } from 'node:os';
 import type { CodedShard } from '../../codec/archive/directory.js';
 import { CnfzipError } from '../../codec/error.js';
 import { type Channels, checkImage, type Image } from '../../codec/image.js';
@@ -8,7 +7,7 @@ import { type Source, toSource } from '../../codec/source.js';
 import { Codec } from '../session/codec.js';
 import { modelForDecoding, modelsForEncoding } from '../session/models.js';
 import { openSource } from '../session/open.js';
-import { type CodecOptions, checkOptions, type EncodeCallOptions, MAX_THREADS } from '../session/options.js';
+import { type CodecOptions, checkOptions, type EncodeCallOptions, threadsOf } from '../session/options.js';
 import { ahead } from './ahead.js';
 import { ArchiveBuilder, type NamedImage, SHARD_PIXELS } from './create.js';
 import { Archive } from './open.js';
@@ -48,11 +47,6 @@ export interface OpenArchive {
   close(): Promise<void>;
 }
 
-/** Several shards are coded at the same time, by so many threads. */
-export function shardThreads({ threads }: CodecOptions): number {
-  return threads ?? Math.min(availableParallelism(), MAX_THREADS);
-}
-
 /**
  * Codes images as one archive, a `.cnfa` file; those of one size and kind learn from each other. All are decoded and compared.
  *
@@ -84,7 +78,7 @@ export async function buildArchive(
   images: Iterable<NamedImage> | AsyncIterable<NamedImage>,
   { adapt = true, effort, shardPixels = SHARD_PIXELS, ...options }: ArchiveOptions,
 ): Promise<{ bytes: Uint8Array<ArrayBuffer>; shards: readonly CodedShard[] }> {
-  const concurrency = shardThreads(options);
+  const concurrency = threadsOf(options);
   const codec = new Codec(options);
   const sequences = sequencesIn(concurrency);
   const builder = new ArchiveBuilder({
@@ -133,7 +127,7 @@ export async function openArchive(
     },
     async *decodeAll() {
       const decode = async (shard: (typeof shards)[number]) => ({ shard, images: await archive.decode(shard) });
-      for await (const { shard, images } of ahead(shards, shardThreads(options), decode)) {
+      for await (const { shard, images } of ahead(shards, threadsOf(options), decode)) {
         for (const [i, image] of images.entries()) yield { name: shard.names[i], image };
       }
     },
@@ -148,7 +142,7 @@ export async function openShards(
 ): Promise<{ archive: Archive; close: () => Promise<void> }> {
   const { source, close: closeSource } = await openSource(from);
   const codec = new Codec(options);
-  const sequences = sequencesIn(shardThreads(options));
+  const sequences = sequencesIn(threadsOf(options));
   const close = async () => {
     await Promise.all([codec.close(), sequences.close(), closeSource()]);
   };

@@ -3,7 +3,7 @@
 import type { ShardShape } from '../../codec/archive/directory.js';
 import { decodeSequence, encodeSequence } from '../../codec/archive/sequence.js';
 import { CnfzipError } from '../../codec/error.js';
-import type { Flow } from '../../codec/flow/model.js';
+import { type Flow, flowKey } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
 import { type Image, sameImage } from '../../codec/image.js';
 import { once } from '../../codec/once.js';
@@ -36,7 +36,7 @@ export type SequenceResult = Uint8Array | Image[];
 
 /** Sequences that this thread codes. */
 export function sequencesHere(): Sequences {
-  const codecOf = once(TileCodec.create, ({ model, adapts }: Flow) => `${model.hash} ${adapts}`);
+  const codecOf = once(TileCodec.create, flowKey);
   return {
     async encode(flow, images) {
       const codec = await codecOf(flow);

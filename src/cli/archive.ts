@@ -7,7 +7,7 @@ import { sameImage } from '../../codec/image.js';
 import { ahead } from '../archive/ahead.js';
 import { type NamedImage, SHARD_PIXELS } from '../archive/create.js';
 import { filesOfFolder, filesOfTar } from '../archive/input.js';
-import { buildArchive, openShards, shardThreads } from '../archive/library.js';
+import { buildArchive, openShards } from '../archive/library.js';
 import type { Archive } from '../archive/open.js';
 import { CnfzipError, type Image } from '../index.js';
 import { makeFolder } from '../io/files/folders.js';
@@ -18,6 +18,7 @@ import { extensionOf, naturalFormat, readImage } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
 import { imageToEncode } from '../io/strip.js';
 import { isTarName, type TarFile, writeTar } from '../io/tar.js';
+import { threadsOf } from '../session/options.js';
 import { describeImage } from './describe.js';
 import { addEncoding, type EncodingOptions, encodingOptions } from './encoding.js';
 import { addCommonOptions, addLimits, type CommonOptions, codecOptions, parseSize } from './options.js';
@@ -309,7 +310,7 @@ async function forEachShard(
 
 /** Shards with wanted images, in their order, several decoded at the same time as far as they are wanted, or why they cannot be. */
 function decoded(opened: Archive, wanted: ReadonlySet<string>, options: CommonOptions) {
-  return ahead(shardsWith(opened, wanted), shardThreads(codecOptions(options)), async (shard: Shard) => {
+  return ahead(shardsWith(opened, wanted), threadsOf(codecOptions(options)), async (shard: Shard) => {
     const places = shard.names.flatMap((name, i) => (wanted.has(name) ? [i] : []));
     const images = opened.decode(shard, places[places.length - 1] + 1);
     return { shard, places, images: await images.catch((error: unknown) => ({ error })) };

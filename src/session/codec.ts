@@ -1,5 +1,4 @@
 /** What many images are coded with: models, threads, limits. */
-import { availableParallelism } from 'node:os';
 import { AlphabetSearch, BandEncoder, bandHeights, type Store } from '../../codec/bands.js';
 import { encodeImage } from '../../codec/codec.js';
 import { type CodingOptions, oncePerFlow } from '../../codec/coding.js';
@@ -18,7 +17,7 @@ import { copyOf, copyOfImage } from './copies.js';
 import { checkLimits, type ImageSize, planWithin, type Work, webpPixelsOf } from './memory.js';
 import { chooseModel, modelForDecoding, modelsForEncoding } from './models.js';
 import { type Openable, Opened, type OpenFile, openSource, type View } from './open.js';
-import { type CallOptions, type CodecOptions, checkOptions, type EncodeCallOptions, MAX_THREADS } from './options.js';
+import { type CallOptions, type CodecOptions, checkOptions, type EncodeCallOptions, threadsOf } from './options.js';
 import { codersIn, type TileThreads, tileThreads } from './tile-threads.js';
 import './webp.js';
 
@@ -52,7 +51,7 @@ export class Codec {
   /** @throws CnfzipError `usage` (an option) */
   constructor(options: CodecOptions = {}) {
     checkOptions(options, 'codec');
-    const { threads = Math.min(availableParallelism(), MAX_THREADS) } = options;
+    const threads = threadsOf(options);
     this.#options = { ...options, threads };
     this.#tiles = tileThreads(threads);
     this.#calls = new Threads(new URL('./call-worker.js', import.meta.url), threads, this.#options);

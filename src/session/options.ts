@@ -1,4 +1,5 @@
 /** Options of the library's functions. */
+import { availableParallelism } from 'node:os';
 import { EFFORTS, type Effort } from '../../codec/coding.js';
 import { CnfzipError } from '../../codec/error.js';
 import type { Model } from '../../codec/flow/model.js';
@@ -55,7 +56,12 @@ export interface ViewingOptions extends ViewOptions {
   signal?: AbortSignal;
 }
 
-export const MAX_THREADS = 256;
+const MAX_THREADS = 256;
+
+/** Threads that are asked for, or as many as the machine runs at once. */
+export function threadsOf({ threads }: CodecOptions): number {
+  return threads ?? Math.min(availableParallelism(), MAX_THREADS);
+}
 
 type Check = (value: unknown) => string | undefined;
 

@@ -4,6 +4,7 @@ import { decodeImage, encodeImage } from '../../codec/codec.js';
 import { Kernels } from '../../codec/kernels/kernels.js';
 import { modelsForEncoding } from '../../src/session/models.js';
 import '../../src/session/webp.js';
+import { MAIN } from '../paths.js';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -40,7 +41,7 @@ test.runIf(process.arch === 'x64').each([
   ['--jitless', /no WebAssembly/],
   ['--no-enable-sse4-1', /no fixed-width SIMD/],
 ])('the program under node %s says so in one line', (flag, message) => {
-  const args = [flag, 'dist/cli/bundle/main.js', 'compress', '-c', 'fixtures/water-32x32.png'];
+  const args = [flag, MAIN, 'compress', '-c', 'fixtures/water-32x32.png'];
   const { status, stdout, stderr } = spawnSync(process.execPath, args);
   expect([status, stdout.length]).toEqual([1, 0]);
   const lines = String(stderr).trimEnd().split('\n');

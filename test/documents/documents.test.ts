@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MAIN } from '../paths.js';
 
 const root = (path = '') => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const read = (path: string) => readFileSync(root(path), 'utf8');
@@ -69,8 +70,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
   const programs = join(folder, 'bin');
   mkdirSync(programs);
-  const main = root('dist/cli/bundle/main.js');
-  writeFileSync(join(programs, 'cnfzip'), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
+  writeFileSync(join(programs, 'cnfzip'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
   // In a checkout npx runs its own program.
   writeFileSync(join(programs, 'npx'), '#!/bin/sh\nexec "$@"\n');
   for (const name of ['cnfzip', 'npx']) chmodSync(join(programs, name), 0o755);

@@ -4,7 +4,7 @@
 // number, are many.
 
 import { ROUNDER } from './math';
-import { ACCUMULATE, RELU } from './product';
+import { finish } from './product';
 
 /** A vector's largest number becomes this. */
 const LARGEST: f32 = 8191;
@@ -133,10 +133,10 @@ export function quantizedProduct(
       const to = dst + o;
       const s = outputScales + o;
       const b = bias + o;
-      finish(to, a00, a01, load<f32>(scales), s, b, mode);
-      finish(to + dstStride, a10, a11, load<f32>(scales, 4), s, b, mode);
-      finish(to + 2 * dstStride, a20, a21, load<f32>(scales, 8), s, b, mode);
-      finish(to + 3 * dstStride, a30, a31, load<f32>(scales, 12), s, b, mode);
+      finishSums(to, a00, a01, load<f32>(scales), s, b, mode);
+      finishSums(to + dstStride, a10, a11, load<f32>(scales, 4), s, b, mode);
+      finishSums(to + 2 * dstStride, a20, a21, load<f32>(scales, 8), s, b, mode);
+      finishSums(to + 3 * dstStride, a30, a31, load<f32>(scales, 12), s, b, mode);
     }
     src += 4 * stride;
     dst += 4 * dstStride;
@@ -154,7 +154,7 @@ export function quantizedProduct(
         a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, v128.load(w, 16)));
         w += wStride;
       }
-      finish(dst + o, a0, a1, load<f32>(scales), outputScales + o, bias + o, mode);
+      finishSums(dst + o, a0, a1, load<f32>(scales), outputScales + o, bias + o, mode);
     }
     src += stride;
     dst += dstStride;
@@ -162,22 +162,11 @@ export function quantizedProduct(
   }
 }
 
-/** Scales sums of eight outputs, adds the bias, and does with them what the mode says. */
+/** Scales sums of eight outputs, adds the bias, and finishes them. */
 @inline
-function finish(d: usize, sum0: v128, sum1: v128, scale: f32, scales: usize, bias: usize, mode: i32): void {
+function finishSums(d: usize, sum0: v128, sum1: v128, scale: f32, scales: usize, bias: usize, mode: i32): void {
   const vector = f32x4.splat(scale);
-  let v0 = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(sum0), vector), v128.load(scales));
-  let v1 = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(sum1), vector), v128.load(scales, 16));
-  v0 = f32x4.add(v0, v128.load(bias));
-  v1 = f32x4.add(v1, v128.load(bias, 16));
-  if (mode & ACCUMULATE) {
-    v0 = f32x4.add(v0, v128.load(d));
-    v1 = f32x4.add(v1, v128.load(d, 16));
-  }
-  if (mode & RELU) {
-    v0 = f32x4.pmax(f32x4.splat(0), v0);
-    v1 = f32x4.pmax(f32x4.splat(0), v1);
-  }
-  v128.store(d, v0);
-  v128.store(d, v1, 16);
+  const v0 = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(sum0), vector), v128.load(scales));
+  const v1 = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(sum1), vector), v128.load(scales, 16));
+  finish(d, f32x4.add(v0, v128.load(bias)), f32x4.add(v1, v128.load(bias, 16)), mode);
 }
