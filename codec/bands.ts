@@ -4,7 +4,7 @@
  * the coarse stages of all tiles first, what is coded waits in a store.
  */
 
-import { Coding, type CodingOptions } from './coding.js';
+import { Coding, type CodingOptions, type EncodingOptions } from './coding.js';
 import { writeAttachments } from './container/attachments.js';
 import { concatenate } from './container/bytes.js';
 import { seal } from './container/container.js';
@@ -12,6 +12,7 @@ import { type ContentsOf, type LayerOf, partsOf, type TileOf } from './container
 import { crc32 } from './container/crc32.js';
 import { isSmall, writeHead } from './container/head.js';
 import { CnfzipError } from './error.js';
+import { USUAL_LEARNING } from './flow/learning.js';
 import type { Flow, Model } from './flow/model.js';
 import type { EncodedTile } from './flow/tile-codec.js';
 import type { Image, ImageHeader } from './image.js';
@@ -89,18 +90,18 @@ export class BandEncoder {
 
   /**
    * @param models as for `encodeImage`
-   * @param options.adapt as for `encodeImage`
+   * @param options.learning as for `encodeImage`
    */
   constructor(
     private readonly image: ImageHeader,
     models: readonly Model[],
     alphabets: Alphabets,
     private readonly store: Store,
-    { adapt = true, ...options }: CodingOptions & { adapt?: boolean },
+    { learning = USUAL_LEARNING, ...options }: CodingOptions & Pick<EncodingOptions, 'learning'>,
   ) {
     const flowFor = (channels: number): Flow | undefined => {
       const model = image.palette ? undefined : models.find(({ definition }) => definition.channels === channels);
-      return model && { model, adapts: adapt };
+      return model && { model, learning };
     };
     this.#layers = layerChannels(image.channels, hasAlpha(image.channels)).map((channels, i) => {
       return { flow: flowFor(channels), alphabet: alphabets[i], tiles: [] };

@@ -13,6 +13,7 @@ import {
 import type { FlowId } from './container/contents.js';
 import { layerBytes } from './container/head.js';
 import { CnfzipError } from './error.js';
+import { USUAL_LEARNING } from './flow/learning.js';
 import type { Flow, Model } from './flow/model.js';
 import { checkHost } from './host.js';
 import { checkHeld, checkImage, type Image, maxvalOf, sameImage, within } from './image.js';
@@ -43,11 +44,11 @@ import { isWhole, shownSize, type View, wantedPixels, wholeView } from './view.j
 export async function encodeImage(
   image: Image,
   models: readonly Model[],
-  { verify = true, adapt = true, ...options }: EncodingOptions = {},
+  { verify = true, learning = USUAL_LEARNING, ...options }: EncodingOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkHost();
   checkImage(image);
-  const flows = models.map((model): Flow => ({ model, adapts: adapt }));
+  const flows = models.map((model): Flow => ({ model, learning }));
   const [encoding, decoding] = codingParts(options, verify ? [0.5, 0.5] : [1]);
   const bytes = writeContainer(await encodeContainer(image, flows, encoding), image.samples);
   if (verify) await verifyFile(bytes, image, models, decoding);
@@ -150,7 +151,7 @@ export async function decodeUnchecked(
  *
  * @throws CnfzipError `unsupported` if this version of the kernels cannot decide the same bits; `unknown-model`
  */
-export function flowOf({ kernelVersion, modelHash, adapts }: FlowId, models: readonly Model[]): Flow {
+export function flowOf({ kernelVersion, modelHash, learning }: FlowId, models: readonly Model[]): Flow {
   if (kernelVersion !== KERNEL_VERSION) {
     throw new CnfzipError(
       'unsupported',
@@ -159,7 +160,7 @@ export function flowOf({ kernelVersion, modelHash, adapts }: FlowId, models: rea
   }
   const model = models.find(({ hash }) => hash === modelHash);
   if (!model) throw new CnfzipError('unknown-model', `needs the model ${modelHash}, which is not at hand`);
-  return { model, adapts };
+  return { model, learning };
 }
 
 /** The layers of colour and alpha, or WebP's or deflate's one layer of all channels, whichever is smaller. */

@@ -1,4 +1,5 @@
 /** What coding needs beside the samples: models, who computes, who is told of progress. */
+import type { Learning } from './flow/learning.js';
 import { type Flow, flowKey } from './flow/model.js';
 import { type EncodedTile, TileCodec } from './flow/tile-codec.js';
 import { Kernels } from './kernels/kernels.js';
@@ -53,8 +54,11 @@ export interface CodingOptions {
 export interface EncodingOptions extends CodingOptions {
   /** Decode the result and compare, which takes as long again. Without it: true. */
   verify?: boolean;
-  /** Whether the flow goes on learning while it codes: files are smaller and take longer, both ways. Without it: true. */
-  adapt?: boolean;
+  /**
+   * What of the flow goes on learning while it codes, `none`, `heads` or `blocks`: with each files are smaller and take longer, both
+   * ways. Without it: `heads`.
+   */
+  learning?: Learning;
 }
 
 /** One image's coding under way. */

@@ -9,6 +9,7 @@ export { decodeImage, encodeImage } from './codec.js';
 export type { CoderOf, CodingOptions, Effort, EncodingOptions, TileCoder } from './coding.js';
 export type { Method, TileMethod } from './container/contents.js';
 export { CnfzipError, type CnfzipErrorCode } from './error.js';
+export type { Learning } from './flow/learning.js';
 export { type AdaptationRates, type Flow, type Model, parseModel } from './flow/model.js';
 export type { EncodedTile } from './flow/tile-codec.js';
 export type { Channels, Image, Metadata } from './image.js';

@@ -4,6 +4,7 @@ import { type Attachments, readAttachments } from './container/attachments.js';
 import { checkBytes, readParts } from './container/container.js';
 import { type Method, splitsOf, stagesFor, type TileMethod } from './container/contents.js';
 import { FORMAT_VERSION, type Head, readHead } from './container/head.js';
+import type { Learning } from './flow/learning.js';
 import { sideAt } from './flow/pyramid.js';
 import type { Channels } from './image.js';
 import { layerChannels } from './layer.js';
@@ -51,8 +52,8 @@ export interface LayerInfo {
   kernelVersion?: number;
   /** Of the flow's model: 16 hexadecimal digits. */
   modelHash?: string;
-  /** Whether that flow goes on learning while it codes a tile. */
-  adapts?: boolean;
+  /** What of that model goes on learning while it codes a tile: `none`, `heads` or `blocks`. */
+  learning?: Learning;
   /** Of the payload, or of those of all tiles. */
   bytes: number;
   /** In the order of the file, with the size of each tile's payload; empty unless `method` is `tiles`. */

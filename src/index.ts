@@ -27,6 +27,7 @@ import { type CodecOptions, checkOptions, type EncodeOptions, type Options } fro
 export type { Effort } from '../codec/coding.js';
 export type { Method, TileMethod } from '../codec/container/contents.js';
 export { CnfzipError, type CnfzipErrorCode } from '../codec/error.js';
+export type { Learning } from '../codec/flow/learning.js';
 export type { AdaptationRates, Model } from '../codec/flow/model.js';
 export type { Channels, Image, Metadata } from '../codec/image.js';
 export type { FileInfo, LayerInfo, ScaleInfo } from '../codec/info.js';

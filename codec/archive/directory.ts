@@ -10,12 +10,13 @@ import { deflate, inflate } from '../container/deflate.js';
 import { uint32 } from '../container/head.js';
 import { bytesToHex, hexToBytes } from '../container/hex.js';
 import { CnfzipError } from '../error.js';
+import { LEARNING } from '../flow/learning.js';
 import { type Channels, isSize, MAX_VALUE } from '../image.js';
 import type { Source } from '../source.js';
 import { MAX_TILE_SIDE } from '../tiles.js';
 import { MAX_NAMES, readNames, writeNames } from './names.js';
 
-const ARCHIVE_VERSION = 1;
+const ARCHIVE_VERSION = 2;
 
 /** Magic and version. */
 const HEAD = Uint8Array.of(0xcf, 0x41, 0x0d, 0x0a, ARCHIVE_VERSION);
@@ -28,9 +29,9 @@ export const MAX_SEQUENCE_PIXELS = 1 << 24;
 
 const CHANNELS = 3;
 const SEQUENCE_FLAG = 4;
-const ADAPTS_FLAG = 8;
-const BYTES_FLAG = 16;
-const KIND_BITS = 5;
+const BYTES_FLAG = 8;
+const LEARNING_SHIFT = 4;
+const KIND_BITS = 6;
 
 /** Images of one size and kind. */
 export interface ShardShape {
@@ -79,7 +80,7 @@ export function writeArchive(shards: readonly CodedShard[]): Uint8Array<ArrayBuf
 
 function entryOf({ width, height, channels, maxval, flow, names, part }: CodedShard): number[] {
   const bits = maxval === 255 ? BYTES_FLAG : 0;
-  const sequence = flow ? SEQUENCE_FLAG + (flow.adapts ? ADAPTS_FLAG : 0) : 0;
+  const sequence = flow ? SEQUENCE_FLAG | (LEARNING.indexOf(flow.learning) << LEARNING_SHIFT) : 0;
   return [
     (channels - 1) | bits | sequence,
     ...varint(width),
@@ -159,13 +160,14 @@ function readEntry(reader: ByteReader, offset: number): Omit<Shard, 'names'> & {
   const maxval = kind & BYTES_FLAG ? 255 : reader.varint();
   const shape: ShardShape = { width, height, channels: ((kind & CHANNELS) + 1) as Channels, maxval };
   const sequence = (kind & SEQUENCE_FLAG) !== 0;
-  const adapts = (kind & ADAPTS_FLAG) !== 0;
+  const learning = LEARNING.at(kind >> LEARNING_SHIFT);
   const values = maxval >= 1 && maxval <= MAX_VALUE && (maxval !== 255 || (kind & BYTES_FLAG) !== 0);
-  if (kind >> KIND_BITS || !isSize(width, height) || !values || (adapts && !sequence)) throw contradiction();
+  if (kind >> KIND_BITS || !learning || !isSize(width, height) || !values) throw contradiction();
+  if (learning !== 'none' && !sequence) throw contradiction();
   const count = sequence ? reader.varint() : 1;
   if (count === 0 || (sequence && !fitsSequence(shape, count))) throw contradiction();
   const flow = sequence
-    ? { kernelVersion: reader.byte(), modelHash: bytesToHex(reader.take(HASH_BYTES)), adapts }
+    ? { kernelVersion: reader.byte(), modelHash: bytesToHex(reader.take(HASH_BYTES)), learning }
     : undefined;
   return { ...shape, ...(flow && { flow }), count, offset, length: reader.varint(), checksum: reader.uint32() };
 }

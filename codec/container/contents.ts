@@ -2,6 +2,7 @@
  * What a `.cnfz` file holds, as parts: bytes that are at hand, or places in a file that is still to be read.
  */
 
+import type { Learning } from '../flow/learning.js';
 import type { Channels } from '../image.js';
 
 /** How a layer is coded: PNG's filters and deflate, WebP, or each tile on its own. */
@@ -16,8 +17,8 @@ export interface FlowId {
   readonly kernelVersion: number;
   /** 16 hexadecimal digits. */
   readonly modelHash: string;
-  /** Whether it goes on learning while it codes a tile. */
-  readonly adapts: boolean;
+  /** What of it goes on learning while it codes a tile. */
+  readonly learning: Learning;
 }
 
 /** A tile's payload, cut where its scales end: all of it, in one or in several stages, the coarsest first. */
@@ -52,7 +53,7 @@ export interface ContentsOf<P> {
   readonly layers: readonly LayerOf<P>[];
 }
 
-/** Times that a layer's tiles are cut: 0 .. 15. From 1/2^n on all scales need the same of it. */
+/** Times that a layer's tiles are cut: 0 .. `MAX_SPLITS`. From 1/2^n on all scales need the same of it. */
 export function splitsOf({ tiles }: LayerOf<unknown>): number {
   return tiles.reduce((most, { stages }) => Math.max(most, stages.length), 1) - 1;
 }

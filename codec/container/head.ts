@@ -3,15 +3,16 @@
  * little-endian; a varint (v) holds 7 bits a byte, lowest first, the top bit set on all bytes but the last, in its shortest form.
  *
  *     4  magic CF 5A 0D 0A
- *     1  format version: 5
+ *     1  format version: 6
  *     v  width in pixels
  *     v  height in pixels
  *     1  channels less 1; + 4 if the samples are indexes of a palette; + 8 if there are attachments; + 16 if colour and alpha are
  *        layers of their own: else one layer has all channels; + 32 if the largest value of a sample is 255
  *     v  largest value of a sample, if it is not 255
  *     of each layer
- *       1  its method: 0 plain, 1 WebP, 2 tiles of a flow, 3 tiles of which some are WebP; + 4 if it has an alphabet; + 8 if the
- *          flow goes on learning while it codes a tile; + 16 times how often the payloads of a flow's tiles are cut
+ *       1  its method: 0 plain, 1 WebP, 2 tiles of a flow, 3 tiles of which some are WebP; + 4 if it has an alphabet; + 8 times
+ *          what of the flow goes on learning while it codes a tile: 0 nothing, 1 its heads, 2 its last blocks, too; + 32 times how
+ *          often the payloads of a flow's tiles are cut
  *       n  of method 3, a bit for each tile: 1 if it is WebP; lowest first, the last byte filled up with 0
  *       1  if a tile is coded by a flow: version of the kernel arithmetic that decided the bits, and
  *       8  first bytes of the model's hash
@@ -29,6 +30,7 @@
  */
 
 import { CnfzipError } from '../error.js';
+import { LEARNING, type Learning } from '../flow/learning.js';
 import { type Channels, isSize, MAX_VALUE } from '../image.js';
 import { tileCount } from '../tiles.js';
 import { ByteReader, varint } from './bytes.js';
@@ -36,7 +38,7 @@ import { type ContentsOf, type FlowId, type LayerOf, type Method, partsOf, split
 import { crc32 } from './crc32.js';
 import { bytesToHex, hexToBytes } from './hex.js';
 
-export const FORMAT_VERSION = 5;
+export const FORMAT_VERSION = 6;
 
 const MAGIC = Uint8Array.of(0xcf, 0x5a, 0x0d, 0x0a);
 const HASH_BYTES = 8;
@@ -52,9 +54,9 @@ const KIND_BITS = 6;
 /** Of the lowest two bits of a layer's first byte. */
 const CODES = { plain: 0, webp: 1, flows: 2, mixed: 3 };
 const ALPHABET_FLAG = 4;
-const ADAPTS_FLAG = 8;
-const SPLITS_SHIFT = 4;
-export const MAX_SPLITS = 15;
+const LEARNING_SHIFT = 3;
+const SPLITS_SHIFT = 5;
+export const MAX_SPLITS = 7;
 
 /** Files whose parts are no more bytes than this are read at once, and have one checksum. */
 export const SMALL_BYTES = 1 << 15;
@@ -132,7 +134,8 @@ function layerHead(layer: LayerOf<unknown>): number[] {
   const isWebp = tiles.map((tile) => method === 'tiles' && tile.method === 'webp');
   const mixed = isWebp.includes(true);
   const code = method === 'tiles' ? (mixed ? CODES.mixed : CODES.flows) : CODES[method];
-  const flags = (alphabet ? ALPHABET_FLAG : 0) | (flow?.adapts ? ADAPTS_FLAG : 0) | (splitsOf(layer) << SPLITS_SHIFT);
+  const learning = flow ? LEARNING.indexOf(flow.learning) << LEARNING_SHIFT : 0;
+  const flags = (alphabet ? ALPHABET_FLAG : 0) | learning | (splitsOf(layer) << SPLITS_SHIFT);
   const bits = new Uint8Array(mixed ? (tiles.length + 7) >> 3 : 0);
   for (let i = 0; i < tiles.length; i++) if (isWebp[i]) bits[i >> 3] |= 1 << (i & 7);
   return [code | flags, ...bits, ...(flow ? [flow.kernelVersion, ...hexToBytes(flow.modelHash)] : [])];
@@ -184,11 +187,12 @@ function readLayer(reader: ByteReader, count: number): LayerOf<Blank> {
   const byte = reader.byte();
   const code = byte & CODES.mixed;
   const splits = byte >> SPLITS_SHIFT;
-  const adapts = (byte & ADAPTS_FLAG) !== 0;
+  const learning = LEARNING.at((byte >> LEARNING_SHIFT) & 3);
+  if (!learning) throw contradiction();
   const alphabet = byte & ALPHABET_FLAG ? blank('alphabet') : undefined;
   const method: Method = code === CODES.plain ? 'plain' : code === CODES.webp ? 'webp' : 'tiles';
   if (method !== 'tiles') {
-    if (adapts || splits > 0) throw contradiction();
+    if (learning !== 'none' || splits > 0) throw contradiction();
     return { method, alphabet, tiles: [{ method, stages: [blank('samples')] }] };
   }
   const bits = code === CODES.mixed ? reader.take((count + 7) >> 3) : new Uint8Array((count + 7) >> 3);
@@ -202,15 +206,15 @@ function readLayer(reader: ByteReader, count: number): LayerOf<Blank> {
   });
   const own = tiles.filter((tile) => tile.method === 'webp').length;
   if (own !== webps || (code === CODES.mixed && webps === 0)) throw contradiction();
-  if (webps < count) return { method, flow: readFlow(reader, adapts), alphabet, tiles };
-  if (adapts || splits > 0) throw contradiction();
+  if (webps < count) return { method, flow: readFlow(reader, learning), alphabet, tiles };
+  if (learning !== 'none' || splits > 0) throw contradiction();
   return { method, alphabet, tiles };
 }
 
-function readFlow(reader: ByteReader, adapts: boolean): FlowId {
+function readFlow(reader: ByteReader, learning: Learning): FlowId {
   const kernelVersion = reader.byte();
   if (kernelVersion === 0) throw contradiction();
-  return { kernelVersion, modelHash: bytesToHex(reader.take(HASH_BYTES)), adapts };
+  return { kernelVersion, modelHash: bytesToHex(reader.take(HASH_BYTES)), learning };
 }
 
 function readIndex(

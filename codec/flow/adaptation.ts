@@ -1,12 +1,13 @@
 /**
  * A flow that goes on learning while it codes: after every run of sites encoder and decoder take the same step on the length of what
  * both know by then. What learns is what reads the flow's parameters from the network's state, the heads, the vector field, and a
- * correction of the heads' locations; the states themselves stay what training made them, so that they can be computed for a pass as
- * a whole.
+ * correction of the heads' locations; and, if it has a rate, the last block before each head. The states before stay what training made
+ * them, so that they can be computed for a pass as a whole.
  */
 
 import type { Affine, Parameter, Pass } from '../../models/definition.js';
 import type { Vectors } from '../kernels/operations.js';
+import { BlockLearning } from './block-learning.js';
 import type { ContextNetwork, LevelState } from './context.js';
 import { Correction } from './correction.js';
 import { Learner, LearningArray } from './learner.js';
@@ -20,15 +21,16 @@ export class Adaptation {
   readonly #field: Learner;
   readonly #learners: readonly Learner[];
   readonly #correction: Correction;
+  readonly #blocks: BlockLearning | undefined;
 
-  /** @param total if given, the gradients of heads and field are added there (see `LearningArray`) */
+  /** @param total if given, the gradients of heads and field are added there (see `Learned`) */
   constructor(
     readonly network: ContextNetwork,
     rates: AdaptationRates,
-    total?: ParameterArray,
+    private readonly total?: ParameterArray,
   ) {
     const { parameters } = network;
-    this.#array = new LearningArray(network.weights, total);
+    this.#array = new LearningArray(network.weights);
     for (const { passes } of parameters.contexts) {
       for (const { head } of Object.values(passes)) {
         this.#heads.set(head, this.#learner(head.weight, head.bias, rates.head));
@@ -38,11 +40,13 @@ export class Adaptation {
     this.#field = this.#learner(others, bBias, rates.field);
     this.#learners = [...this.#heads.values(), this.#field];
     this.#correction = new Correction(network, rates.correction);
+    if (network.lastWait) this.#blocks = new BlockLearning(network, this.#array, rates.block);
   }
 
   /** What learns the parameters between two, and these. */
   #learner(first: Parameter, last: Parameter, rate: number): Learner {
-    return new Learner(this.#array, first.offset, last.offset + last.size - first.offset, rate);
+    const from = first.offset;
+    return new Learner(this.#array, { from, count: last.offset + last.size - from, rate, total: this.total });
   }
 
   /** Loads weights into the network, to learn from them on. */
@@ -50,6 +54,7 @@ export class Adaptation {
     this.network.load(weights, this.#array.gradients);
     for (const learner of this.#learners) learner.reset();
     this.#correction.reset();
+    this.#blocks?.reset();
   }
 
   /** Takes the steps for which sites were waiting. */
@@ -75,6 +80,7 @@ export class Adaptation {
    */
   learn(head: Affine, run: Run, gradient: Vectors): void {
     this.#correction.learn(run, gradient.address);
+    if (run.block) this.#blocks?.learn(head, run, run.block, gradient);
     this.network.operations.productGradient(this.#array.gradients.of(head), run.states, gradient);
     this.#heads.get(head)!.learn(run.count);
     this.#field.learn(run.count);

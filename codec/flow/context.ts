@@ -23,6 +23,7 @@ import { type CellMap, cells, Operations, type QuantizedVectors, rowOf, type Vec
 import { ParameterArray } from './parameter-array.js';
 import { type Level, OFFSETS, pyramid, sites } from './pyramid.js';
 import { QuantizedWeights } from './quantized-weights.js';
+import type { RunBlock } from './run.js';
 import { textureInputs } from './texture.js';
 
 const BYTES = 4;
@@ -42,6 +43,13 @@ export interface BlockState {
   readonly state: CellMap;
 }
 
+/** A residual block of which nothing is computed yet. */
+interface WaitingBlock {
+  readonly parameters: BlockParameters;
+  readonly from: CellMap;
+  readonly to: BlockState;
+}
+
 /** What a pass computed. */
 export interface PassState {
   /** State after the stem. */
@@ -49,6 +57,8 @@ export interface PassState {
   readonly blocks: readonly BlockState[];
   /** State after the last block. */
   readonly state: CellMap;
+  /** The last block, if it waits to be computed for one site after the other. */
+  readonly waiting: WaitingBlock | undefined;
   /** What is known of each site's neighbours: rows x columns x 3 * channels float32 (see `features` among the kernels), no ring. */
   readonly locals: number;
 }
@@ -89,9 +99,11 @@ export class ContextNetwork {
   /** Address of the flow among the kernels, which the model's weights set. */
   readonly flow: number;
 
+  /** @param lastWait whether each pass's last block waits to be computed by `openRow` and `block`, as its weights change on the way */
   constructor(
     readonly kernels: Kernels,
     readonly definition: ModelDefinition,
+    readonly lastWait = false,
   ) {
     const { channels, width } = definition;
     this.operations = new Operations(kernels);
@@ -109,7 +121,7 @@ export class ContextNetwork {
     const { channels, hidden, mixtures } = this.definition;
     const field = this.parameters.field.others;
     this.weights.values.set(weights);
-    this.#quantized.take();
+    this.#quantized.takeAll();
     this.kernels.run.flowOpen(
       this.flow,
       channels,
@@ -310,31 +322,82 @@ export class ContextNetwork {
     operations.closeBelow(stem);
     const blocks: BlockState[] = [];
     let current = stem;
+    let waiting: WaitingBlock | undefined;
     for (const block of parameters.blocks) {
-      blocks.push(this.#block(state, block, current, keep));
-      current = blocks[blocks.length - 1].state;
+      const next = { parameters: block, from: current, to: this.#blockRoom(state, current, keep) };
+      if (this.lastWait && block === parameters.blocks.at(-1)) waiting = next;
+      else this.#compute(state, next);
+      blocks.push(next.to);
+      current = next.to.state;
     }
-    passes[pass] = { stem, blocks, state: current, locals };
+    passes[pass] = { stem, blocks, state: current, waiting, locals };
+  }
+
+  #blockRoom(level: LevelState, from: CellMap, keep: boolean): BlockState {
+    const { operations } = this;
+    const mixed = keep ? operations.map(from, from.channels) : undefined;
+    const hidden = keep ? operations.map(from, level.hidden.channels) : undefined;
+    return { mixed, hidden, state: this.#room(level, from) };
   }
 
   /** Computes the state behind a residual block, row by row: a row of its other channels stays in the processor's cache. */
-  #block(level: LevelState, parameters: BlockParameters, from: CellMap, keep: boolean): BlockState {
-    const { operations, weights } = this;
-    const mixed = keep ? operations.map(from, from.channels) : undefined;
-    const hidden = keep ? operations.map(from, level.hidden.channels) : undefined;
-    const state = this.#room(level, from);
-    const expand = this.#quantized.of(parameters.expand);
-    const project = this.#quantized.of(parameters.project);
-    for (let i = 0; i < from.rows; i++) {
-      const mixedRow = mixed ? rowOf(mixed, i) : level.mixed;
-      const hiddenRow = hidden ? cells(hidden, i) : level.hidden;
-      operations.depthwise(mixedRow, rowOf(from, i), weights.of(parameters.depthwise), 'replace');
-      operations.quantizedProduct(hiddenRow, cells(mixedRow, 0), expand, level.quantized, 'relu');
-      operations.copy(cells(state, i), cells(from, i));
-      operations.quantizedProduct(cells(state, i), hiddenRow, project, level.quantized, 'add');
+  #compute(level: LevelState, block: WaitingBlock): void {
+    for (let i = 0; i < block.from.rows; i++) {
+      this.#filterRow(level, block, i);
+      this.#computeCells(level, block, i, 0, block.from.columns);
     }
-    operations.closeBelow(state);
-    return { mixed, hidden, state };
+    this.operations.closeBelow(block.to.state);
+  }
+
+  /** Filters row i of the states before a block. The states behind it may lie over the row above from now on. */
+  #filterRow(level: LevelState, { parameters, from, to }: WaitingBlock, i: number): void {
+    const mixed = to.mixed ? rowOf(to.mixed, i) : level.mixed;
+    this.operations.depthwise(mixed, rowOf(from, i), this.weights.of(parameters.depthwise), 'replace');
+  }
+
+  /** Computes the states of `count` cells of the row that was filtered, the first in column j. */
+  #computeCells(
+    level: LevelState,
+    { parameters, from, to }: WaitingBlock,
+    i: number,
+    j: number,
+    count: number,
+  ): RunBlock {
+    const { operations } = this;
+    const mixed = to.mixed ? cells(to.mixed, i, count, j) : cells(level.mixed, 0, count, j);
+    const { address, channels } = level.hidden;
+    const hidden = to.hidden
+      ? cells(to.hidden, i, count, j)
+      : { address: address + j * channels * BYTES, count, channels };
+    const state = cells(to.state, i, count, j);
+    operations.quantizedProduct(hidden, mixed, this.#quantized.of(parameters.expand), level.quantized, 'relu');
+    operations.copy(state, cells(from, i, count, j));
+    operations.quantizedProduct(state, hidden, this.#quantized.of(parameters.project), level.quantized, 'add');
+    return { parameters, mixed, hidden };
+  }
+
+  /** Begins with row i of a pass whose last block waits. */
+  openRow(level: LevelState, pass: Pass, i: number): void {
+    const { waiting } = level.passes[pass]!;
+    if (waiting) this.#filterRow(level, waiting, i);
+  }
+
+  /** Computes the states of `count` cells of the row that was begun with, the first in column j, if they wait. */
+  block(level: LevelState, pass: Pass, i: number, j: number, count: number): RunBlock | undefined {
+    const { waiting } = level.passes[pass]!;
+    return waiting && this.#computeCells(level, waiting, i, j, count);
+  }
+
+  /** Ends a pass, all of whose states are computed. */
+  closePass(level: LevelState, pass: Pass): void {
+    const { waiting } = level.passes[pass]!;
+    if (waiting) this.operations.closeBelow(waiting.to.state);
+  }
+
+  /** Takes a block's weights, which have changed, as whole numbers anew. */
+  requantize({ expand, project }: BlockParameters): void {
+    this.#quantized.take(expand);
+    this.#quantized.take(project);
   }
 
   /** Room for a level's first state, below as many rows as states follow it. */

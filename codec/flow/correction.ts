@@ -31,7 +31,7 @@ export class Correction {
     let from = 0;
     for (const { passes } of parameters.contexts) {
       for (const [pass, size] of sizes.entries()) {
-        this.#learners.set(passes[PASSES[pass]].head, new Learner(this.#array, from, size, rate));
+        this.#learners.set(passes[PASSES[pass]].head, new Learner(this.#array, { from, count: size, rate }));
         from += size;
       }
     }
@@ -55,7 +55,7 @@ export class Correction {
       for (const [map, address] of maps.entries()) kernels.run.correctionMap(this.#address, map, address);
     }
     this.#learner = this.#learners.get(network.at(index, pass).head)!;
-    const at = ({ address }: ParameterArray) => address + this.#learner.from * BYTES;
+    const at = ({ address }: ParameterArray) => address + this.#learner.learned.from * BYTES;
     const { weights, gradients } = this.#array;
     const number = PASSES.indexOf(pass);
     kernels.run.correctionOpen(this.#address, number, level.columns, channels, at(weights), at(gradients));

@@ -4,7 +4,7 @@ import { ParameterArray } from './parameter-array.js';
 
 const BYTES = 4;
 
-/** With fewer sites than this weights wait for the next run. */
+/** With fewer sites than this weights wait for the next run, unless they are told to wait for more. */
 const LEAST_SITES = 48;
 
 /** An array of weights with their gradient and its moments. */
@@ -13,16 +13,24 @@ export class LearningArray {
   readonly first: ParameterArray;
   readonly second: ParameterArray;
 
-  /** @param total if given, all gradients are added there: to first order those in the weights that are learned from */
-  constructor(
-    readonly weights: ParameterArray,
-    readonly total?: ParameterArray,
-  ) {
+  constructor(readonly weights: ParameterArray) {
     const array = () => new ParameterArray(weights.kernels, weights.count);
     this.gradients = array();
     this.first = array();
     this.second = array();
   }
+}
+
+/** Which weights of an array learn together, and how. */
+export interface Learned {
+  /** Index of the first, and how many lie side by side. */
+  readonly from: number;
+  readonly count: number;
+  readonly rate: number;
+  /** With fewer sites than this they wait for the next run. */
+  readonly least?: number;
+  /** If given, their gradients are added there: to first order those in the weights that are learned from. */
+  readonly total?: ParameterArray;
 }
 
 /** Weights that lie side by side in an array and learn together. */
@@ -32,30 +40,31 @@ export class Learner {
   #firstLack = 1;
   #secondLack = 1;
 
-  /**
-   * @param from index of the first weight
-   * @param count of weights
-   */
   constructor(
     readonly array: LearningArray,
-    readonly from: number,
-    readonly count: number,
-    readonly rate: number,
+    readonly learned: Learned,
   ) {}
 
   /** Forgets the gradient and its moments. */
   reset(): void {
     const { gradients, first, second } = this.array;
-    for (const { values } of [gradients, first, second]) values.fill(0, this.from, this.from + this.count);
+    const { from, count } = this.learned;
+    for (const { values } of [gradients, first, second]) values.fill(0, from, from + count);
     this.#sites = 0;
     this.#firstLack = 1;
     this.#secondLack = 1;
   }
 
-  /** Takes a step, unless it waits for more sites than those whose gradient came in since the last. */
-  learn(sites: number): void {
+  /**
+   * Takes a step, unless it waits for more sites than those whose gradient came in since the last.
+   *
+   * @returns whether the weights changed
+   */
+  learn(sites: number): boolean {
     this.#sites += sites;
-    if (this.#sites >= LEAST_SITES) this.#step();
+    if (this.#sites < (this.learned.least ?? LEAST_SITES)) return false;
+    this.#step();
+    return true;
   }
 
   /** Takes the step for which sites are waiting, if any are. */
@@ -64,19 +73,20 @@ export class Learner {
   }
 
   #step(): void {
-    const { weights, gradients, first, second, total } = this.array;
+    const { weights, gradients, first, second } = this.array;
+    const { from, count, rate, total } = this.learned;
     const { run } = weights.kernels;
     this.#firstLack *= run.FIRST_MEMORY.value;
     this.#secondLack *= run.SECOND_MEMORY.value;
-    const at = ({ address }: ParameterArray) => address + this.from * BYTES;
+    const at = ({ address }: ParameterArray) => address + from * BYTES;
     run.adamStep(
       at(weights),
       at(gradients),
       at(first),
       at(second),
-      (this.count + 3) & ~3,
+      (count + 3) & ~3,
       1 / this.#sites,
-      this.rate / (1 - this.#firstLack),
+      rate / (1 - this.#firstLack),
       1 / (1 - this.#secondLack),
       total ? at(total) : 0,
     );

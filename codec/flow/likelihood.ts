@@ -148,7 +148,7 @@ export class Likelihood {
         const { depthwise, expand: expansion, project } = parameters;
         operations.mapProductGradient(this.#gradients.of(project), hidden, gradient);
         operations.mapProduct(dHidden, gradient, this.#back(project), 'replace');
-        operations.reluGradient(dHidden, hidden);
+        for (let i = 0; i < level.rows; i++) operations.reluGradient(cells(dHidden, i), cells(hidden, i));
         operations.mapProductGradient(this.#gradients.of(expansion), mixed, dHidden);
         operations.mapProduct(dMixed, dHidden, this.#back(expansion), 'replace');
         operations.depthwiseGradient(this.#gradients.of(depthwise), input, dMixed);
@@ -195,14 +195,14 @@ export class Likelihood {
   }
 
   #transposeOf({ weight }: Affine): void {
-    const [inputs, outputs] = weight.shape;
-    this.#kernels.run.transpose(this.#transposed.at(weight), this.#network.weights.at(weight), inputs, outputs);
+    const { operations, weights } = this.#network;
+    operations.transpose(this.#transposed.at(weight), weights.at(weight), weight.shape);
   }
 
   #transpose(): void {
     const { run } = this.#kernels;
     const { width, carry } = this.#definition;
-    const { parameters, weights } = this.#network;
+    const { operations, parameters, weights } = this.#network;
     for (const { passes, carry: projection } of parameters.contexts) {
       for (const { state, blocks, head } of Object.values(passes)) {
         this.#transposeOf(head);
@@ -217,7 +217,7 @@ export class Likelihood {
       // Of pass D's stem only the carried features have a gradient: its last `carry` input rows.
       const { weight } = passes.D.stem;
       const first = stemInputs('D', this.#definition) - carry;
-      run.transpose(this.#transposed.at(weight), weights.at(weight, first), carry, width);
+      operations.transpose(this.#transposed.at(weight), weights.at(weight, first), [carry, width]);
     }
   }
 }

@@ -9,6 +9,7 @@ import { type ModelDefinition, modelParameters } from '../../models/definition.j
 import { bytesToHex } from '../container/hex.js';
 import { CnfzipError } from '../error.js';
 import { fromHalf, toHalf } from './half.js';
+import type { Learning } from './learning.js';
 
 export interface Model {
   readonly name: string;
@@ -26,24 +27,32 @@ export interface AdaptationRates {
   readonly field: number;
   /** Of the correction of the heads' locations (`correction.ts`). */
   readonly correction: number;
+  /** Of the last block of each pass; 0 leaves it as it is. */
+  readonly block: number;
 }
 
-/** What codes a tile: a model, which goes on learning while it does if it `adapts`: the tile is smaller, and takes longer. */
+/** What codes a tile: a model, and what of it goes on learning while it does. */
 export interface Flow {
   readonly model: Model;
-  readonly adapts: boolean;
+  readonly learning: Learning;
 }
 
 /** The same for flows that code alike. */
-export function flowKey({ model, adapts }: Flow): string {
-  return `${model.hash} ${adapts}`;
+export function flowKey({ model, learning }: Flow): string {
+  return `${model.hash} ${learning}`;
+}
+
+/** How fast a flow learns, if it does. */
+export function ratesOf({ model: { rates }, learning }: Flow): AdaptationRates | undefined {
+  if (learning === 'none') return undefined;
+  return learning === 'blocks' ? rates : { ...rates, block: 0 };
 }
 
 /** For models whose training names no others. */
-export const USUAL_RATES: AdaptationRates = { head: 1e-3, field: 1e-3, correction: 2e-3 };
+export const USUAL_RATES: AdaptationRates = { head: 1e-3, field: 1e-3, correction: 2e-3, block: 4e-4 };
 
 const MAGIC = [0x43, 0x4e, 0x46, 0x4d];
-const VERSION = 6;
+const VERSION = 7;
 const WEIGHT_BYTES = 2;
 const MAX_HEADER = 65536;
 
@@ -80,8 +89,8 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   if (header?.version !== VERSION) throw bad(`its version is ${header?.version}, this program reads ${VERSION}`);
   const { definition, rates } = header;
   checkDefinition(definition, bad);
-  const { head, field, correction } = rates ?? {};
-  if (![head, field, correction].every((rate) => rate >= 0 && rate <= 1))
+  const { head, field, correction, block } = rates ?? {};
+  if (![head, field, correction, block].every((rate) => rate >= 0 && rate <= 1))
     throw bad('its rates of learning are not within 0 and 1');
   const start = Math.ceil((8 + length) / 4) * 4;
   const { count } = modelParameters(definition);
@@ -95,7 +104,7 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   }
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes)));
   const hash = bytesToHex(digest.subarray(0, 8));
-  return { name: String(header.name), hash, definition, rates: { head, field, correction }, weights };
+  return { name: String(header.name), hash, definition, rates: { head, field, correction, block }, weights };
 }
 
 /** Throws `bad(why)` unless the value is a model definition within the codec's limits. */

@@ -30,12 +30,16 @@ export class QuantizedWeights {
     }
   }
 
-  /** Takes the weights as they are now. */
-  take(): void {
-    for (const [linear, { weight, scales }] of this.#linears) {
-      const [inputs, outputs] = linear.weight.shape;
-      this.kernels.run.quantizeWeights(weight, scales, this.weights.at(linear.weight), inputs, outputs);
-    }
+  /** Takes all weights as they are now. */
+  takeAll(): void {
+    for (const linear of this.#linears.keys()) this.take(linear);
+  }
+
+  /** Takes a linear map's weights as they are now. */
+  take(linear: Affine): void {
+    const { weight, scales } = this.of(linear);
+    const [inputs, outputs] = linear.weight.shape;
+    this.kernels.run.quantizeWeights(weight, scales, this.weights.at(linear.weight), inputs, outputs);
   }
 
   /** Addresses of a linear map. */

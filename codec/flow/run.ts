@@ -1,9 +1,17 @@
 /** Runs: the sites of a lattice row that are coded, and learned from, together. */
 
+import type { BlockParameters } from '../../models/definition.js';
 import type { Vectors } from '../kernels/operations.js';
 
 /** Most sites of a run of a flow that adapts: whole groups of the kernels, so that runs share none. */
 export const RUN = 64;
+
+/** What a run's sites know of a residual block: its parameters, and the filtered states and hidden channels that it computed. */
+export interface RunBlock {
+  readonly parameters: BlockParameters;
+  readonly mixed: Vectors;
+  readonly hidden: Vectors;
+}
 
 /** Neighbouring sites of a lattice row. */
 export interface Run {
@@ -15,6 +23,8 @@ export interface Run {
   readonly states: Vectors;
   readonly outputs: Vectors;
   readonly gradient: Vectors | undefined;
+  /** What their last block computed, if it learns. */
+  readonly block: RunBlock | undefined;
   /** Addresses of their samples and of their neighbour statistics. */
   readonly x: number;
   readonly locals: number;

@@ -11,7 +11,7 @@ import { PASSES, type Pass, TEXTURE_VALUES } from '../../models/definition.js';
 import { CnfzipError } from '../error.js';
 import { Kernels } from '../kernels/kernels.js';
 import type { ContextNetwork, TileSamples } from './context.js';
-import type { Flow } from './model.js';
+import { type Flow, ratesOf } from './model.js';
 import { latticeOf, pyramid, sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';
 import { type Samples, SiteWalk, type TileShape } from './walk.js';
@@ -74,10 +74,11 @@ export class TileCodec {
   readonly #channels: number;
 
   /** @param kernels may be those of others, too: the codec takes the memory of its weights for good */
-  constructor(kernels: Kernels, { model, adapts }: Flow) {
+  constructor(kernels: Kernels, flow: Flow) {
+    const { model } = flow;
     this.#kernels = kernels;
     this.#channels = model.definition.channels;
-    this.#walk = new SiteWalk(kernels, model.definition, adapts ? model.rates : undefined);
+    this.#walk = new SiteWalk(kernels, model.definition, ratesOf(flow));
     this.#walk.load(model.weights);
     this.#network = this.#walk.network;
   }

@@ -43,7 +43,7 @@ export class SiteWalk {
     rates: AdaptationRates | undefined,
     readonly gradients?: ParameterArray,
   ) {
-    this.network = new ContextNetwork(kernels, definition);
+    this.network = new ContextNetwork(kernels, definition, rates !== undefined && rates.block > 0);
     this.#adaptation = rates && new Adaptation(this.network, rates, gradients);
   }
 
@@ -93,18 +93,25 @@ export class SiteWalk {
     kernels.scoped(() => {
       const outputs = network.headRow(most);
       const gradient = this.adapts || wanted ? network.headRow(most) : undefined;
-      for (let row = 0; row < rows; row++) {
+      for (let row = 0; row < state.level.rows; row++) {
+        network.openRow(state, pass, row);
+        // Cells without a site have a state, which later passes see.
+        const behind = row < rows ? columns : 0;
+        network.block(state, pass, row, behind, state.level.columns - behind);
+        if (row >= rows) continue;
         const x = network.sampleRow(state, pass, row);
         const locals = network.localRow(state, pass, row);
         for (let first = 0; first < columns; first += most) {
           const count = Math.min(most, columns - first);
           const own = { ...outputs, count };
+          const block = network.block(state, pass, row, first, count);
           const run: Run = {
             row,
             first,
             count,
             states: network.head(state, pass, row, first, own),
             outputs: own,
+            block,
             gradient: gradient && { ...gradient, count },
             x: x + first * pixel,
             locals: locals + 3 * first * pixel,
@@ -114,6 +121,7 @@ export class SiteWalk {
           if (run.gradient) this.#learn(head, run, run.gradient);
         }
       }
+      network.closePass(state, pass);
     });
   }
 

@@ -177,9 +177,14 @@ export class Operations {
     this.kernels.run.depthwiseGradient(weight, bias, from.address, dTo.address, rows, columns, channels);
   }
 
-  /** Sets a gradient to zero where the activation is. */
-  reluGradient(gradient: CellMap, { address }: CellMap): void {
-    this.kernels.run.reluGradient(gradient.address, address, this.#values(gradient).length);
+  /** Sets a gradient to zero where the activation is, which has as many vectors. */
+  reluGradient({ address, count, channels }: Vectors, activation: Vectors): void {
+    this.kernels.run.reluGradient(address, activation.address, count * channels);
+  }
+
+  /** Transposes a linear map's weights, which then carry gradients from its output to its input. */
+  transpose(to: number, weight: number, [inputs, outputs]: readonly number[]): void {
+    this.kernels.run.transpose(to, weight, inputs, outputs);
   }
 
   #values({ address, rows, columns, channels }: CellMap): Float32Array {

@@ -189,8 +189,8 @@ function wholeLayer(method: 'plain' | 'webp', payload: Uint8Array): CodedLayer {
   return { method, tiles: [{ method, stages: [payload] }] };
 }
 
-export function flowId({ model, adapts }: Flow): FlowId {
-  return { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts };
+export function flowId({ model, learning }: Flow): FlowId {
+  return { kernelVersion: KERNEL_VERSION, modelHash: model.hash, learning };
 }
 
 async function encodeWholeWebp(layer: Layer, toBeat: number, coding: Coding): Promise<Uint8Array> {

@@ -152,8 +152,8 @@ export class ArchiveBuilder {
     const flow = await this.coding.flowFor(channels as 1 | 3);
     const all = images.map(({ image }) => image);
     const part = await this.#sequences.encode(flow, all);
-    const { model, adapts } = flow;
-    const id = { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts };
+    const { model, learning } = flow;
+    const id = { kernelVersion: KERNEL_VERSION, modelHash: model.hash, learning };
     return { width, height, channels, maxval, flow: id, names: images.map(({ name }) => name), part };
   }
 

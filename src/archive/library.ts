@@ -2,6 +2,7 @@
 
 import type { CodedShard } from '../../codec/archive/directory.js';
 import { CnfzipError } from '../../codec/error.js';
+import { USUAL_LEARNING } from '../../codec/flow/learning.js';
 import { type Channels, checkImage, type Image } from '../../codec/image.js';
 import { type Source, toSource } from '../../codec/source.js';
 import { Codec } from '../session/codec.js';
@@ -13,7 +14,7 @@ import { ArchiveBuilder, type NamedImage, SHARD_PIXELS } from './create.js';
 import { Archive } from './open.js';
 import { sequencesIn } from './sequences.js';
 
-export interface ArchiveOptions extends CodecOptions, Pick<EncodeCallOptions, 'adapt' | 'effort'> {
+export interface ArchiveOptions extends CodecOptions, Pick<EncodeCallOptions, 'learning' | 'effort'> {
   /** Pixels that are coded in sequence, and decoded to get at the last of them; 2^17 without it. */
   shardPixels?: number;
 }
@@ -76,7 +77,7 @@ export async function createArchive(
 /** As `createArchive`, which tells of the shards. */
 export async function buildArchive(
   images: Iterable<NamedImage> | AsyncIterable<NamedImage>,
-  { adapt = true, effort, shardPixels = SHARD_PIXELS, ...options }: ArchiveOptions,
+  { learning = USUAL_LEARNING, effort, shardPixels = SHARD_PIXELS, ...options }: ArchiveOptions,
 ): Promise<{ bytes: Uint8Array<ArrayBuffer>; shards: readonly CodedShard[] }> {
   const concurrency = threadsOf(options);
   const codec = new Codec(options);
@@ -85,10 +86,10 @@ export async function buildArchive(
     shardPixels,
     sequences,
     concurrency,
-    encode: (image) => codec.encode(image, { adapt, effort }),
+    encode: (image) => codec.encode(image, { learning, effort }),
     flowFor: async (channels) => {
       const [model] = await modelsForEncoding(channels, options.model);
-      return { model, adapts: adapt };
+      return { model, learning };
     },
   });
   try {

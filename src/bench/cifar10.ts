@@ -61,8 +61,8 @@ async function unpack(from: string, to: string): Promise<void> {
 
 async function measure(folder: string, { model: path, out }: { model: string; out: string }): Promise<void> {
   const model = await loadModel(path);
-  const codec = await TileCodec.create({ model, adapts: true });
-  const likelihood = await Likelihood.create(model.definition, model.rates);
+  const codec = await TileCodec.create({ model, learning: 'heads' });
+  const likelihood = await Likelihood.create(model.definition, { ...model.rates, block: 0 });
   likelihood.load(model.weights);
   const files = (await readdir(folder)).filter((name) => name.endsWith('.png')).sort();
   const read = await Promise.all(files.map((name) => readImage(join(folder, name))));
@@ -91,7 +91,7 @@ async function measure(folder: string, { model: path, out }: { model: string; ou
   const archive = new ArchiveBuilder({
     shardPixels: SHARD_PIXELS,
     encode: (image) => encodeImage(image, [model]),
-    flowFor: async () => ({ model, adapts: true }),
+    flowFor: async () => ({ model, learning: 'heads' }),
   });
   // Each shard is decoded and compared.
   for (const [i, image] of images.entries()) await archive.add({ name: files[i], image });

@@ -40,7 +40,9 @@ async function run(folder: string, { model: name, sizes, count }: CutsOptions): 
   for (const file of files) images.push(await readImage(join(folder, file)));
   const usable = images.filter(({ channels, palette }) => channels === 3 && !palette);
   if (usable.length === 0) throw new Error(`${folder}: no RGB images in PNG files`);
-  const [still, learning] = await Promise.all([false, true].map((adapts) => TileCodec.create({ model, adapts })));
+  const [still, learning] = await Promise.all(
+    (['none', 'heads'] as const).map((learning) => TileCodec.create({ model, learning })),
+  );
   console.log(
     '| side | cuts | as it is | learning | saved | least saved | most saved |\n|---|---|---|---|---|---|---|',
   );

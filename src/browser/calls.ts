@@ -1,5 +1,7 @@
 /** What a page asks a worker to do, and what the worker tells. */
+
 import type { CodingOptions } from '../../codec/coding.js';
+import type { Learning } from '../../codec/flow/learning.js';
 import type { Flow } from '../../codec/flow/model.js';
 import type { EncodedTile } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
@@ -15,7 +17,7 @@ export interface CompressSettings {
   /** Decode the result and compare; true without it. */
   verify?: boolean;
   /** Whether the flow goes on learning; true without it. */
-  adapt?: boolean;
+  learning?: Learning;
 }
 
 /** Threads that code the tiles of one image at once. */

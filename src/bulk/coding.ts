@@ -1,6 +1,7 @@
 /** What is done with the sources of a folder, in words that travel from one process to another. */
 
 import { crc32 } from '../../codec/container/crc32.js';
+import { type Learning, USUAL_LEARNING } from '../../codec/flow/learning.js';
 import type { Image } from '../../codec/image.js';
 import type { Codec, Effort, Limits, OutputFormat } from '../index.js';
 import { extensionOf, INPUT_EXTENSIONS, naturalFormat, readImage } from '../io/formats.js';
@@ -12,7 +13,7 @@ export type Coding =
       readonly verb: 'compress';
       /** A shipped model's name, or the path of a model's file. */
       readonly model?: string;
-      readonly adapt?: boolean;
+      readonly learning?: Learning;
       readonly effort?: Effort;
       readonly strip?: boolean;
     }
@@ -32,8 +33,8 @@ export interface Result {
 /** All that results depend on, as the manifest has it. */
 export function describeCoding(coding: Coding): string {
   if (coding.verb === 'decompress') return ['decompress', ...(coding.format ? [coding.format] : [])].join(' ');
-  const { model = 'default', adapt = true, effort, strip } = coding;
-  const how = ['compress', model, ...(adapt ? [] : ['no-adapt'])];
+  const { model = 'default', learning = USUAL_LEARNING, effort, strip } = coding;
+  const how = ['compress', model, learning];
   if (effort) how.push(effort);
   if (strip) how.push('strip');
   return how.join(' ');
@@ -52,10 +53,10 @@ export function extensionsFor({ verb }: Coding): readonly string[] {
  */
 export async function makeResultOf(bytes: Uint8Array, coding: Coding, codec: Codec, limits: Limits): Promise<Result> {
   if (coding.verb === 'compress') {
-    const { adapt, effort } = coding;
+    const { learning, effort } = coding;
     const read = await readImage(bytes, limits);
     const image = imageToEncode(read.image, coding);
-    const encoded = await codec.encode(image, { adapt, effort });
+    const encoded = await codec.encode(image, { learning, effort });
     return { bytes: encoded, samplesCrc32: samplesCrc32(image), extension: '.cnfz', warnings: read.warnings };
   }
   const file = await codec.open(bytes);

@@ -58,13 +58,13 @@ export function addressOf({ queue, name }: QueueOptions): QueueAddress {
 /** What compressing is to do, with what a level stands for; a model's file is called by its whole path. */
 export function compressionOf(
   { model }: CodecOptions & { model?: string },
-  { adapt, effort }: Pick<EncodeCallOptions, 'adapt' | 'effort'>,
+  { learning, effort }: Pick<EncodeCallOptions, 'learning' | 'effort'>,
   { strip }: EncodingOptions,
 ): Coding {
   return {
     verb: 'compress',
     model: model !== undefined && isPath(model) ? resolve(model) : model,
-    adapt,
+    learning,
     effort,
     strip,
   };

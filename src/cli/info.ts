@@ -85,9 +85,9 @@ function formatScales({ scales, bytes }: FileInfo): string[] {
 const METHODS = { plain: 'row filters and deflate', webp: 'WebP', tiles: 'tiles' };
 
 function formatLayer(layer: LayerInfo, model: string | null | undefined, part: string): string[] {
-  const { modelHash, kernelVersion, adapts } = layer;
+  const { modelHash, kernelVersion, learning } = layer;
   const flow = modelHash
-    ? `, model ${model ?? 'not shipped with this cnfzip'} (${modelHash})${adapts ? ' that goes on learning' : ''}, kernel arithmetic version ${kernelVersion}`
+    ? `, model ${model ?? 'not shipped with this cnfzip'} (${modelHash})${learning === 'none' ? '' : `, learning ${learning}`}, kernel arithmetic version ${kernelVersion}`
     : '';
   return [
     `  ${part}: ${METHODS[layer.method]}, ${count(layer.bytes)} bytes${flow}`,

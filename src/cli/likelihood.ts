@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
-import { type Limits, readImage } from '../index.js';
+import { type Learning, type Limits, readImage } from '../index.js';
 import { INPUT_EXTENSIONS } from '../io/formats.js';
 import { type CodeLength, codeLength } from '../measure/likelihood.js';
 import { modelsForEncoding } from '../session/models.js';
 import { listInputs, read } from './inputs.js';
-import { addAdapt, addLimits, addListing, addModel } from './options.js';
+import { addLearning, addLimits, addListing, addModel } from './options.js';
 import { forEachInput, print, printJson } from './report.js';
 
 interface LikelihoodOptions extends Limits {
   model?: string;
-  adapt: boolean;
+  learning: Learning;
   json?: boolean;
 }
 
@@ -18,7 +18,7 @@ export function addLikelihood(program: Command): void {
     .command('likelihood')
     .description("hold real code length against the model's negative log-likelihood")
     .argument('[file...]', 'images, folders of them, or - for standard input');
-  addLimits(addListing(addAdapt(addModel(command))))
+  addLimits(addListing(addLearning(addModel(command))))
     .addHelpText(
       'after',
       `
@@ -27,11 +27,11 @@ Examples:
   cnfzip likelihood --model fast a.png b.png`,
     )
     .action(async (files: string[], options: LikelihoodOptions) => {
-      const { model, adapt, json, maxPixels, maxMemory } = options;
+      const { model, learning, json, maxPixels, maxMemory } = options;
       const inputs = await listInputs(command, files, true, INPUT_EXTENSIONS);
       await forEachInput(inputs, 'file', options, async (input) => {
         const image = await readImage(await read(input), { maxPixels, maxMemory });
-        const lengths = await codeLength(image, await modelsForEncoding(image.channels, model), adapt);
+        const lengths = await codeLength(image, await modelsForEncoding(image.channels, model), learning);
         const samples = image.samples.length;
         if (json) await printJson({ file: input.path, samples, ...inBits(lengths) });
         else await print(`${input.label}: ${format(lengths, samples)}`);

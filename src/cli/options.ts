@@ -1,5 +1,7 @@
 /** Options that several commands have. */
+
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { LEARNING } from '../../codec/flow/learning.js';
 import type { CodecOptions } from '../index.js';
 
 export interface CommonOptions {
@@ -41,11 +43,9 @@ export function addModel(command: Command): Command {
   return command.option('--model <model>', 'fast, default or best, or the path of a .cnfm file');
 }
 
-export function addAdapt(command: Command): Command {
-  return command.option(
-    '--no-adapt',
-    'code by the model as it is, which does not go on learning: faster, larger files',
-  );
+export function addLearning(command: Command): Command {
+  const what = 'what of the model goes on learning while it codes: each takes longer, for smaller files';
+  return command.addOption(new Option('--learning <what>', `${what} (default: heads)`).choices(LEARNING));
 }
 
 export function addLimits(command: Command): Command {

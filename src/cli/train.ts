@@ -87,7 +87,12 @@ async function run({ threads, valid = [], resume = false, learning, adapt, ...op
     const { train } = await import('../train/trainer.js');
     const definition = await readDefinition(options.definition);
     const rates: AdaptationRates = { ...USUAL_RATES, head: learning, field: learning };
-    engine = await openEngine(adapt ? 'kernel' : options.engine, definition, adapt ? rates : undefined, threads);
+    engine = await openEngine(
+      adapt ? 'kernel' : options.engine,
+      definition,
+      adapt ? { ...rates, block: 0 } : undefined,
+      threads,
+    );
     await train({
       ...options,
       definition,

@@ -2,8 +2,10 @@
  * What every engine is asked to do: golden files decoded and encoded again, and tiles of random samples by all models. It runs in Node,
  * Bun, Deno and browsers alike and needs nothing but the built codec and somebody who reads files.
  */
+
 import { decodeImage, encodeImage } from '../../codec/codec.js';
 import { crc32 } from '../../codec/container/crc32.js';
+import { LEARNING } from '../../codec/flow/learning.js';
 import { type Flow, parseModel } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
 import { sameValues } from '../../codec/image.js';
@@ -54,25 +56,25 @@ export async function check({ files, models }: Task, read: Read): Promise<Findin
     const model = await load(name);
     const overflowing = { ...model, name: `${name} overflowing`, weights: model.weights.map((w) => w * OVERFLOW) };
     for (const variant of [model, overflowing]) {
-      for (const adapts of [false, true]) await checkTiles({ model: variant, adapts }, findings);
+      for (const learning of LEARNING) await checkTiles({ model: variant, learning }, findings);
     }
   }
   return findings;
 }
 
 async function checkTiles(flow: Flow, { tiles }: Findings): Promise<void> {
-  const { model, adapts } = flow;
+  const { model, learning } = flow;
   const codec = await TileCodec.create(flow);
   for (const depth of DEPTHS) {
     for (const [width, height] of SIZES) {
       const shape = { width, height, depth };
       const samples = randomTile(width * height, model.definition.channels, depth);
-      tiles[`${model.name}${adapts ? ', adapting' : ''}, ${depth} bits, ${width} x ${height}`] = await verdict(
-        async () => {
-          const { payload } = codec.encode(samples, shape);
-          return sameValues(codec.decode(payload, shape), samples) ? checksum(payload) : 'decoded to other samples';
-        },
-      );
+      tiles[
+        `${model.name}${learning === 'none' ? '' : `, learning ${learning}`}, ${depth} bits, ${width} x ${height}`
+      ] = await verdict(async () => {
+        const { payload } = codec.encode(samples, shape);
+        return sameValues(codec.decode(payload, shape), samples) ? checksum(payload) : 'decoded to other samples';
+      });
     }
   }
 }

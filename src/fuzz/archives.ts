@@ -46,7 +46,7 @@ async function specimen(seed: number, { models, coding }: Coding): Promise<Archi
     encode: (image) => encodeImage(image, models, { ...coding, verify: false }),
     flowFor: async (channels) => ({
       model: models.find((model) => model.definition.channels === channels)!,
-      adapts: true,
+      learning: 'heads',
     }),
   });
   for (const image of images) await builder.add(image);

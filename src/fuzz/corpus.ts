@@ -1,8 +1,10 @@
 /** Small files of every kind, to be damaged. */
+
 import { encodeImage } from '../../codec/codec.js';
 import { type CodedLayer, type CodedTile, writeContainer } from '../../codec/container/container.js';
 import { crc32 } from '../../codec/container/crc32.js';
 import { forwardColour } from '../../codec/flow/colour.js';
+import { LEARNING } from '../../codec/flow/learning.js';
 import type { Flow, Model } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
@@ -25,7 +27,7 @@ export async function cnfzCorpus(count: number, models: readonly Model[]): Promi
     const image = randomImage(seed);
     corpus.push({ image, file: await encodeImage(image, models, { verify: false }) });
   }
-  for (const flow of models.flatMap((model) => [false, true].map((adapts): Flow => ({ model, adapts })))) {
+  for (const flow of models.flatMap((model) => LEARNING.map((learning): Flow => ({ model, learning })))) {
     const codec = await TileCodec.create(flow);
     for (let seed = 0; seed < count / 8; seed++) corpus.push(await flowSpecimen(codec, flow, seed));
   }
@@ -44,7 +46,7 @@ export function pngCorpus(count: number): Specimen[] {
  * A slope with noise, coded by the flow whether or not that is the smallest; of two tiles, the second by WebP; every third gray
  * image with alpha; every eighth too large to be read at once.
  */
-async function flowSpecimen(codec: TileCodec, { model, adapts }: Flow, seed: number): Promise<Specimen> {
+async function flowSpecimen(codec: TileCodec, { model, learning }: Flow, seed: number): Promise<Specimen> {
   const random = randomIntegers(seed);
   const { channels } = model.definition;
   // Noise that takes more than a small file.
@@ -66,7 +68,7 @@ async function flowSpecimen(codec: TileCodec, { model, adapts }: Flow, seed: num
       const cut = ends[Math.min(1, ends.length - 1)];
       tiles.push({ method: 'flow', stages: [payload.subarray(0, cut), payload.subarray(cut)] });
     }
-    return { method: 'tiles', flow: { kernelVersion: KERNEL_VERSION, modelHash: model.hash, adapts }, tiles };
+    return { method: 'tiles', flow: { kernelVersion: KERNEL_VERSION, modelHash: model.hash, learning }, tiles };
   };
   const slope = () =>
     Uint8Array.from({ length: width * height * channels }, (_, i) => (large ? random(256) : (i >> 2) + random(8)));

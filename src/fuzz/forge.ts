@@ -2,6 +2,7 @@
  * Forged `.cnfz` files: any field of the format (see `head.ts`, and the parts' own modules) may be anything, and all checksums are
  * right all the same.
  */
+
 import { readAttachments } from '../../codec/container/attachments.js';
 import { varint } from '../../codec/container/bytes.js';
 import { type CodedTile, type Container, readContainer } from '../../codec/container/container.js';
@@ -10,6 +11,7 @@ import { crc32 } from '../../codec/container/crc32.js';
 import { inflate } from '../../codec/container/deflate.js';
 import { FORMAT_VERSION, isSmall, uint32 } from '../../codec/container/head.js';
 import { hexToBytes } from '../../codec/container/hex.js';
+import { LEARNING } from '../../codec/flow/learning.js';
 import type { Image } from '../../codec/image.js';
 import { layerChannels } from '../../codec/layer.js';
 import { readAlphabet } from '../../codec/layers/alphabet.js';
@@ -84,7 +86,7 @@ function headOf({ width, height, channels, maxval, indexed, attachments, layers 
       const { method, alphabet, flow, tiles } = layer;
       const mixed = tiles.some((tile) => tile.method === 'webp');
       const code = { plain: 0, webp: 1, tiles: mixed ? 3 : 2 }[method];
-      const flags = (alphabet ? 4 : 0) + (flow?.adapts ? 8 : 0) + 16 * splitsOf(layer);
+      const flags = (alphabet ? 4 : 0) + 8 * (flow ? LEARNING.indexOf(flow.learning) : 0) + 32 * splitsOf(layer);
       return [
         number('method', 'byte', code + flags),
         ...(code === 3 ? [bytes('tiles of WebP', bitsOf(tiles))] : []),

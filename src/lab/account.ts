@@ -1,5 +1,6 @@
 /** Where every bit of a file went, measured on the stacks that it holds. */
 
+import { USUAL_LEARNING } from '../../codec/flow/learning.js';
 import type { Model } from '../../codec/flow/model.js';
 import { OFFSETS, pyramid, sites } from '../../codec/flow/pyramid.js';
 import { plainBits, TRACED, type Trace } from '../../codec/flow/tile-codec.js';
@@ -43,7 +44,7 @@ export interface Account {
  */
 export async function account(image: Image, models: readonly Model[]): Promise<Account> {
   const coded: TracedTile[] = [];
-  const { bytes, payloads } = await encodeTraced(image, models, true, (tile) => {
+  const { bytes, payloads } = await encodeTraced(image, models, USUAL_LEARNING, (tile) => {
     coded.push(tile);
   });
   const { channels } = image;

@@ -1,7 +1,8 @@
 /** How close real code length comes to likelihood: a file's bytes beside the model's negative log-likelihood. */
 
+import { USUAL_LEARNING } from '../../codec/flow/learning.js';
 import { Likelihood } from '../../codec/flow/likelihood.js';
-import type { Flow, Model } from '../../codec/flow/model.js';
+import { type Flow, type Model, ratesOf } from '../../codec/flow/model.js';
 import { plainBits } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
 import { encodeTraced } from './traced.js';
@@ -21,21 +22,25 @@ export interface CodeLength {
 
 /**
  * @param models as for `encodeImage`
- * @param adapt whether the flow goes on learning while it codes
+ * @param learning as for `encodeImage`
  * @throws {CnfzipError} `unsupported` if the image is not coded by the flow alone, `corrupt` if it does not come back exactly
  */
-export async function codeLength(image: Image, models: readonly Model[], adapt = true): Promise<CodeLength> {
+export async function codeLength(
+  image: Image,
+  models: readonly Model[],
+  learning = USUAL_LEARNING,
+): Promise<CodeLength> {
   let [net, ideal] = [0, 0];
   const likelihoods = new Map<Flow, Likelihood>();
   const { bytes, payloads, tiles } = await encodeTraced(
     image,
     models,
-    adapt,
+    learning,
     async ({ flow, samples, shape, netBits }) => {
-      const { definition, rates, weights } = flow.model;
+      const { definition, weights } = flow.model;
       let likelihood = likelihoods.get(flow);
       if (!likelihood) {
-        likelihood = await Likelihood.create(definition, flow.adapts ? rates : undefined);
+        likelihood = await Likelihood.create(definition, ratesOf(flow));
         likelihood.load(weights);
         likelihoods.set(flow, likelihood);
       }

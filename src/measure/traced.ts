@@ -1,6 +1,7 @@
 /** Compresses an image under observation: what the flow's coder did, tile by tile. */
 
 import { CnfzipError } from '../../codec/error.js';
+import type { Learning } from '../../codec/flow/learning.js';
 import type { Model } from '../../codec/flow/model.js';
 import type { Image } from '../../codec/image.js';
 import { encodeImage, info } from '../codec.js';
@@ -15,17 +16,17 @@ export interface TracedFile {
 
 /**
  * @param models as for `encodeImage`
- * @param adapt as for `encodeImage`
+ * @param learning as for `encodeImage`
  * @param onTile as for `tracingCoder`
  * @throws {CnfzipError} `unsupported` if the image is not coded by the flow alone, `corrupt` if it does not come back exactly
  */
 export async function encodeTraced(
   image: Image,
   models: readonly Model[],
-  adapt: boolean,
+  learning: Learning,
   onTile: (tile: TracedTile) => Promise<void> | void,
 ): Promise<TracedFile> {
-  const bytes = await encodeImage(image, models, { coderOf: tracingCoder(onTile), adapt });
+  const bytes = await encodeImage(image, models, { coderOf: tracingCoder(onTile), learning });
   const { layers } = info(bytes);
   const tiles = layers.flatMap((layer) => layer.tiles);
   if (layers.some(({ method }) => method !== 'tiles') || tiles.some(({ method }) => method !== 'flow')) {

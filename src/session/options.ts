@@ -1,7 +1,9 @@
 /** Options of the library's functions. */
+
 import { availableParallelism } from 'node:os';
 import { EFFORTS, type Effort } from '../../codec/coding.js';
 import { CnfzipError } from '../../codec/error.js';
+import { LEARNING, type Learning } from '../../codec/flow/learning.js';
 import type { Model } from '../../codec/flow/model.js';
 import type { ViewOptions } from '../../codec/view.js';
 import { OUTPUT_FORMATS } from '../io/formats.js';
@@ -37,8 +39,11 @@ export interface CallOptions {
 export interface EncodeCallOptions extends CallOptions {
   /** Decode the result and compare, which takes as long again; true without it. */
   verify?: boolean;
-  /** Whether the flow goes on learning while it codes: files are smaller and take longer, both ways; true without it. */
-  adapt?: boolean;
+  /**
+   * What of the flow goes on learning while it codes, `none`, `heads` or `blocks`: with each files are smaller and take longer, both ways;
+   * `heads` without it.
+   */
+  learning?: Learning;
   /** How much is tried on graphics: `low`, `medium`, `high`; `medium` without it. */
   effort?: Effort;
 }
@@ -100,7 +105,7 @@ const CALL: Record<keyof CallOptions, Check> = {
 const ENCODING: Record<keyof EncodeCallOptions, Check> = {
   ...CALL,
   verify: truth,
-  adapt: truth,
+  learning: oneOf(LEARNING),
   effort: oneOf(EFFORTS),
 };
 
@@ -113,7 +118,12 @@ const CHECKS = {
   encoding: ENCODING,
   decode: { ...CODEC, ...CALL },
   encode: { ...CODEC, ...ENCODING },
-  createArchive: { ...CODEC, adapt: truth, effort: oneOf(EFFORTS), shardPixels: integer(1, Number.MAX_SAFE_INTEGER) },
+  createArchive: {
+    ...CODEC,
+    learning: oneOf(LEARNING),
+    effort: oneOf(EFFORTS),
+    shardPixels: integer(1, Number.MAX_SAFE_INTEGER),
+  },
   // `viewOf` says what scale and region may be.
   view: { ...CALL, scale: anything, region: anything },
   writeImage: {

@@ -44,7 +44,7 @@ async function run(file: string, { data, out, crops, crop, seed }: Options): Pro
   const random = new Random(seed);
   const paths = await listImages(data);
   const pool = await ImagePool.open(paths, definition.channels, POOL_SAMPLES, crop, 'full', random, () => {});
-  const likelihood = await Likelihood.create(definition, rates);
+  const likelihood = await Likelihood.create(definition, { ...rates, block: 0 });
   const began = performance.now();
   let nats = 0;
   for (let i = 0; i < crops; i++) {

@@ -98,7 +98,7 @@ test('names that lead elsewhere are neither written nor read', () => {
 
 test('a sequence comes back, any first images of it, and no other', async () => {
   for (const channels of [1, 3] as const) {
-    const codec = await TileCodec.create({ model: await untrainedModel(channels), adapts: true });
+    const codec = await TileCodec.create({ model: await untrainedModel(channels), learning: 'heads' as const });
     const metadata = [{ type: 'tEXt', place: 'start' as const, data: randomBytes(50, 1) }];
     const all = Array.from({ length: 9 }, (_, i) => ({
       ...photograph(channels, i),
@@ -118,7 +118,7 @@ test('a sequence comes back, any first images of it, and no other', async () => 
 
 test('a directory comes back; whatever byte of it or of its end is changed, it is refused', async () => {
   const shard = { width: 3, height: 2, channels: 1 as const, maxval: 255, part: randomBytes(20, 1) };
-  const flow = { kernelVersion: 6, modelHash: '0123456789abcdef', adapts: true };
+  const flow = { kernelVersion: 6, modelHash: '0123456789abcdef', learning: 'heads' as const };
   const shards = [
     { ...shard, flow, names: ['a1', 'a2'] },
     { ...shard, channels: 4 as const, maxval: 1023, names: ['x/y'] },

@@ -538,14 +538,15 @@ test('levels stand for models and for learning; two of them, or a level and a mo
   const flowOf = (...options: string[]) => {
     expect(cnfzip('compress', '-qf', ...options, 'a.png').status).toBe(0);
     return cnfzip('info', 'a.cnfz')
-      .text.match(/model (\w+) \(\w+\)( that goes on learning)?/)!
+      .text.match(/model (\w+) \(\w+\)(?:, learning (\w+))?/)!
       .slice(1);
   };
   expect(flowOf('-1')).toEqual(['fast', undefined]);
-  expect(flowOf('-2')).toEqual(['fast', ' that goes on learning']);
-  expect(flowOf()).toEqual(['default', ' that goes on learning']);
-  expect(flowOf('--no-adapt')).toEqual(['default', undefined]);
-  expect(flowOf('-9', '--no-adapt')).toEqual(['best', undefined]);
+  expect(flowOf('-2')).toEqual(['fast', 'heads']);
+  expect(flowOf()).toEqual(['default', 'heads']);
+  expect(flowOf('--learning', 'none')).toEqual(['default', undefined]);
+  expect(flowOf('-9', '--learning', 'none')).toEqual(['best', undefined]);
+  expect(flowOf('-6')).toEqual(['default', 'blocks']);
   expect(cnfzip('-t', 'a.cnfz')).toMatchObject({ status: 0 });
   expect(cnfzip('compress', '-1', '-9', 'b.png')).toMatchObject({ status: 2 });
   expect(cnfzip('compress', '-1', '--model', 'best', 'b.png')).toMatchObject({ status: 2 });

@@ -40,7 +40,7 @@ function makeImages(count: number) {
 }
 
 /** As the command line codes at level 1. */
-const CODING = { verb: 'compress', model: 'fast', adapt: false, effort: 'low' } as const;
+const CODING = { verb: 'compress', model: 'fast', learning: 'none', effort: 'low' } as const;
 
 const SERVERS = [
   ['Redis', findRedis(), 'redis-server'],

@@ -9,8 +9,9 @@ import {
 } from '../../codec/container/container.js';
 import { partsOf, type TileMethod } from '../../codec/container/contents.js';
 import { crc32 } from '../../codec/container/crc32.js';
-import { FORMAT_VERSION, layerBytes, readHead, SMALL_BYTES } from '../../codec/container/head.js';
+import { FORMAT_VERSION, layerBytes, MAX_SPLITS, readHead, SMALL_BYTES } from '../../codec/container/head.js';
 import { CnfzipError } from '../../codec/error.js';
+import { LEARNING } from '../../codec/flow/learning.js';
 import type { Channels } from '../../codec/image.js';
 import { tileCount } from '../../codec/tiles.js';
 import { randomBytes, randomIntegers } from '../../src/fuzz/random-bytes.js';
@@ -18,7 +19,7 @@ import { randomBytes, randomIntegers } from '../../src/fuzz/random-bytes.js';
 const SAMPLES = Uint8Array.of(1, 2, 3);
 const write = (container: Container) => writeContainer(container, SAMPLES);
 
-const FLOW = { kernelVersion: 1, modelHash: '0123456789abcdef', adapts: true };
+const FLOW = { kernelVersion: 1, modelHash: '0123456789abcdef', learning: 'heads' as const };
 
 /** An image of tiles by a flow, each with stages of so many random bytes. */
 function container(width: number, height: number, ...stageBytes: number[]): Container {
@@ -67,11 +68,11 @@ function randomLayer(seed: number, tiles: number): CodedLayer {
   const stage = (i: number) => randomBytes(random(most), seed + i);
   if (method !== 'tiles') return { method, alphabet, tiles: [{ method, stages: [stage(0)] }] };
   const byFlow = random(4) > 0;
-  const splits = byFlow ? random(16) : 0;
+  const splits = byFlow ? random(MAX_SPLITS + 1) : 0;
   const modelHash = Buffer.from(randomBytes(8, seed)).toString('hex');
   return {
     method,
-    flow: byFlow ? { kernelVersion: 1 + random(255), modelHash, adapts: random(2) > 0 } : undefined,
+    flow: byFlow ? { kernelVersion: 1 + random(255), modelHash, learning: LEARNING[random(3)] } : undefined,
     alphabet,
     tiles: Array.from({ length: tiles }, (_, i) => {
       const own: TileMethod = byFlow && (i === 0 || random(2)) ? 'flow' : 'webp';
@@ -149,12 +150,12 @@ test('the bytes of a small file are those that are documented', () => {
   });
   const expected =
     'cf5a0d0a' + // magic
-    '05' + // format version
+    '06' + // format version
     'ac02' + // width
     '02' + // height
     '0a' + // three channels, attachments
     'ff07' + // largest value
-    '1e' + // tiles, with an alphabet, of a flow that goes on learning, cut once
+    '2e' + // tiles, with an alphabet, of a flow whose heads go on learning, cut once
     '02' + // kernel version
     '0123456789abcdef' +
     '02010201' + // lengths: attachments, alphabet, the tile's stages
@@ -185,11 +186,11 @@ test('the bytes of a larger file are those that are documented: stages by scale,
   const hex = (part: Uint8Array) => Buffer.from(part).toString('hex');
   const parts = [one.stages[0], webp.stages[0], three.stages[0], alpha.stages[0], large, three.stages[1]];
   const head =
-    'cf5a0d0a05' +
+    'cf5a0d0a06' +
     'b817' + // width
     '02' + // height
     '33' + // four channels, alpha of its own, largest value 255
-    '1b' + // tiles of which some are WebP, of a flow that goes on learning, cut once
+    '2b' + // tiles of which some are WebP, of a flow whose heads go on learning, cut once
     '02' + // the second
     '01' + // kernel version
     '0123456789abcdef' +

@@ -11,6 +11,7 @@
  * checksums under the same version, a file of the same versions that no longer decodes to its image. Where the encoder only
  * chooses otherwise the files change, and no bump is needed.
  */
+
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +20,7 @@ import { readArchive } from '../../codec/archive/directory.js';
 import { readContainer } from '../../codec/container/container.js';
 import { crc32 } from '../../codec/container/crc32.js';
 import { FORMAT_VERSION } from '../../codec/container/head.js';
+import { LEARNING } from '../../codec/flow/learning.js';
 import { Likelihood } from '../../codec/flow/likelihood.js';
 import { USUAL_RATES } from '../../codec/flow/model.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
@@ -92,13 +94,13 @@ async function tileVectors(name: string): Promise<Record<string, string>> {
     ['overflowing', 2 ** 120],
   ] as const) {
     const model = { name, hash: '', definition, rates: USUAL_RATES, weights: weights.map((w) => w * scale) };
-    for (const adapts of [false, true]) {
-      const codec = await TileCodec.create({ model, adapts });
+    for (const learning of LEARNING) {
+      const codec = await TileCodec.create({ model, learning });
       for (const depth of [8, 12, 16]) {
         const shape = { width: WIDTH, height: HEIGHT, depth };
         const { payload } = codec.encode(samples, shape);
         expect(codec.decode(payload, shape)).toEqual(samples);
-        vectors[`${kind}${adapts ? ' learning' : ''} ${depth}`] = checksum(payload);
+        vectors[`${kind}${learning === 'none' ? '' : ` learning ${learning}`} ${depth}`] = checksum(payload);
       }
     }
   }

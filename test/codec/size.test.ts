@@ -19,7 +19,7 @@ function claiming(width: number, height: number): Uint8Array {
     method: 'flow' as const,
     stages: [Uint8Array.of(7)],
   }));
-  const flow = { kernelVersion: 1, modelHash: '0123456789abcdef', adapts: true };
+  const flow = { kernelVersion: 1, modelHash: '0123456789abcdef', learning: 'heads' as const };
   const layers = [{ method: 'tiles' as const, flow, tiles }];
   return writeContainer({ width, height, channels: 3, maxval: 255, indexed: false, layers }, Uint8Array.of(1));
 }

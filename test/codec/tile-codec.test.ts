@@ -5,7 +5,7 @@ import { randomBytes, randomIntegers } from '../../src/fuzz/random-bytes.js';
 import { modelsForEncoding } from '../../src/session/models.js';
 
 const [model] = await modelsForEncoding(3);
-const codec = await TileCodec.create({ model, adapts: true });
+const codec = await TileCodec.create({ model, learning: 'heads' as const });
 
 const shapeOf = (width: number, height: number) => ({ width, height, depth: 8 });
 
@@ -55,7 +55,7 @@ test('a model whose outputs overflow to infinities and NaN still codes exactly',
   const random = randomIntegers(3);
   for (const size of [1e10, 1e30]) {
     const weights = model.weights.map(() => (random(2) ? size : -size));
-    const wild = await TileCodec.create({ model: { ...model, weights }, adapts: true });
+    const wild = await TileCodec.create({ model: { ...model, weights }, learning: 'heads' as const });
     const samples = Int32Array.from({ length: 19 * 21 * 3 }, () => random(511) - 255);
     const { payload } = wild.encode(samples, shapeOf(19, 21));
     expect(wild.decode(payload, shapeOf(19, 21))).toEqual(samples);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { LEARNING } from '../../codec/flow/learning.js';
 import { TileCodec } from '../../codec/flow/tile-codec.js';
 import { randomIntegers } from '../../src/fuzz/random-bytes.js';
 import { modelsForEncoding } from '../../src/session/models.js';
@@ -47,7 +48,7 @@ test.each([
   const [model] = await modelsForEncoding(channels, name);
   const flows = Object.entries(wild).flatMap(([weights, change]) => {
     const changed = { ...model, weights: model.weights.map(change(randomIntegers(1))) };
-    return [false, true].map((adapts) => ({ weights, flow: { model: changed, adapts } }));
+    return LEARNING.map((learning) => ({ weights, flow: { model: changed, learning } }));
   });
   for (const { weights, flow } of flows) {
     const codec = await TileCodec.create(flow);
@@ -59,7 +60,7 @@ test.each([
         const { payload } = codec.encode(samples, shape);
         expect(
           codec.decode(payload, shape),
-          `weights ${weights}, ${flow.adapts ? 'adapting, ' : ''}${depth} bits, ${content}`,
+          `weights ${weights}, learning ${flow.learning}, ${depth} bits, ${content}`,
         ).toEqual(samples);
       }
     }

@@ -162,7 +162,7 @@ test('a file that does not hold the image is not proven', async () => {
 test('an open file is decoded in bands, whose checksum is checked', async () => {
   const [width, height] = [30, 2100];
   const samples = new Uint8Array(width * height * 3).map((_, i) => 100 + 50 * Math.sin(i / 999) + ((i * i) & 15));
-  const bytes = await encode({ width, height, channels: 3, samples }, { model: 'fast', adapt: false, threads: 1 });
+  const bytes = await encode({ width, height, channels: 3, samples }, { model: 'fast', learning: 'none', threads: 1 });
   const file = await open(bytes, { threads: 1 });
   const bands: Image[] = [];
   for await (const band of file.bands()) bands.push({ ...band, samples: band.samples.slice() });

@@ -501,7 +501,7 @@ describe('the shipped kind of model', () => {
   test.each([1, 3] as const)(
     'the tally of a tile, %d channels: its bits are those of the stack, and change none',
     async (channels) => {
-      const codec = await TileCodec.create({ model: await untrainedModel(channels), adapts: true });
+      const codec = await TileCodec.create({ model: await untrainedModel(channels), learning: 'heads' as const });
       const shape = { width: 37, height: 26, depth: 8 };
       const tile = samples(37 * 26 * channels);
       const trace: Trace = [];

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { forwardColour } from '../../codec/flow/colour.js';
+import { LEARNING } from '../../codec/flow/learning.js';
 import { Likelihood } from '../../codec/flow/likelihood.js';
-import { type AdaptationRates, USUAL_RATES } from '../../codec/flow/model.js';
+import { type AdaptationRates, ratesOf, USUAL_RATES } from '../../codec/flow/model.js';
 import { plainBits, TileCodec } from '../../codec/flow/tile-codec.js';
 import { type ModelDefinition, modelParameters } from '../../models/definition.js';
 import { randomIntegers } from '../../src/fuzz/random-bytes.js';
@@ -29,15 +30,16 @@ test.each([
   const [model] = await modelsForEncoding(channels);
   const shape = { width: columns, height, depth: 8 };
   const lengths: number[] = [];
-  for (const adapts of [false, true]) {
-    const likelihood = await Likelihood.create(model.definition, adapts ? model.rates : undefined);
+  for (const learning of LEARNING) {
+    const likelihood = await Likelihood.create(model.definition, ratesOf({ model, learning }));
     likelihood.load(model.weights);
     const length = likelihood.evaluate(tile, shape, false);
     lengths.push(length);
-    const { netBits } = (await TileCodec.create({ model, adapts })).encode(tile, shape);
+    const { netBits } = (await TileCodec.create({ model, learning })).encode(tile, shape);
     expect(Math.abs(netBits / (length / Math.LN2 + plainBits(8) * channels) - 1)).toBeLessThan(2e-4);
   }
   expect(lengths[1]).toBeLessThan(lengths[0]);
+  expect(lengths[2]).toBeLessThan(lengths[1]);
 });
 
 test.each([1, 3] as const)('%i channels: the gradient is that of finite differences', async (channels) => {
@@ -106,7 +108,7 @@ test('of a flow that learns, but not at all fast, length and gradient are those 
   };
   const [still, slow, quick] = [
     await evaluate(),
-    await evaluate({ head: 0, field: 0, correction: 0 }),
+    await evaluate({ head: 0, field: 0, correction: 0, block: 1e-30 }),
     await evaluate(USUAL_RATES),
   ];
   expect(Math.abs(slow.nats / still.nats - 1)).toBeLessThan(1e-9);

@@ -1,6 +1,8 @@
 /** Many images through one `Codec`. */
+
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { LEARNING } from '../../codec/flow/learning.js';
 import { sameImage } from '../../codec/image.js';
 import { randomBytes } from '../../src/fuzz/random-bytes.js';
 import type { Image } from '../../src/index.js';
@@ -41,7 +43,7 @@ test.each([1, 2])(
       expect(Buffer.compare(atOnce[i], bytes)).toBe(0);
     }
     // Flows that learn and flows that do not, of any model, in the same threads.
-    const others = await Promise.all(images.map((image, i) => encode(image, { adapt: i % 2 === 0 })));
+    const others = await Promise.all(images.map((image, i) => encode(image, { learning: LEARNING[i % 3] })));
     const decoded = await Promise.all([...expected, ...others].map((bytes) => codec.decode(bytes)));
     for (const [i, image] of decoded.entries()) expect(sameImage(image, images[i % images.length])).toBe(true);
     const file = await codec.open(expected[0]);

@@ -52,7 +52,7 @@ test('trains, leaves out what it cannot use, resumes, and its model codes', asyn
   // After so few steps WebP codes better: that the model codes at all is asked of the tile codec.
   const model = await loadModel(join(folder, 'mine.cnfm'));
   expect(model.name).toBe('mine');
-  const codec = await TileCodec.create({ model, adapts: false });
+  const codec = await TileCodec.create({ model, learning: 'none' });
   const { width, height, samples } = decodePng(readFileSync(fixture('gray-paint-121x121.png')));
   const tile = Int32Array.from(samples);
   const shape = { width, height, depth: 8 };

@@ -1,6 +1,8 @@
 // Matrix products, of rows of vectors and of whole NHWC float32 maps (which makes them 1x1 convolutions). A map of height x
 // width x channels is stored with a ring of one zero cell around it: (height + 2) * (width + 2) * channels values.
 
+import { transpose4 } from './transpose';
+
 /** Add to the destination instead of replacing it. */
 export const ACCUMULATE: i32 = 1;
 /** Apply max(0, x) to the result. */
@@ -247,11 +249,15 @@ export function mapProductGradient(
   }
 }
 
-/** The transpose of a row-major matrix of cin x cout. */
+/** The transpose of a row-major matrix of cin x cout, both multiples of 4. */
 export function transpose(dst: usize, src: usize, cin: i32, cout: i32): void {
-  for (let o: i32 = 0; o < cout; o++) {
-    for (let i: i32 = 0; i < cin; i++) {
-      store<f32>(dst + (<usize>(o * cin + i) << 2), load<f32>(src + (<usize>(i * cout + o) << 2)));
+  const from = <usize>cout << 2;
+  const to = <usize>cin << 2;
+  for (let i: i32 = 0; i < cin; i += 4) {
+    for (let o: i32 = 0; o < cout; o += 4) {
+      const s = src + <usize>i * from + (<usize>o << 2);
+      const d = dst + <usize>o * to + (<usize>i << 2);
+      transpose4(d, to, v128.load(s), v128.load(s + from), v128.load(s + 2 * from), v128.load(s + 3 * from));
     }
   }
 }

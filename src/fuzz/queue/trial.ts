@@ -8,7 +8,7 @@ import { Codec, encodePng, type Image } from '../../index.js';
 import type { Server } from './servers.js';
 
 /** As `bulk add -1` has them coded. */
-const LEVEL = { model: 'fast', adapt: false, effort: 'low' } as const;
+const LEVEL = { model: 'fast', learning: 'none', effort: 'low' } as const;
 
 /** Milliseconds between looks at the results. */
 const LOOK = 50;
@@ -50,8 +50,8 @@ export async function prepare(from: string, images: readonly Image[]): Promise<M
   try {
     for (const [i, image] of images.entries()) {
       writeFileSync(join(from, `${i}.png`), await encodePng(image));
-      const { adapt, effort } = LEVEL;
-      expected.set(`${i}.cnfz`, await codec.encode(image, { adapt, effort }));
+      const { learning, effort } = LEVEL;
+      expected.set(`${i}.cnfz`, await codec.encode(image, { learning, effort }));
     }
   } finally {
     await codec.close();

@@ -21,7 +21,7 @@ const PIECES = 16;
 type Way = 'nothing' | 'heads and field' | 'correction' | 'all';
 const WAYS: readonly Way[] = ['nothing', 'heads and field', 'correction', 'all'];
 
-const OFF: AdaptationRates = { head: 0, field: 0, correction: 0 };
+const OFF: AdaptationRates = { head: 0, field: 0, correction: 0, block: 0 };
 
 /** Bits of every sample, channels together, in the order of coding: of each pixel its three samples. */
 type Walk = Float64Array;
@@ -171,7 +171,10 @@ async function code(photograph: Photograph, model: Model): Promise<Coded> {
   const shape = { width: image.width, height: image.height, depth: 8 };
   let unaccounted = 0;
   const walk = async (rates: AdaptationRates | undefined) => {
-    const flow = { model: { ...model, rates: rates ?? OFF }, adapts: rates !== undefined };
+    const flow = {
+      model: { ...model, rates: rates ?? OFF },
+      learning: rates ? ('blocks' as const) : ('none' as const),
+    };
     const trace: Trace = [];
     const { netBits } = (await TileCodec.create(flow)).encode(samples, shape, trace);
     const bits = inOrder(trace);
@@ -183,9 +186,10 @@ async function code(photograph: Photograph, model: Model): Promise<Coded> {
   const { rates } = model;
   const walks = {
     nothing: await walk(undefined),
-    'heads and field': await walk({ ...rates, correction: 0 }),
+    'heads and field': await walk({ ...rates, correction: 0, block: 0 }),
     correction: await walk({ ...OFF, correction: rates.correction }),
-    all: await walk(rates),
+    all: await walk({ ...rates, block: 0 }),
+    'and last blocks': await walk(rates),
   };
   return { photograph, walks, unaccounted };
 }

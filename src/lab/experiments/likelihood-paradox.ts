@@ -156,7 +156,7 @@ export const experiment: Experiment = {
 };
 
 async function codecOf(name: string): Promise<TileCodec> {
-  return TileCodec.create({ model: (await modelsForEncoding(3, name))[0], adapts: false });
+  return TileCodec.create({ model: (await modelsForEncoding(3, name))[0], learning: 'none' });
 }
 
 async function plainly({ images }: ImageSet): Promise<Omit<Lengths, 'bits'>[]> {
