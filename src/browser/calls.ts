@@ -16,7 +16,7 @@ export interface CompressSettings {
   model?: ColourModel;
   /** Decode the result and compare; true without it. */
   verify?: boolean;
-  /** Whether the flow goes on learning; true without it. */
+  /** What of the flow goes on learning; `heads` without it. */
   learning?: Learning;
 }
 

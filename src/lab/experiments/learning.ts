@@ -18,8 +18,8 @@ import { mean } from '../statistics.js';
 const PIECES = 16;
 
 /** What learns. */
-type Way = 'nothing' | 'heads and field' | 'correction' | 'all';
-const WAYS: readonly Way[] = ['nothing', 'heads and field', 'correction', 'all'];
+type Way = 'nothing' | 'heads and field' | 'correction' | 'both' | 'last blocks, too';
+const WAYS: readonly Way[] = ['nothing', 'heads and field', 'correction', 'both', 'last blocks, too'];
 
 const OFF: AdaptationRates = { head: 0, field: 0, correction: 0, block: 0 };
 
@@ -48,20 +48,20 @@ export const experiment: Experiment = {
       const coded: Coded[] = [];
       for (const photograph of list) {
         coded.push(await code(photograph, model));
-        log(`${name}, ${photograph.name}: ${saved(coded.at(-1)!.walks, 'all').toFixed(2)} % saved`);
+        log(`${name}, ${photograph.name}: ${saved(coded.at(-1)!.walks, 'both').toFixed(2)} % saved`);
       }
       byModel.set(name, coded);
     }
     const main = byModel.get('default')!;
     const each = (coded: readonly Coded[], number: (one: Coded) => number): Spread => spread(coded.map(number));
-    const grown = each(main, ({ walks }) => grownWithin(savedAlong(walks, 'all')));
+    const grown = each(main, ({ walks }) => grownWithin(savedAlong(walks, 'both')));
     const both = each(
       main,
-      ({ walks }) => saved(walks, 'all') - Math.max(saved(walks, 'heads and field'), saved(walks, 'correction')),
+      ({ walks }) => saved(walks, 'both') - Math.max(saved(walks, 'heads and field'), saved(walks, 'correction')),
     );
     const whole = [...byModel].map(([name, coded]) => ({
       name,
-      gain: each(coded, ({ walks }) => saved(walks, 'all')),
+      gain: each(coded, ({ walks }) => saved(walks, 'both')),
     }));
     return {
       configuration: {
@@ -81,7 +81,7 @@ export const experiment: Experiment = {
         ...whole.map(({ name, gain }) => atLeast(`${name}: saved by learning`, gain, 0.5, '% of the bits')),
         atLeast(
           'default: saved on the image that learns worst',
-          Math.min(...main.map(({ walks }) => saved(walks, 'all'))),
+          Math.min(...main.map(({ walks }) => saved(walks, 'both'))),
           -0.25,
           '% of the bits',
         ),
@@ -113,8 +113,8 @@ export const experiment: Experiment = {
           'Bits along the way',
           'Mean over images of bits per sample at equal parts of the way through the image: coarse levels come first; of the finest, pass D begins at 0.25 of the way, H at 0.5, V at 0.75. Bars: standard error over images.',
           { x: { label: 'position in the order of coding, of the whole' }, y: { label: 'bits per sample' } },
-          (['nothing', 'all'] as const).map((way) =>
-            along(way === 'all' ? 'learning' : 'not learning', main, ({ walks }) => pieces(walks[way])),
+          (['nothing', 'both'] as const).map((way) =>
+            along(way === 'both' ? 'learning' : 'not learning', main, ({ walks }) => pieces(walks[way])),
           ),
         ),
         lines(
@@ -188,8 +188,8 @@ async function code(photograph: Photograph, model: Model): Promise<Coded> {
     nothing: await walk(undefined),
     'heads and field': await walk({ ...rates, correction: 0, block: 0 }),
     correction: await walk({ ...OFF, correction: rates.correction }),
-    all: await walk({ ...rates, block: 0 }),
-    'and last blocks': await walk(rates),
+    both: await walk({ ...rates, block: 0 }),
+    'last blocks, too': await walk(rates),
   };
   return { photograph, walks, unaccounted };
 }
@@ -247,12 +247,12 @@ function byOctave(name: string, coded: readonly Coded[]) {
   const points: [number, number][] = [];
   const errors: number[] = [];
   for (let from = FIRST_OCTAVE; ; from *= 2) {
-    const reach = coded.filter(({ walks }) => walks.all.length >= 2 * from);
+    const reach = coded.filter(({ walks }) => walks.both.length >= 2 * from);
     if (reach.length < 2) break;
     const gains = spread(
       reach.map(({ walks }) => {
         const octave = (walk: Walk) => walk.subarray(from, 2 * from).reduce(sum);
-        return 100 * (1 - octave(walks.all) / octave(walks.nothing));
+        return 100 * (1 - octave(walks.both) / octave(walks.nothing));
       }),
     );
     points.push([Math.SQRT2 * from, gains.mean]);
