@@ -147,8 +147,10 @@ function expectedBytes(trials: readonly Trial[], before: ExpectedBytes = { flow:
 async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): Promise<Trial[]> {
   const coder = flow && (await coding.coder(flow));
   const trials: Trial[] = [];
+  // Copies of tiles, one after the other: what is used once would be kept until it is looked for.
+  const rooms: Layer['samples'][] = [];
   await coding.forEachTile(tileLayout(layer.width, layer.height), coder?.concurrency ?? 1, async (place, i) => {
-    const tile = extractTile(layer, place);
+    const tile = extractTile(layer, place, rooms.pop());
     const webp = await mayBeWebp(tile);
     const repeated = repeats(tile);
     const wanted = async (own: FlowLayer, coder: TileCoder) =>
@@ -157,6 +159,7 @@ async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): P
     const coded = byFlow ? await coder.encode(tile) : undefined;
     const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
     trials[i] = { place, coded, webpBytes: probe * (1 - goodSaves(repeated)) };
+    rooms.push(tile.samples);
   });
   return trials;
 }

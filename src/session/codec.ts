@@ -6,6 +6,7 @@ import { checkBytes } from '../../codec/container/container.js';
 import { CnfzipError } from '../../codec/error.js';
 import type { Model } from '../../codec/flow/model.js';
 import { checkHeld, checkImage, type Image, type ImageHeader, maxvalOf, metadataBytes } from '../../codec/image.js';
+import { releaseWebpEncoder } from '../../codec/layers/webp.js';
 import { once } from '../../codec/once.js';
 import { openImage } from '../../codec/open.js';
 import { maxTilePixels, tileCount } from '../../codec/tiles.js';
@@ -142,6 +143,8 @@ export class Codec {
           await encoder.add(samples);
           if (options.asWhole && encoder.mayBeWhole) return undefined;
         }
+        // What follows, such as decoding the result, needs the memory.
+        releaseWebpEncoder();
         return { pieces: encoder.file(), image, lost };
       });
     });
