@@ -15,6 +15,7 @@ import { type BandedFile, BandRoom } from '../io/banded/image.js';
 import { Threads } from '../threads/threads.js';
 import type { Call, CallResult } from './call-worker.js';
 import { copyOf, copyOfImage } from './copies.js';
+import { collectGarbage } from './garbage.js';
 import { checkLimits, type ImageSize, planWithin, type Work, webpPixelsOf } from './memory.js';
 import { chooseModel, modelForDecoding, modelsForEncoding } from './models.js';
 import { type Openable, Opened, type OpenFile, openSource, type View } from './open.js';
@@ -141,10 +142,12 @@ export class Codec {
         for await (const samples of second.bands(heights, room)) {
           onBand(samples);
           await encoder.add(samples);
+          collectGarbage();
           if (options.asWhole && encoder.mayBeWhole) return undefined;
         }
         // What follows, such as decoding the result, needs the memory.
         releaseWebpEncoder();
+        collectGarbage();
         return { pieces: encoder.file(), image, lost };
       });
     });
