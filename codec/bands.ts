@@ -1,7 +1,8 @@
 /**
  * Encodes an image that comes in bands of whole rows, each of one row of tiles, so that one band is in memory: what is decided for all of
- * an image elsewhere (WebP for a whole layer, alpha with the colour) is decided for each tile, and alphabets by a first pass. As a file has
- * the coarse stages of all tiles first, what is coded waits in a store.
+ * an image elsewhere (WebP for a whole layer, alpha with the colour) is decided for each tile, and alphabets by a first pass. Images of which
+ * a first pass and the tiles tell that nothing is decided for all of them become the same file as by `encodeImage`. As a file has the
+ * coarse stages of all tiles first, what is coded waits in a store.
  */
 
 import { Coding, type CodingOptions, type EncodingOptions } from './coding.js';
@@ -18,8 +19,16 @@ import type { EncodedTile } from './flow/tile-codec.js';
 import type { Image, ImageHeader } from './image.js';
 import { hasAlpha, type Layer, layerChannels, splitLayers } from './layer.js';
 import { alphabetOfValues, indexed, noteValues, writeAlphabet } from './layers/alphabet.js';
-import { encodeInTiles, flowId, mayHaveAlphabet } from './layers/encode-layer.js';
-import { repeats } from './layers/repetition.js';
+import {
+  type ExpectedBytes,
+  encodeInTiles,
+  favoursWebp,
+  flowId,
+  isTiny,
+  mayBeGraphic,
+  mayHaveAlphabet,
+} from './layers/encode-layer.js';
+import { RepeatCount } from './layers/repetition.js';
 import { stageEnds } from './layers/stages.js';
 import type { Source } from './source.js';
 import { tileLayout } from './tiles.js';
@@ -36,31 +45,46 @@ export interface Store extends Source {
   append(bytes: Uint8Array): Promise<void>;
 }
 
-/** What is known of an image's layers after the first pass: the values that occur in each, where they are few. */
+/** The values that occur in each of an image's layers, where they are few. */
 export type Alphabets = readonly (Uint16Array | undefined)[];
 
 /** The first pass. */
-export class AlphabetSearch {
+export class Survey {
   readonly #occurs: Uint8Array[];
-  readonly #repeated: number[];
+  readonly #repeats: RepeatCount[];
 
   constructor(private readonly image: ImageHeader) {
     const layers = layerChannels(image.channels, hasAlpha(image.channels));
     this.#occurs = layers.map(() => new Uint8Array(image.maxval + 1));
-    this.#repeated = layers.map(() => 0);
+    this.#repeats = layers.map(() => new RepeatCount());
   }
 
   add(samples: Samples): void {
     for (const [i, band] of layersOf(this.image, samples).entries()) {
       noteValues(band.samples, this.#occurs[i]);
-      this.#repeated[i] += (repeats(band) * band.height) / this.image.height;
+      this.#repeats[i].add(band);
     }
   }
 
-  found(): Alphabets {
+  /**
+   * Whether `encodeImage` may decide something for all of the image: then it has to do so. Of other images `BandEncoder` tells later.
+   */
+  get mayBeWhole(): boolean {
+    const { width, height, channels, maxval, palette } = this.image;
+    const [band] = bandHeights(width, height);
+    return (
+      palette !== undefined ||
+      hasAlpha(channels) ||
+      maxval > 255 ||
+      isTiny({ width, height: band }) ||
+      this.#repeats.some(({ part }) => mayBeGraphic(part))
+    );
+  }
+
+  alphabets(): Alphabets {
     const channels = layerChannels(this.image.channels, hasAlpha(this.image.channels));
     return this.#occurs.map((occurs, i) => {
-      const worthwhile = mayHaveAlphabet({ ...this.image, channels: channels[i] }, () => this.#repeated[i]);
+      const worthwhile = mayHaveAlphabet({ ...this.image, channels: channels[i] }, () => this.#repeats[i].part);
       return worthwhile ? alphabetOfValues(occurs) : undefined;
     });
   }
@@ -81,9 +105,16 @@ interface Part {
   readonly offset: number;
 }
 
+interface BandedLayer {
+  readonly flow?: Flow;
+  readonly alphabet?: Uint16Array;
+  readonly tiles: Stored[];
+  expected: ExpectedBytes;
+}
+
 /** The second pass. */
 export class BandEncoder {
-  readonly #layers: { readonly flow?: Flow; readonly alphabet?: Uint16Array; readonly tiles: Stored[] }[];
+  readonly #layers: BandedLayer[];
   readonly #coding: Coding;
   #stored = 0;
   #checksum = 0;
@@ -104,7 +135,7 @@ export class BandEncoder {
       return model && { model, learning };
     };
     this.#layers = layerChannels(image.channels, hasAlpha(image.channels)).map((channels, i) => {
-      return { flow: flowFor(channels), alphabet: alphabets[i], tiles: [] };
+      return { flow: flowFor(channels), alphabet: alphabets[i], tiles: [], expected: { flow: 0, webp: 0 } };
     });
     this.#coding = new Coding(options, this.#layers.length * image.width * image.height);
   }
@@ -117,11 +148,18 @@ export class BandEncoder {
   async add(samples: Samples): Promise<void> {
     this.#checksum = crc32(samples, this.#checksum);
     for (const [i, original] of layersOf(this.image, samples).entries()) {
-      const { flow, alphabet, tiles } = this.#layers[i];
-      const coded = await encodeInTiles(indexed(original, alphabet), flow, this.#coding);
+      const layer = this.#layers[i];
+      const band = indexed(original, layer.alphabet);
+      const { tiles: coded, expected } = await encodeInTiles(band, layer.flow, this.#coding, layer.expected);
+      layer.expected = expected;
       if (!coded) throw new CnfzipError('unsupported', 'it is too large to be coded without a flow for its samples');
-      for (const tile of coded) tiles.push(await this.#keep(tile));
+      for (const tile of coded) layer.tiles.push(await this.#keep(tile));
     }
+  }
+
+  /** Whether `encodeImage` would try WebP on a layer as a whole, by what the bands were until now. */
+  get mayBeWhole(): boolean {
+    return this.#layers.some(({ expected }) => favoursWebp(expected));
   }
 
   async #keep(tile: EncodedTile | Uint8Array): Promise<Stored> {

@@ -48,10 +48,15 @@ export function tileLayout(width: number, height: number): Tile[] {
   return tiles;
 }
 
-/** Copies a tile out of a layer. */
-export function extractTile({ width, channels, maxval, samples }: Layer, tile: Tile): Layer {
+/**
+ * Copies a tile out of a layer.
+ *
+ * @param room for its samples, in which something may be, of the type of the layer's; is used if it is large enough
+ */
+export function extractTile({ width, channels, maxval, samples }: Layer, tile: Tile, room?: Layer['samples']): Layer {
   const row = tile.width * channels;
-  const out = allocSamples(tile.height * row, maxval);
+  const count = tile.height * row;
+  const out = room && room.length >= count ? room.subarray(0, count) : allocSamples(count, maxval);
   for (let y = 0; y < tile.height; y++) {
     const from = ((tile.y + y) * width + tile.x) * channels;
     out.set(samples.subarray(from, from + row), y * row);

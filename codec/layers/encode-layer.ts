@@ -63,11 +63,11 @@ export async function encodeLayer(
   const layer = indexed(original, alphabet);
   const trials = await tryTiles(layer, flow, coding);
   const candidates: CodedLayer[] = [];
-  const flows = trials.reduce((sum, { coded }) => sum + sizeOf(coded?.payload), 0);
+  const expected = expectedBytes(trials);
   const wholeFits = (trials.length === 1 || (coding.options.wholeWebp ?? true)) && (await mayBeWebp(layer));
-  const asWhole = wholeFits && (isTiny(layer) || trials.reduce((sum, trial) => sum + trial.webpBytes, 0) < flows);
+  const asWhole = wholeFits && (isTiny(layer) || favoursWebp(expected));
   if (asWhole) {
-    candidates.push(wholeLayer('webp', await encodeWholeWebp(layer, Math.min(flows, toBeat), coding)));
+    candidates.push(wholeLayer('webp', await encodeWholeWebp(layer, Math.min(expected.flow, toBeat), coding)));
     // One tile is the whole.
     if (trials.length === 1) trials[0] = { ...trials[0], webpBytes: Number.POSITIVE_INFINITY };
   }
@@ -107,20 +107,50 @@ export function mayHaveAlphabet(layer: Omit<Layer, 'samples'>, repeated: () => n
   return layer.maxval > 255 || (!isTiny(layer) && repeated() < PHOTOGRAPH);
 }
 
-/** Codes each tile of a layer by the flow or WebP, whichever is smaller; nothing if there is one that neither can code. */
+/** Whether a layer of such repeats may be a graphic, which WebP may code as a whole in less than tiles take. */
+export function mayBeGraphic(repeated: number): boolean {
+  return repeated >= PHOTOGRAPH;
+}
+
+/** What a layer may take if all its tiles are coded by the flow, or by WebP: in bytes, infinite where one of them cannot be, or need not. */
+export interface ExpectedBytes {
+  readonly flow: number;
+  readonly webp: number;
+}
+
+/** Whether WebP is tried on a whole layer of several tiles, where there is memory for it. */
+export function favoursWebp({ flow, webp }: ExpectedBytes): boolean {
+  return webp < flow;
+}
+
+/**
+ * Codes each tile of a layer, or of a band of it, by the flow or WebP, whichever is smaller.
+ *
+ * @param before what the bands before it are expected to take
+ * @returns no tiles if there is one that neither can code
+ */
 export async function encodeInTiles(
   layer: Layer,
   flow: Flow | undefined,
   coding: Coding,
-): Promise<(EncodedTile | Uint8Array)[] | undefined> {
-  return chooseTiles(layer, await tryTiles(layer, flow, coding), coding);
+  before: ExpectedBytes,
+): Promise<{ tiles: (EncodedTile | Uint8Array)[] | undefined; expected: ExpectedBytes }> {
+  const trials = await tryTiles(layer, flow, coding);
+  return { tiles: await chooseTiles(layer, trials, coding), expected: expectedBytes(trials, before) };
+}
+
+function expectedBytes(trials: readonly Trial[], before: ExpectedBytes = { flow: 0, webp: 0 }): ExpectedBytes {
+  const flow = trials.reduce((sum, { coded }) => sum + sizeOf(coded?.payload), before.flow);
+  return { flow, webp: trials.reduce((sum, { webpBytes }) => sum + webpBytes, before.webp) };
 }
 
 async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): Promise<Trial[]> {
   const coder = flow && (await coding.coder(flow));
   const trials: Trial[] = [];
+  // Copies of tiles, one after the other: what is used once would be kept until it is looked for.
+  const rooms: Layer['samples'][] = [];
   await coding.forEachTile(tileLayout(layer.width, layer.height), coder?.concurrency ?? 1, async (place, i) => {
-    const tile = extractTile(layer, place);
+    const tile = extractTile(layer, place, rooms.pop());
     const webp = await mayBeWebp(tile);
     const repeated = repeats(tile);
     const wanted = async (own: FlowLayer, coder: TileCoder) =>
@@ -129,6 +159,7 @@ async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): P
     const coded = byFlow ? await coder.encode(tile) : undefined;
     const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
     trials[i] = { place, coded, webpBytes: probe * (1 - goodSaves(repeated)) };
+    rooms.push(tile.samples);
   });
   return trials;
 }
@@ -216,6 +247,7 @@ function sizeOf(payload: Uint8Array | undefined): number {
   return payload?.length ?? Number.POSITIVE_INFINITY;
 }
 
-function isTiny({ width, height }: Pick<Layer, 'width' | 'height'>): boolean {
+/** Whether all ways of coding are tried. */
+export function isTiny({ width, height }: Pick<Layer, 'width' | 'height'>): boolean {
   return width * height <= TINY;
 }

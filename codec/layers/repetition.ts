@@ -11,16 +11,35 @@ const BAND_ROWS = 32;
 const BANDS_FOR_ONE = 4;
 
 /** The part of the pixels that are equal to the one before or above them. */
-export function repeats({ width, height, channels, samples }: Layer): number {
-  const line = width * channels;
-  let count = 0;
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at += channels) {
-      if ((x > 0 && samePixel(samples, at, channels, channels)) || (y > 0 && samePixel(samples, at, line, channels)))
-        count++;
+export function repeats(layer: Layer): number {
+  const count = new RepeatCount();
+  count.add(layer);
+  return count.part;
+}
+
+/** As `repeats`, of a layer that comes in bands of whole rows. */
+export class RepeatCount {
+  #last: Layer['samples'] | undefined;
+  #repeated = 0;
+  #pixels = 0;
+
+  add({ width, height, channels, samples }: Layer): void {
+    const line = width * channels;
+    for (let y = 0, at = 0; y < height; y++) {
+      const above = y > 0 ? samples : this.#last;
+      const from = y > 0 ? at - line : 0;
+      for (let x = 0; x < width; x++, at += channels) {
+        const before = x > 0 && samePixel(samples, at, samples, at - channels, channels);
+        if (before || (above && samePixel(samples, at, above, from + x * channels, channels))) this.#repeated++;
+      }
     }
+    this.#last = samples.slice(-line);
+    this.#pixels += width * height;
   }
-  return count / (width * height);
+
+  get part(): number {
+    return this.#repeated / this.#pixels;
+  }
 }
 
 /** Whether all pixels are alike. */
@@ -30,9 +49,9 @@ export function isConstant({ channels, samples }: Layer): boolean {
   return true;
 }
 
-/** Whether the pixel at a place has the samples of the one that begins `back` samples before. */
-function samePixel(samples: Layer['samples'], at: number, back: number, channels: number): boolean {
-  for (let i = at; i < at + channels; i++) if (samples[i] !== samples[i - back]) return false;
+/** Whether the pixels at two places have the same samples. */
+function samePixel(a: Layer['samples'], at: number, b: Layer['samples'], other: number, channels: number): boolean {
+  for (let c = 0; c < channels; c++) if (a[at + c] !== b[other + c]) return false;
   return true;
 }
 

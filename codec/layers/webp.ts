@@ -44,14 +44,26 @@ export function provideWebp(given: WebpModules): void {
   modules = given;
 }
 
+interface LoadedEncoder extends Pick<Encoder, 'encode'> {
+  readonly room: Uint8ClampedArray<ArrayBuffer>;
+}
+
 // Not the package's `encode.js`, which takes the build with SIMD where there is SIMD: V8's baseline compiler computes its
 // `i8x16.swizzle` wrongly on x86 without AVX, and the build without is no slower.
-const encoder = once<void, Pick<Encoder, 'encode'> & { readonly room: Uint8ClampedArray<ArrayBuffer> }>(async () => {
+async function loadEncoder(): Promise<LoadedEncoder> {
   const { default: factory } = await import('@jsquash/webp/codec/enc/webp_enc.js');
   const { encode } = await load(factory, await modules?.encoder());
   // A tile's pixels at a time: what is used once would be kept until it is looked for.
   return { encode, room: new Uint8ClampedArray(4 * MAX_TILE_SIDE * MAX_TILE_SIDE) };
-});
+}
+
+const encoderLoadedOnce = () => once<void, LoadedEncoder>(loadEncoder);
+let encoder = encoderLoadedOnce();
+
+/** Lets go of the encoder's memory, which is never less than it once was: some 50 bytes a pixel of its largest layer. It is loaded again when needed. */
+export function releaseWebpEncoder(): void {
+  encoder = encoderLoadedOnce();
+}
 
 const decoder = once<void, Decoder>(async () => {
   // libwebp's binding makes an ImageData, which browsers have; it looks it up by name.

@@ -1,5 +1,4 @@
 /** Measures how much memory `compress` and `decompress` take, beside what `--max-memory` takes for granted. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -11,25 +10,10 @@ import { svg } from '../drawing/svg.js';
 import { info, readImage } from '../index.js';
 import { netpbmPieces } from '../io/banded/netpbm.js';
 import { writeFileAtomic } from '../io/files/write.js';
-import { MAIN } from '../package/packages.js';
 import { memoryFor, type Work, webpPixelsOf } from '../session/memory.js';
 import { modelForDecoding } from '../session/models.js';
 import { mosaic } from './mosaic.js';
-
-/** Tells a process's peak at its end. */
-const HOOK = `data:text/javascript,process.on('exit',()=>console.log('peak',process.resourceUsage().maxRSS))`;
-
-/** Runs the command line: its largest resident set, in bytes, and its seconds. */
-function run(...args: string[]): { peak: number; seconds: number } {
-  const began = performance.now();
-  const { status, stdout } = spawnSync(process.execPath, ['--import', HOOK, MAIN, ...args], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (status !== 0) throw new Error(`cnfzip ${args.join(' ')} ended with ${status}`);
-  const peak = 1024 * Math.max(...[...stdout.matchAll(/peak (\d+)/g)].map(([, kilobytes]) => Number(kilobytes)));
-  return { peak, seconds: (performance.now() - began) / 1000 };
-}
+import { runMeasured } from './processes.js';
 
 /** What a run of the command line took. */
 interface Measured {
@@ -49,8 +33,8 @@ async function measure(file: string, { level, model, threads }: MemoryOptions): 
   const options = ['-q', '-T', String(threads)];
   const chosen = level === undefined ? ['--model', model] : [`-${level}`];
   try {
-    const encoding = run('compress', ...options, ...chosen, '-o', compressed, file);
-    const decoding = run('decompress', ...options, '-o', join(folder, 'a.png'), compressed);
+    const encoding = runMeasured('compress', ...options, ...chosen, '-o', compressed, file);
+    const decoding = runMeasured('decompress', ...options, '-o', join(folder, 'a.png'), compressed);
     const facts = info(readFileSync(compressed));
     const used = Math.min(threads, tileCount(facts.width, facts.height));
     const hashes = facts.layers.flatMap(({ modelHash }) => modelHash ?? []);

@@ -24,13 +24,30 @@ const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(read
 const packages = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
 const left = packages.filter((name) => !CONTAINED.includes(name));
 
+/** What a module loads at once, itself included. */
+function loadedWith(start, context) {
+  const found = new Set([compiled(`${start}.js`)]);
+  for (const id of found) for (const imported of context.getModuleInfo(id)?.importedIds ?? []) found.add(imported);
+  return found;
+}
+
+/** The few files: what threads need, too; what every command needs. What reports that these cannot be loaded stays apart from them. */
+function fileOf(id, context) {
+  const entries = ['cli/main', ...THREADS].map((name) => compiled(`${name}.js`));
+  if (entries.includes(id) || loadedWith('cli/main', context).has(id)) return null;
+  if (loadedWith('session/call-worker', context).has(id)) return 'codec';
+  return loadedWith('cli/program', context).has(id) ? 'program' : null;
+}
+
 rmSync(OUT, { recursive: true, force: true });
 const bundle = await rolldown({
   input: Object.fromEntries(['cli/main', ...THREADS].map((name) => [basename(name), compiled(`${name}.js`)])),
   platform: 'node',
+  preserveEntrySignatures: 'allow-extension',
   external: (id) => left.some((name) => id === name || id.startsWith(`${name}/`)),
 });
-await bundle.write({ dir: OUT, format: 'es', chunkFileNames: '[name]-[hash].js' });
+const codeSplitting = { includeDependenciesRecursively: false, groups: [{ name: fileOf, debugName: 'shared' }] };
+await bundle.write({ dir: OUT, format: 'es', chunkFileNames: '[name]-[hash].js', codeSplitting });
 await bundle.close();
 for (const name of CONTAINED) copyFileSync(root(`node_modules/${name}/LICENSE`), `${OUT}LICENSE-${name}`);
 chmodSync(`${OUT}main.js`, 0o755);

@@ -12,7 +12,7 @@ import {
   type OpenFile,
   type Source,
 } from '../index.js';
-import { updateWithBand } from '../io/banded/image.js';
+import { updateWithBand, WHOLE_PIXELS } from '../io/banded/image.js';
 import { openBanded } from '../io/banded/open.js';
 import { openSpool } from '../io/files/spool.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
@@ -114,26 +114,34 @@ async function compressWhole({ job, target, options, codec, encoding }: Work): P
   return { ...sizes, seconds, layers, warnings, complete };
 }
 
-/** Compresses a large image in memory for one band of it; nothing if it is not large, or cannot be read by bands. */
+/**
+ * Compresses a large image in memory for one band of it; nothing if it is not large, cannot be read by bands, or is such that its file would
+ * be another one than by all of it at once, for which there is memory.
+ */
 async function compressInBands({ job, target, options, codec, encoding }: Work): Promise<Written | undefined> {
   if (!job.isFile || !target.isFile) return undefined;
   const source = await job.source();
   const openFile = () => openBanded(source, { maxPixels: options.maxPixels });
   const header = (await openFile())?.header;
-  if (!header || !isLarge(header, options)) return undefined;
+  if (!header) return undefined;
+  const asWhole = mayBeWhole(header, options);
+  if (asWhole && header.width * header.height <= WHOLE_PIXELS) return undefined;
   const started = performance.now();
   job.progress.start(header);
   const spool = await openSpool();
   try {
     const digest = createHash('sha256');
     const share = encoding.verify === false ? 1 : 0.5;
-    const { pieces, image, lost } = await codec.encodeBands(async () => (await openFile())!, spool, {
+    const encoded = await codec.encodeBands(async () => (await openFile())!, spool, {
       ...encoding,
+      asWhole,
       keep: (whole) => imageToEncode(whole, options),
       onBand: (band) => updateWithBand(digest, band),
       onProgress: (part) => job.progress.update(share * part),
     });
     job.progress.clear();
+    if (!encoded) return undefined;
+    const { pieces, image, lost } = encoded;
     warn(job, options, lost);
     let layers: FileInfo['layers'] = [];
     const prove = async (written: Source) => {
@@ -170,10 +178,10 @@ async function proveFile(
   throw new CnfzipError('corrupt', 'the result does not decode to the image that was encoded');
 }
 
-/** Whether an image is compressed by bands: where WebP codes it in tiles only, or memory would not do for all of it. */
-function isLarge(image: ImageHeader, { maxMemory = Number.POSITIVE_INFINITY }: CompressOptions): boolean {
+/** Whether an image may be compressed as a whole: where WebP codes it not only in tiles, and there is memory for all of it. */
+function mayBeWhole(image: ImageHeader, { maxMemory = Number.POSITIVE_INFINITY }: CompressOptions): boolean {
   const whole = memoryFor(image, { operation: 'encode', models: [] }, 1);
-  return image.width * image.height > MAX_WEBP_PIXELS || whole > maxMemory;
+  return image.width * image.height <= MAX_WEBP_PIXELS && whole <= maxMemory;
 }
 
 function warn({ label }: Job, { quiet }: CompressOptions, warnings: readonly string[]): void {

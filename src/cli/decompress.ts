@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CnfzipError, type Codec, type FileInfo, type OpenFile, type Region, type ViewingOptions } from '../index.js';
+import { WHOLE_PIXELS } from '../io/banded/image.js';
 import { type BandedFormat, isBanded, provenPieces } from '../io/banded/prove.js';
 import type { Content, WriteOptions } from '../io/files/write.js';
 import { extensionOf, formatOfExtension, naturalFormat, OUTPUT_FORMATS, type OutputFormat } from '../io/formats.js';
@@ -154,9 +155,6 @@ async function writeTo(target: Target, { content, prove }: Written): Promise<num
 function missingParts({ width, height }: FileInfo, scale: number): string {
   return `it is cut short or damaged: only scale ${scaleName(scale)} of ${width} x ${height} pixels is whole`;
 }
-
-/** Larger images are decoded and written by bands. */
-const WHOLE_PIXELS = 1 << 22;
 
 /** Why an input is kept of which only a part was decoded. */
 const PART_ONLY = 'it was decompressed only in part';

@@ -1,11 +1,12 @@
 /** What many images are coded with: models, threads, limits. */
-import { AlphabetSearch, BandEncoder, bandHeights, type Store } from '../../codec/bands.js';
+import { BandEncoder, bandHeights, type Store, Survey } from '../../codec/bands.js';
 import { encodeImage } from '../../codec/codec.js';
 import { type CodingOptions, oncePerFlow } from '../../codec/coding.js';
 import { checkBytes } from '../../codec/container/container.js';
 import { CnfzipError } from '../../codec/error.js';
 import type { Model } from '../../codec/flow/model.js';
 import { checkHeld, checkImage, type Image, type ImageHeader, maxvalOf, metadataBytes } from '../../codec/image.js';
+import { releaseWebpEncoder } from '../../codec/layers/webp.js';
 import { once } from '../../codec/once.js';
 import { openImage } from '../../codec/open.js';
 import { maxTilePixels, tileCount } from '../../codec/tiles.js';
@@ -14,6 +15,7 @@ import { type BandedFile, BandRoom } from '../io/banded/image.js';
 import { Threads } from '../threads/threads.js';
 import type { Call, CallResult } from './call-worker.js';
 import { copyOf, copyOfImage } from './copies.js';
+import { collectGarbage } from './garbage.js';
 import { checkLimits, type ImageSize, planWithin, type Work, webpPixelsOf } from './memory.js';
 import { chooseModel, modelForDecoding, modelsForEncoding } from './models.js';
 import { type Openable, Opened, type OpenFile, openSource, type View } from './open.js';
@@ -111,34 +113,41 @@ export class Codec {
    * @param store where what is coded waits
    * @param options.keep what of the image is kept
    * @param options.onBand is told of the samples of each band that is coded
-   * @returns the bytes of a `.cnfz` file, piece by piece, not decoded and compared; and what was encoded
+   * @param options.asWhole the file is to be the one that `encode` gives
+   * @returns nothing if only `encode` can give that one; the bytes of a `.cnfz` file, piece by piece, not decoded and compared; and what was encoded
    * @internal
    */
   async encodeBands(
     openFile: () => Promise<BandedFile>,
     store: Store,
     { keep, onBand, ...options }: BandOptions,
-  ): Promise<{ pieces: AsyncGenerator<Uint8Array, void, undefined>; image: ImageHeader; lost: readonly string[] }> {
+  ): Promise<EncodedBands | undefined> {
     return this.#call(async () => {
       const first = await openFile();
       const { width, height, channels, maxval } = first.header;
       const heights = bandHeights(width, height);
       checkHeld(width, heights[0]);
-      const search = new AlphabetSearch(first.header);
+      const survey = new Survey(first.header);
       const room = new BandRoom();
-      for await (const band of first.bands(heights, room)) search.add(band);
+      for await (const band of first.bands(heights, room)) survey.add(band);
+      if (options.asWhole && survey.mayBeWhole) return undefined;
       const { metadata, lost } = first.found();
       const image = keep({ ...first.header, metadata });
       const models = await modelsForEncoding(channels, await this.#chosen());
       const band = { width, height: heights[0], channels, maxval, metadataBytes: metadataBytes(image) };
       const work: Work = { operation: 'encode', models, tilePixels: maxTilePixels(width, height) };
       return this.#run(band, work, tileCount(width, heights[0]), options, async (coding) => {
-        const encoder = new BandEncoder(image, models, search.found(), store, { ...options, ...coding });
+        const encoder = new BandEncoder(image, models, survey.alphabets(), store, { ...options, ...coding });
         const second = await openFile();
         for await (const samples of second.bands(heights, room)) {
           onBand(samples);
           await encoder.add(samples);
+          collectGarbage();
+          if (options.asWhole && encoder.mayBeWhole) return undefined;
         }
+        // What follows, such as decoding the result, needs the memory.
+        releaseWebpEncoder();
+        collectGarbage();
         return { pieces: encoder.file(), image, lost };
       });
     });
@@ -252,6 +261,14 @@ export class Codec {
 interface BandOptions extends Omit<EncodeCallOptions, 'verify' | 'signal'> {
   keep(image: ImageHeader): ImageHeader;
   onBand(samples: Image['samples']): void;
+  readonly asWhole: boolean;
+}
+
+interface EncodedBands {
+  readonly pieces: AsyncGenerator<Uint8Array, void, undefined>;
+  readonly image: ImageHeader;
+  /** What of the file is not in the image, a line each. */
+  readonly lost: readonly string[];
 }
 
 /** Makes a call with a codec for it alone. */

@@ -58,7 +58,7 @@ const PROCESS = { encode: 130e6, decode: 85e6 };
 const THREAD = 20e6;
 const WEIGHT = 24;
 /** Bytes that a coder of tiles has for each pixel of the largest, and for each pixel and channel of its network. */
-const CODER_PIXEL = { encode: 100, decode: 66 };
+const CODER_PIXEL = { encode: 88, decode: 66 };
 const CODER_CHANNEL = 1.05;
 /** Copies of the samples beside each other, compressed ones counted in part: in coding, and in reading or writing a PNG. */
 const CODING_COPIES = { encode: 4.3, decode: 2.5 };

@@ -9,6 +9,7 @@ import { httpSource, type Source, streamSource } from '../../codec/source.js';
 import type { Region } from '../../codec/view.js';
 import { BandRoom } from '../io/banded/image.js';
 import { openFileSource } from '../io/files/source.js';
+import { collectGarbage } from './garbage.js';
 import { type CallOptions, checkOptions, type ViewingOptions } from './options.js';
 
 /** A `.cnfz` file that is open. */
@@ -117,6 +118,7 @@ export class Opened implements OpenFile {
       const { metadata, ...band } = await this.view(this.file, { region, signal, onProgress: tell, allocate });
       checksum = crc32(band.samples, checksum);
       yield band;
+      collectGarbage();
     }
     this.file.checkBands(checksum);
   }

@@ -29,7 +29,7 @@ let folder: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
-  copyFileSync(fixture('red-door-128x96.png'), join(folder, 'a.png'));
+  copyFileSync(fixture('water-32x32.png'), join(folder, 'a.png'));
   copyFileSync(fixture('gray-tiny-3x5.png'), join(folder, 'b.png'));
 });
 
@@ -66,7 +66,7 @@ test('compress, info, decompress: the same samples, inputs kept', () => {
 
   const lines = cnfzip('info', '--json', 'a.cnfz', 'b.cnfz').text.trim().split('\n');
   const facts = lines.map((line) => JSON.parse(line) as FileInfo & { file: string; model: string });
-  expect(facts[0]).toMatchObject({ file: 'a.cnfz', width: 128, height: 96, channels: 3 });
+  expect(facts[0]).toMatchObject({ file: 'a.cnfz', width: 32, height: 32, channels: 3 });
   expect(facts[0].layers[0]).toMatchObject({ method: 'tiles', model: 'default' });
   expect(facts[1]).toMatchObject({ file: 'b.cnfz', width: 3, height: 5, channels: 1 });
   expect(facts[0].bytes).toBe(read('a.cnfz').length);
@@ -106,7 +106,7 @@ test('a reader that goes away is no crash', async () => {
 test('the same bytes with one thread and with two', () => {
   const original = beside(decodePng(readFileSync(fixture('gray-boat-531x60.png'))), 2);
   writeFileSync(join(folder, 'gray.png'), encodePng(original));
-  const run = (threads: string) => cnfzip('compress', '-qc', '-T', threads, 'gray.png').stdout;
+  const run = (threads: string) => cnfzip('compress', '-qc1', '-T', threads, 'gray.png').stdout;
   const one = run('1');
   expect(Buffer.compare(one, run('2'))).toBe(0);
   writeFileSync(join(folder, 'gray.cnfz'), one);
@@ -310,7 +310,7 @@ test('two inputs of one name do not replace each other', () => {
 test('limits', () => {
   expectRefusal(['compress', '--max-pixels', '1K', '-o', 'x', fixture('kodim23.png')], /more than the limit of 1024/);
   for (const command of ['verify', 'likelihood']) {
-    expectRefusal([command, '--max-pixels', '1K', 'a.png'], /a\.png: 128 x 96 pixels are more than the limit of 1024/);
+    expectRefusal([command, '--max-pixels', '1000', 'a.png'], /a\.png: 32 x 32 pixels are more than the limit of 1000/);
   }
   expectRefusal(['compress', '--max-memory', '9M', 'a.png'], /about \d+ MB of memory, more than the limit of 10 MB/);
   expect(cnfzip('compress', '--max-pixels', 'many', 'a.png').status).toBe(2);
@@ -509,15 +509,19 @@ test.runIf(existsSync('/dev/full'))('a full device: one line, exit 1, no stack t
 });
 
 test('too few files may be open: one line, exit 1', () => {
-  // How many Node itself needs depends on its version.
-  const outcomes = [28, 32, 36].map((limit) => {
+  let told = 0;
+  for (let limit = 16, done = false; !done; limit++) {
     const script = `ulimit -n ${limit} && exec "$0" "$@"`;
     const words = ['-c', script, process.execPath, MAIN, 'compress', '-qc1', 'b.png'];
     const { status, stderr } = spawnSync('sh', words, { cwd: folder });
-    if (status !== 0) expect(stderr.toString()).toMatch(/^cnfzip: (b\.png: )?[^\n]*too many open files[^\n]*\n$/);
-    return status;
-  });
-  expect(outcomes).toContain(1);
+    done = status === 0;
+    // How many Node itself needs depends on its version.
+    if (done || !/^cnfzip: /.test(stderr.toString())) continue;
+    expect(stderr.toString()).toMatch(/^cnfzip: (b\.png: )?[^\n]*too many open files[^\n]*\n$/);
+    expect(status).toBe(1);
+    told++;
+  }
+  expect(told).toBeGreaterThan(0);
 });
 
 test('control characters in names are spelled out for people, and kept for programs', () => {
@@ -535,6 +539,8 @@ test('control characters in names are spelled out for people, and kept for progr
 });
 
 test('levels stand for models and for learning; two of them, or a level and a model, are refused', () => {
+  // Of a smaller one WebP's would be shorter than some.
+  copyFileSync(fixture('red-door-128x96.png'), join(folder, 'a.png'));
   const flowOf = (...options: string[]) => {
     expect(cnfzip('compress', '-qf', ...options, 'a.png').status).toBe(0);
     return cnfzip('info', 'a.cnfz')

@@ -242,14 +242,14 @@ describe('coded tables', () => {
   });
 
   test('what cannot be coded or decoded is told', async () => {
-    const table = unlike(30, new Random(6));
+    const table = unlike(10, new Random(6));
     const made = untrained(table, 'free');
     const bytes = await encodeTable(made, table);
     const heavy = untrained(table, 'free', { kind: 'student', freedom: 3 });
     await expect(encodeTable(heavy, table)).rejects.toThrow('over a normal base, not a student one');
     const far = { ...table, integers: table.integers.map((value, i) => (i === 2 ? -(2 ** 31) : value)) };
     await expect(encodeTable(made, far)).rejects.toThrow('too far from those that the flow was fitted to');
-    await expect(decodeTable(untrained(unlike(30, new Random(7)), 'free'), bytes)).rejects.toThrow(
+    await expect(decodeTable(untrained(unlike(10, new Random(7)), 'free'), bytes)).rejects.toThrow(
       'under another flow',
     );
     await expect(decodeTable(made, bytes.subarray(0, 40))).rejects.toThrow('cut short or damaged');
@@ -271,7 +271,7 @@ describe('cnfzip flow', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'cnfzip-flow-'));
     const random = new Random(1);
-    const rows = Array.from({ length: 400 }, () => {
+    const rows = Array.from({ length: 120 }, () => {
       const x = random.normal();
       return `${(10 * x).toFixed(1)},${(x * x + 0.1 * random.normal()).toFixed(2)}`;
     });
@@ -290,11 +290,11 @@ describe('cnfzip flow', () => {
     const fitted = flow('fit', 'data.csv', '-o', 'm.cnff', '--steps', '50', '--likelihood', '1', '--hidden', '16,16');
     expect(fitted).toMatchObject({ status: 0 });
     expect(fitted.stdout).toMatch(
-      /^data.csv -> m.cnff: 400 rows of 2 columns, \d+ weights, -?[\d.]+ nats per row on 40 rows held out\n$/,
+      /^data.csv -> m.cnff: 120 rows of 2 columns, \d+ weights, -?[\d.]+ nats per row on 12 rows held out\n$/,
     );
     expect(fitted.stderr).toContain('data.csv: 100 %');
     const scores = flow('score', 'm.cnff', 'data.csv').stdout.trim().split('\n').map(Number);
-    expect(scores).toHaveLength(400);
+    expect(scores).toHaveLength(120);
     const drawn = values(flow('sample', 'm.cnff', '-n', '50', '--seed', '2').stdout);
     expect(drawn).toMatchObject({ names: ['x', 'y'], rows: 50 });
     expect(flow('encode', 'm.cnff', 'data.csv', '-o', 'd.cnfd')).toMatchObject({ status: 0, stderr: '' });
@@ -311,22 +311,22 @@ describe('cnfzip flow', () => {
     mkdirSync(join(folder, 'images', 'below'), { recursive: true });
     for (const [i, name] of ['a.png', 'below/b.PNG'].entries()) {
       const samples = Uint8Array.from(
-        { length: 20 * 16 },
-        (_, k) => 100 + (k % 20) * 5 + Math.round(3 * random.normal()),
+        { length: 12 * 8 },
+        (_, k) => 100 + (k % 12) * 5 + Math.round(3 * random.normal()),
       );
       writeFileSync(
         join(folder, 'images', name),
-        encodePng({ width: 20 - i, height: 16, channels: 1, samples: samples.subarray(0, (20 - i) * 16) }),
+        encodePng({ width: 12 - i, height: 8, channels: 1, samples: samples.subarray(0, (12 - i) * 8) }),
       );
     }
     const fitted = flow('fit', 'images', '--patch', '2', '-o', 'p.cnff', '--steps', '20', '--hidden', '8', '-q');
     expect(fitted).toMatchObject({ status: 0, stdout: '', stderr: '' });
-    expect(flow('encode', 'p.cnff', 'images', '-o', 'p.cnfd').stdout).toContain('images -> p.cnfd: 152 rows -> ');
+    expect(flow('encode', 'p.cnff', 'images', '-o', 'p.cnfd').stdout).toContain('images -> p.cnfd: 44 rows -> ');
     expect(flow('decode', 'p.cnff', 'p.cnfd', '-o', 'p.csv').status).toBe(0);
     const [names, first] = readFileSync(join(folder, 'p.csv'), 'utf8').split('\n');
     expect(names).toBe('y0x0c0,y0x1c0,y1x0c0,y1x1c0');
     const { samples } = decodePng(readFileSync(join(folder, 'images', 'a.png')));
-    expect(first).toBe([samples[0], samples[1], samples[20], samples[21]].join());
+    expect(first).toBe([samples[0], samples[1], samples[12], samples[13]].join());
     writeFileSync(join(folder, 'images', 'c.png'), 'no image');
     expect(flow('score', 'p.cnff', 'images').stderr).toMatch(/^cnfzip: images\/c.png: [^\n]+\n$/);
     expect(flow('score', 'm.cnff', 'images').stderr).toContain('was not fitted to images');

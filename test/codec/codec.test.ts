@@ -42,8 +42,9 @@ class KeepingCoder implements TileCoder {
   constructor(readonly concurrency: number) {}
 
   async encode({ samples }: Layer) {
+    const index = this.kept.push(samples.slice()) - 1;
     await this.turn();
-    return { payload: Uint8Array.of(this.kept.push(samples) - 1), ends: [1], netBits: 8 };
+    return { payload: Uint8Array.of(index), ends: [1], netBits: 8 };
   }
 
   async decode([index]: Uint8Array) {

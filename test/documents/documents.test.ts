@@ -48,13 +48,13 @@ const LOOKED_UP = /^tar \b|\bnpm (ci|i|pack|test|run)\b|\bnpx (?!cnfzip)|cnfzip 
 
 /** What is there for a command that names it, and of which fixture it is made. */
 const NAMED: readonly [name: string, path: string, from: string][] = [
-  ['photo.png', 'photo.png', 'fixtures/house-253x191.png'],
-  ['photo.cnfz', 'photo.cnfz', 'fixtures/house-253x191.cnfz'],
-  ['a.png', 'a.png', 'fixtures/red-door-128x96.png'],
+  ['photo.png', 'photo.png', 'fixtures/red-door-128x96.png'],
+  ['photo.cnfz', 'photo.cnfz', 'fixtures/red-door-128x96.cnfz'],
+  ['a.png', 'a.png', 'fixtures/water-32x32.png'],
   ['fixtures/', 'fixtures/kodim23.png', 'fixtures/kodim23.png'],
-  ['photos', 'photos/more/b.png', 'fixtures/red-door-128x96.png'],
-  ['folder/', 'folder/c.png', 'fixtures/red-door-128x96.png'],
-  ['out/', 'out/d.png', 'fixtures/red-door-128x96.png'],
+  ['photos', 'photos/more/b.png', 'fixtures/water-32x32.png'],
+  ['folder/', 'folder/c.png', 'fixtures/water-32x32.png'],
+  ['out/', 'out/d.png', 'fixtures/water-32x32.png'],
   ['mine.cnfm', 'mine.cnfm', 'models/fast.cnfm'],
 ];
 

@@ -17,8 +17,8 @@ let folder: string;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'cnfzip-test-'));
-  copyFileSync(root('fixtures/house-253x191.png'), join(folder, 'photo.png'));
-  copyFileSync(root('fixtures/house-253x191.cnfz'), join(folder, 'photo.cnfz'));
+  copyFileSync(root('fixtures/river-160x120.png'), join(folder, 'photo.png'));
+  copyFileSync(root('fixtures/river-160x120.cnfz'), join(folder, 'photo.cnfz'));
   copyFileSync(root('models/fast.cnfm'), join(folder, 'mine.cnfm'));
 });
 

@@ -69,10 +69,10 @@ test('the seed decides: the same figures again, others with another', () => {
     });
     return JSON.parse(readFileSync(join(folder, out, 'resnet-limit.json'), 'utf8')).checks;
   };
-  const first = figures('5', 'first');
-  expect(figures('5', 'again')).toEqual(first);
+  const first = JSON.parse(readFileSync(join(folder, 'reports', 'resnet-limit.json'), 'utf8')).checks;
+  expect(figures('1', 'again')).toEqual(first);
   expect(figures('6', 'other')).not.toEqual(first);
-  expect(readdirSync(join(folder, 'first')).sort()).toEqual(['resnet-limit.html', 'resnet-limit.json']);
+  expect(readdirSync(join(folder, 'again')).sort()).toEqual(['resnet-limit.html', 'resnet-limit.json']);
 }, 60_000);
 
 test('what is wrong is told in one line, and nothing is written', () => {

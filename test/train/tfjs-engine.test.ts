@@ -102,11 +102,15 @@ describe.each(Object.entries(DEFINITIONS))('TensorFlow.js engine, %s', (_, defin
     const engine = new TfjsEngine(tf, definition);
     const random = new Random(11);
     const checked = modelParameters(definition).all.filter(({ name, size }) => size > 0 && CHECKED.test(name));
+    const TOLERANCE = 0.02;
     const errors = new Map(checked.map(({ name }): [string, number[]] => [name, []]));
     for (const start of [1, 2, 3].map((seed) => perturbed(definition, seed))) {
       const loss = async (weights: Float32Array) => (await engine.evaluate(weights, [crops[0]], false)).nats;
       const { gradient } = await engine.evaluate(start, [crops[0]], true);
       for (const { name, offset, size } of checked) {
+        const found = errors.get(name)!;
+        // A third start changes nothing where two agree.
+        if (found.length === 2 && found.every((error) => error < TOLERANCE)) continue;
         // Along a direction near the parameter's own gradient, where rounding of the loss matters least.
         const own = gradient.slice(offset, offset + size);
         const direction = own.map((g) => g / norm(own) + (0.3 * random.normal()) / Math.sqrt(size));
@@ -118,12 +122,12 @@ describe.each(Object.entries(DEFINITIONS))('TensorFlow.js engine, %s', (_, defin
           behind[offset + i] -= step * d;
         }
         const difference = ((await loss(ahead)) - (await loss(behind))) / (2 * step);
-        errors.get(name)!.push(Math.abs(difference / slope - 1));
+        found.push(Math.abs(difference / slope - 1));
       }
     }
     // One of the three may meet a kink: a ReLU's, or a bound's.
     for (const [name, all] of errors) {
-      expect(all.sort((a, b) => a - b)[1], name).toBeLessThan(0.02);
+      expect(all.sort((a, b) => a - b)[1], name).toBeLessThan(TOLERANCE);
     }
   });
 

@@ -83,23 +83,22 @@ export function symbolBits(at: Coordinate): v128 {
  */
 @unmanaged
 export class Note {
-  /** First slot, SPARE in lanes without a site. */
+  /** First slot in 24 bits; above them the low byte of the lower bits, of which there are up to 15. */
   start: v128;
-  /** Slots; of an escape, the bin. */
+  /** Slots in 24 bits, or the bin of an escape; above them the high byte of the lower bits. These stand behind a bit that is set, but in lanes without a site. */
   extent: v128;
-  /** The lower bits, and their number times 2^16. */
-  lower: v128;
 }
 
 export const NOTE: usize = offsetof<Note>();
-const SPARE: u32 = 0xffffffff;
-const LOWER_BITS: i32 = 16;
+const SLOT_BITS: i32 = 24;
 
 /** Notes what `takeSymbols` found in the given lanes. */
 export function noteSymbols(at: Coordinate, lanes: v128, note: Note): void {
-  note.start = v128.or(at.start, v128.not(lanes));
-  note.extent = v128.bitselect(at.bin, at.frequency, i32x4.eq(at.start, i32x4.splat(ESCAPE)));
-  note.lower = v128.or(at.low, i32x4.shl(at.shift, LOWER_BITS));
+  const extent = v128.bitselect(at.bin, at.frequency, i32x4.eq(at.start, i32x4.splat(ESCAPE)));
+  const lower = v128.and(v128.or(at.low, i32x4.trunc_sat_f32x4_s(at.samples)), lanes);
+  const slots = i32x4.splat((1 << SLOT_BITS) - 1);
+  note.start = v128.or(at.start, i32x4.shl(lower, SLOT_BITS));
+  note.extent = v128.or(v128.and(extent, slots), i32x4.shl(i32x4.shr_u(lower, 8), SLOT_BITS));
 }
 
 /** The state that a lane's symbols are on. */
@@ -120,13 +119,15 @@ export function pushNotes(from: usize, to: usize): void {
     for (let lane = LANES - 1; lane >= 0; lane--) {
       const own = note + (<usize>lane << 2);
       const state = stateOf(lane);
-      const start = load<u32>(own, offsetof<Note>('start'));
-      if (start == SPARE) continue;
-      const extent = load<u32>(own, offsetof<Note>('extent'));
-      const lower = load<u32>(own, offsetof<Note>('lower'));
-      const shift = lower >> LOWER_BITS;
-      if (shift) pushBits(state, lower & ((1 << LOWER_BITS) - 1), shift);
-      if (start == ESCAPE) pushEscaped(state, <i32>extent);
+      const first = load<u32>(own, offsetof<Note>('start'));
+      const second = load<u32>(own, offsetof<Note>('extent'));
+      const lower = (first >> SLOT_BITS) | ((second >> SLOT_BITS) << 8);
+      if (lower == 0) continue;
+      const start = first & ((1 << SLOT_BITS) - 1);
+      const extent = second & ((1 << SLOT_BITS) - 1);
+      const shift = digits(lower) - 1;
+      if (shift) pushBits(state, lower ^ (1 << shift), shift);
+      if (start == ESCAPE) pushEscaped(state, <i32>(second << 8) >> 8);
       pushTo(state, start, start == ESCAPE ? ESCAPE_SLOTS : extent, BIN_BITS);
     }
   }

@@ -2,6 +2,9 @@
 import type { Hash } from 'node:crypto';
 import type { Image, ImageHeader } from '../../../codec/image.js';
 
+/** Larger images go through memory by bands. */
+export const WHOLE_PIXELS = 1 << 22;
+
 /** Samples of whole rows. */
 export type Band = Image['samples'];
 
