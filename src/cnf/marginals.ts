@@ -126,7 +126,7 @@ export function gaussianized(marginals: Marginals): Layer {
     const share = tf.add<tf.Tensor2D>(looked(below, x), tf.mul(own, u));
     const rest = tf.add<tf.Tensor2D>(looked(above, x), tf.mul(own, tf.sub(1, u)));
     const y = probit(share, rest);
-    const logSlope = tf.add<tf.Tensor2D>(tf.log(own), tf.add(tf.mul(tf.square(y), 0.5), LOG_ROOT));
+    const logSlope = tf.add<tf.Tensor2D>(tf.log(own), tf.add(tf.mul(tf.mul(y, y), 0.5), LOG_ROOT));
     return { y, logSlope };
   };
   return {

@@ -150,9 +150,11 @@ describe('marginals', () => {
     const { jacobian: slopes } = jacobian(layer, some);
     const logs = tf.sum(tf.log(tf.sum(slopes, 2)), 1, true);
     expect(furthest(logs, tf.slice(logDet, [0, 0], [50, 1]))).toBeLessThan(1e-3);
-    // The gradient of the sum of y is the slope, too.
+    // The gradient of the sum of y is the slope, too, and that of log |det| is y times it.
     const { gradients } = backpropagate([some], () => tf.sum(layer.forward(some).y));
     expect(furthest(tf.div(gradients[0], tf.sum(slopes, 2)), tf.onesLike(some))).toBeLessThan(1e-3);
+    const { gradients: bends } = backpropagate([some], () => tf.sum(layer.forward(some).logDet));
+    expect(furthest(bends[0], tf.mul(tf.sum(slopes, 2), layer.forward(some).y))).toBeLessThan(1e-2);
   });
 
   test('groups share a distribution', () => {
