@@ -91,41 +91,24 @@ const TINY = 1e-9;
  */
 export function gaussianized(marginals: Marginals): Layer {
   const { dimension, values } = marginals;
-  const table = (of: (i: number, value: number) => number) =>
-    tf.keep(
-      tf.tensor1d(Float32Array.from({ length: dimension * values }, (_, k) => of(Math.floor(k / values), k % values))),
-    );
-  const below = table((i, value) => marginals.start(i, value) / UNITS);
-  const above = table((i, value) => 1 - marginals.start(i, value + 1) / UNITS);
-  const mass = table((i, value) => massOf(marginals, i, value));
-  const offsets = tf.keep(
-    tf.tensor2d(
-      Float32Array.from({ length: dimension }, (_, i) => i * values),
-      [1, dimension],
-    ),
-  );
-  const wholes = (x: tf.Tensor2D) => tf.clipByValue<tf.Tensor2D>(tf.floor(x), 0, values - 1);
-  /** What a table has for each coordinate's value, of which no gradient flows. */
-  const looked = (of: tf.Tensor1D, x: tf.Tensor2D) =>
-    (
-      tf.customGrad((given) => ({
-        value: tf.gather(of, tf.cast(tf.add(wholes(given as tf.Tensor2D), offsets), 'int32')),
-        gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
-      })) as (x: tf.Tensor) => tf.Tensor2D
-    )(x);
-  /** Where in its value's bin each coordinate is. */
-  const fraction = (x: tf.Tensor2D) =>
-    (
-      tf.customGrad((given) => ({
-        value: tf.clipByValue(tf.sub(given as tf.Tensor2D, wholes(given as tf.Tensor2D)), 0, 1),
-        gradFunc: (dy: tf.Tensor) => dy,
-      })) as (x: tf.Tensor) => tf.Tensor2D
-    )(x);
+  /** What is below each coordinate's value, what is above it, and what it has itself. Read here: gathering on the device takes longer. */
+  const binsOf = (x: tf.Tensor2D) => {
+    const at = x.dataSync<'float32'>();
+    const [whole, below, above, own] = Array.from({ length: 4 }, () => new Float32Array(at.length));
+    for (let k = 0; k < at.length; k++) {
+      const [i, value] = [k % dimension, Math.min(values - 1, Math.max(0, Math.floor(at[k])))];
+      const [first, end] = [marginals.start(i, value), marginals.start(i, value + 1)];
+      whole[k] = value;
+      below[k] = first / UNITS;
+      above[k] = 1 - end / UNITS;
+      own[k] = (end - first) / UNITS;
+    }
+    return [whole, below, above, own].map((numbers) => tf.tensor2d(numbers, x.shape));
+  };
   const moved = (x: tf.Tensor2D) => {
-    const [u, own] = [fraction(x), looked(mass, x)];
-    const share = tf.add<tf.Tensor2D>(looked(below, x), tf.mul(own, u));
-    const rest = tf.add<tf.Tensor2D>(looked(above, x), tf.mul(own, tf.sub(1, u)));
-    const y = probit(share, rest);
+    const [whole, below, above, own] = binsOf(x);
+    const u = tf.clipByValue(tf.sub(x, whole), 0, 1);
+    const y = probit(tf.add<tf.Tensor2D>(below, tf.mul(own, u)), tf.add<tf.Tensor2D>(above, tf.mul(own, tf.sub(1, u))));
     const logSlope = tf.add<tf.Tensor2D>(tf.log(own), tf.add(tf.mul(tf.mul(y, y), 0.5), LOG_ROOT));
     return { y, logSlope };
   };
@@ -184,9 +167,15 @@ const TAIL = {
 };
 const EDGE = 0.02425;
 
+/** A polynomial, its highest power first. */
+function horner(coefficients: readonly number[], x: number): number {
+  let sum = 0;
+  for (let i = 0; i < coefficients.length; i++) sum = sum * x + coefficients[i];
+  return sum;
+}
+
 /** Phi^-1 of a share, of which what is left to 1 is told, too: a small one of either is as exact as the other. */
 export function probitOf(share: number, rest: number): number {
-  const horner = (coefficients: readonly number[], x: number) => coefficients.reduce((sum, c) => sum * x + c, 0);
   const least = Math.min(share, rest);
   if (least < EDGE) {
     const q = Math.sqrt(-2 * Math.log(least));
@@ -197,29 +186,19 @@ export function probitOf(share: number, rest: number): number {
   return (q * horner(MIDDLE.above, q * q)) / horner(MIDDLE.below, q * q);
 }
 
-/** The same of tensors; its derivative is 1 / phi. */
+/** The same of tensors, value by value; its derivative is 1 / phi. */
 function probit(share: tf.Tensor2D, rest: tf.Tensor2D): tf.Tensor2D {
-  const horner = (coefficients: readonly number[], x: tf.Tensor) =>
-    coefficients.slice(1).reduce<tf.Tensor>((sum, c) => tf.add(tf.mul(sum, x), c), tf.fill(x.shape, coefficients[0]));
-  const value = (p: tf.Tensor, r: tf.Tensor) => {
-    const least = tf.maximum(tf.minimum(p, r), TINY);
-    const q = tf.sub(p, 0.5);
-    const square = tf.square(q);
-    const middle = tf.div(tf.mul(q, horner(MIDDLE.above, square)), horner(MIDDLE.below, square));
-    const far = tf.sqrt(tf.mul(tf.log(least), -2));
-    const size = tf.div(horner(TAIL.above, far), horner(TAIL.below, far));
-    const tail = tf.where(tf.less(p, r), size, tf.neg(size));
-    return tf.where(tf.less(least, EDGE), tail, middle);
-  };
   const known = tf.customGrad((p, r, save) => {
-    const y = value(p as tf.Tensor, r as tf.Tensor);
+    const [shares, rests] = [p, r].map((each) => (each as tf.Tensor).dataSync<'float32'>());
+    const values = shares.map((own, k) => probitOf(Math.max(own, TINY), Math.max(rests[k], TINY)));
+    const y = tf.tensor2d(values, share.shape);
     (save as tf.GradSaveFunc)([y]);
-    const slope = (kept: tf.Tensor) => tf.exp(tf.add(tf.mul(tf.square(kept), 0.5), LOG_ROOT));
     return {
       value: y,
       gradFunc: (dy: tf.Tensor, [kept]: tf.Tensor[]) => {
         // The share and the rest move against each other: half of the slope belongs to each.
-        const half = tf.mul(tf.mul(dy, slope(kept)), 0.5);
+        const slope = tf.exp(tf.add(tf.mul(tf.square(kept), 0.5), LOG_ROOT));
+        const half = tf.mul(tf.mul(dy, slope), 0.5);
         return [half, tf.neg(half)];
       },
     };

@@ -44,7 +44,7 @@ const MOMENTS = 400;
 const COARSEST = 8;
 const NOISE_HIDDEN = [12];
 /** Through this the noise is trained, with the flow held. */
-const NOISE_SOLVER: Method = { solver: midpoint, steps: 4 };
+const NOISE_SOLVER: Method = { solver: midpoint, steps: 2 };
 
 export interface ImageFlow {
   readonly ground: ImageGround;
