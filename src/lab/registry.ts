@@ -29,6 +29,7 @@ const LOADERS: Record<string, Loader> = {
   'likelihood-paradox': () => import('./experiments/likelihood-paradox.js'),
   accounting: () => import('./experiments/accounting.js'),
   'solver-steps': () => import('./experiments/solver-steps.js'),
+  sweeps: () => import('./experiments/sweeps.js'),
   exactness: () => import('./experiments/exactness.js'),
   learning: () => import('./experiments/learning.js'),
 };
