@@ -50,8 +50,8 @@ export const experiment: Experiment = {
     'equal multiply-adds the exact ones code shorter; more sweeps mend what one leaves.',
 
   async run({ quick, random, data, log }) {
-    const budget = quick ? { sites: 1000, steps: 60 } : { sites: 12_000, steps: 600 };
-    const list = await photographs(data, quick ? 160 : 768, quick ? 0 : 8);
+    const budget = quick ? { sites: 1000, steps: 45 } : { sites: 12_000, steps: 600 };
+    const list = await photographs(data, quick ? 128 : 768, quick ? 0 : 8);
     const { seen, held } = await draw(list, budget.sites, random);
     const runs = repeatedly(random, (own, run) => {
       const exact = Object.entries(EXACT).map(([name, make]) => [
