@@ -40,6 +40,7 @@ import { lines, pictures } from '../../src/lab/figures.js';
 import { fitMixture } from '../../src/lab/gaussian-mixture.js';
 import { boundOf, detailsOf, drawImages, fitImages, learnedNoise } from '../../src/lab/image-flow.js';
 import { boltzmannGap, effectiveShare } from '../../src/lab/importance.js';
+import { jpegXl } from '../../src/lab/jpeg-xl.js';
 import { centres, integral, truthOnGrid } from '../../src/lab/plane.js';
 import { htmlReport, jsonReport, type Run } from '../../src/lab/report.js';
 import { shapeBits } from '../../src/lab/shape-fit.js';
@@ -251,6 +252,12 @@ describe('sets of small images', () => {
       'is no file of MNIST, of images of 28 x 28 pixels',
     );
   });
+});
+
+test('JPEG XL’s lengths are those of files that come back: a digit takes less than noise', async () => {
+  const bytes = (await jpegXl())!;
+  expect(bytes(digit(new Random(1)))).toBeLessThan(600);
+  expect(bytes(noise(new Random(1)))).toBeGreaterThan(3072 * 0.98);
 });
 
 describe('grounds for flows of images', () => {

@@ -50,7 +50,7 @@ export const experiment: Experiment = {
     'equal multiply-adds the exact ones code shorter; more sweeps mend what one leaves.',
 
   async run({ quick, random, data, log }) {
-    const budget = quick ? { sites: 1000, steps: 45 } : { sites: 12_000, steps: 600 };
+    const budget = quick ? { sites: 1000, steps: 45 } : { sites: 8000, steps: 400 };
     const list = await photographs(data, quick ? 128 : 768, quick ? 0 : 8);
     const { seen, held } = await draw(list, budget.sites, random);
     const runs = repeatedly(random, (own, run) => {
