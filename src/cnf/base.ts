@@ -163,7 +163,12 @@ function logGammaHalf(n: number): number {
 }
 
 /** log p(x) [B, 1] by the change of variables, in nats. */
-export function logDensity(layer: Layer, base: Base, x: tf.Tensor2D, context?: tf.Tensor2D): tf.Tensor2D {
+export function logDensity(
+  layer: Pick<Layer, 'forward'>,
+  base: Base,
+  x: tf.Tensor2D,
+  context?: tf.Tensor2D,
+): tf.Tensor2D {
   const { y, logDet } = layer.forward(x, context);
   return tf.add(base.logDensity(y), logDet);
 }

@@ -95,7 +95,7 @@ export function variationalDequantizer(
  * @param scaled takes points in units of the integers to those of the layer; `logUnit` is the log of its volume change
  */
 export function importanceWeightedBound(
-  layer: Layer,
+  layer: Pick<Layer, 'forward'>,
   base: Base,
   dequantizer: Dequantizer,
   x: tf.Tensor2D,

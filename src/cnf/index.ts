@@ -13,18 +13,32 @@ export {
   type PartStep,
   type SplitField,
 } from '../../models/fields/affine-split.js';
-export { type ConvolutionalOptions, convolutional } from '../../models/fields/convolutional.js';
+export {
+  type ConvolutionalOptions,
+  type ConvolutionsOptions,
+  convolutional,
+  convolutions,
+} from '../../models/fields/convolutional.js';
 export type { Draws } from '../../models/fields/draws.js';
 export { type Dual, dual } from '../../models/fields/dual.js';
 export { type EquivariantOptions, equivariant } from '../../models/fields/equivariant.js';
 export type { Time, VectorField } from '../../models/fields/field.js';
 export { type IncompressibleOptions, incompressible } from '../../models/fields/incompressible.js';
-export { type MlpOptions, mlp, type PerceptronOptions, type TimeDependence } from '../../models/fields/mlp.js';
+export {
+  type MlpOptions,
+  mlp,
+  type Perceptron,
+  type PerceptronOptions,
+  type TimeDependence,
+} from '../../models/fields/mlp.js';
 export { type RotationInvariantOptions, rotationInvariant } from '../../models/fields/rotation-invariant.js';
+export { straight } from '../../models/fields/straight.js';
 export { Weights } from '../../models/fields/weights.js';
 export { type BatchNorm, type BatchNormOptions, batchNorm } from '../../models/layers/batch-norm.js';
+export { conditionalAffine } from '../../models/layers/conditional-affine.js';
 export { type CouplingOptions, coupling } from '../../models/layers/coupling.js';
 export type { Layer, Mapped } from '../../models/layers/layer.js';
+export { standardized } from '../../models/layers/standardized.js';
 export { selectBackend } from '../train/backend.js';
 export { Random } from '../train/random.js';
 export { adjointGradients } from './adjoint.js';
@@ -41,6 +55,8 @@ export {
 } from './base.js';
 export { dequantized } from './coding/dequantized.js';
 export { type LocalBitsBackOptions, localBitsBack } from './coding/local-bits-back.js';
+export { marginalCoder } from './coding/marginal-coder.js';
+export { pyramidCoder } from './coding/pyramid-coder.js';
 export { type SplittingCoderOptions, splittingCoder } from './coding/splitting-coder.js';
 export { type Coder, Stack } from './coding/stack.js';
 export {
@@ -65,6 +81,16 @@ export {
 export { type FitOptions, fitByAdjoint, fitLikelihood, fitVelocity, type VelocityOptions } from './fit.js';
 export { type Cnf, type CnfMapped, chain, cnf, type FlowOptions, jacobian, type Problem } from './flow.js';
 export { flowMatchingLoss } from './flow-matching.js';
+export { gaussianized, type MarginalOptions, type Marginals, marginalBits, marginalsOf } from './marginals.js';
+export {
+  type Band,
+  type Pyramid,
+  type PyramidFlow,
+  type PyramidShape,
+  pyramid,
+  pyramidFlow,
+  type Scale,
+} from './pyramid.js';
 export type { StepControl } from './solvers/control.js';
 export { type DenseOptions, type DensePath, denseSolve } from './solvers/dense.js';
 export { dormandPrince } from './solvers/dormand-prince.js';

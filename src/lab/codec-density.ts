@@ -109,6 +109,19 @@ function logistics(
   }
 }
 
+/** Lower edge and width of every coordinate's bin by what the head says of its place alone, before any coordinate is seen. */
+export function placed(sites: Sites): Pick<Conditional, 'count' | 'lower' | 'width'> {
+  const layout = headLayout(sites.model.definition);
+  const count = 3 * sites.count;
+  const [lower, width] = [new Float64Array(count), new Float64Array(count)];
+  for (let at = 0; at < count; at++) {
+    const { mean, inverse } = place(sites, layout, Math.floor(at / 3), at % 3);
+    lower[at] = (sites.samples[at] - mean) * inverse;
+    width[at] = inverse;
+  }
+  return { count, lower, width };
+}
+
 /** z(1) of z(0) under a coordinate's field: its closed solution. */
 export function solved({ rate, drift }: Conditional, i: number, z: number): number {
   return Math.exp(rate[i]) * z + drift[i] * (Math.abs(rate[i]) < 1e-8 ? 1 : Math.expm1(rate[i]) / rate[i]);

@@ -186,6 +186,29 @@ function picture(map: HeatMap, extent: readonly [number, number], [width, height
   });
 }
 
+/** Pictures as they are, side by side, each enlarged by whole pixels to about as wide as the others. */
+export function pictures(title: string, caption: string, list: readonly { name: string; image: Image }[]): Figure {
+  const panels = list.map(({ name, image }) => {
+    const larger = Math.max(1, Math.floor(250 / image.width));
+    const [width, height] = [larger * image.width, larger * image.height];
+    const src = `data:image/png;base64,${Buffer.from(encodePng(image)).toString('base64')}`;
+    return svg({
+      width: width + 20,
+      height: height + 40,
+      margin: 0,
+      marginTop: 30,
+      grid: false,
+      x: { domain: [0, 1], range: [0, width], axis: null },
+      y: { domain: [0, 1], range: [height + 30, 30], axis: null },
+      marks: [
+        Plot.image([0], { x: () => 0.5, y: () => 0.5, src: () => src, width, height, imageRendering: 'pixelated' }),
+        Plot.text([name], { x: () => 0, y: () => 1, dy: -12, textAnchor: 'start', text: (told: string) => told }),
+      ],
+    });
+  });
+  return { title, caption, legend: [], svg: panels.join('') };
+}
+
 /** What the colours stand for. */
 function colourBar(
   extent: readonly [number, number],

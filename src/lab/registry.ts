@@ -25,10 +25,11 @@ const LOADERS: Record<string, Loader> = {
   peptide: () => import('./experiments/peptide.js'),
   causal: () => import('./experiments/causal.js'),
   counterfactual: () => import('./experiments/counterfactual.js'),
-  digits: () => import('./experiments/digits.js'),
+  images: () => import('./experiments/images.js'),
   'likelihood-paradox': () => import('./experiments/likelihood-paradox.js'),
   accounting: () => import('./experiments/accounting.js'),
   'solver-steps': () => import('./experiments/solver-steps.js'),
+  sweeps: () => import('./experiments/sweeps.js'),
   exactness: () => import('./experiments/exactness.js'),
   learning: () => import('./experiments/learning.js'),
 };

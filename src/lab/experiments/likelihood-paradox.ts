@@ -18,6 +18,7 @@ import { SIDE } from '../data/simple-images.js';
 import { CIFAR, CROPS, type ImageSet, imageSets } from '../data/small-images.js';
 import { atLeast, atMost, type Check, type Contest, contest, type Experiment, type Table } from '../experiment.js';
 import { colour, type Figure, figure, heatMaps, histogram } from '../figures.js';
+import { JPEG_XL_MISSING, jpegXl } from '../jpeg-xl.js';
 import type { Spread } from '../spread.js';
 import { correlation, mean, placements, variance } from '../statistics.js';
 
@@ -32,16 +33,24 @@ const SCORES = {
   likelihood: ({ bits }: Lengths) => -bits,
   'less PNG': ({ bits, png }: Lengths) => png - bits,
   'less WebP': ({ bits, webp }: Lengths) => webp - bits,
+  'less JPEG XL': ({ bits, jxl }: Lengths) => jxl! - bits,
   typicality: ({ bits }: Lengths, usual: number) => -Math.abs(bits - usual),
 } as const;
 type Score = keyof typeof SCORES;
-const NAMES = Object.keys(SCORES) as Score[];
+
+/** Those that images have: JPEG XL may not be at hand. */
+function scoresOf({ own }: Ground): Score[] {
+  const known = own.lengths[0].jxl !== undefined;
+  return (Object.keys(SCORES) as Score[]).filter((score) => known || score !== 'less JPEG XL');
+}
 
 /** Of an image, in bits per dimension. */
 interface Lengths {
   readonly bits: number;
   readonly png: number;
   readonly webp: number;
+  /** Where there is a coder. */
+  readonly jxl?: number;
 }
 
 interface Measured extends Omit<ImageSet, 'images'> {
@@ -66,7 +75,9 @@ export const experiment: Experiment = {
     const count = quick ? 40 : 400;
     const { sets, missing } = await imageSets(data, 2 * count, random);
     for (const line of missing) log(line);
-    const packed = await Promise.all(sets.map((set) => plainly(set)));
+    const jxl = await jpegXl();
+    if (!jxl) missing.push(JPEG_XL_MISSING);
+    const packed = await Promise.all(sets.map((set) => plainly(set, jxl)));
     const grounds: Ground[] = [];
     for (const model of ['cifar10', 'default']) {
       const own = model === 'cifar10' && sets.some(({ name }) => name === CIFAR) ? CIFAR : CROPS;
@@ -159,11 +170,18 @@ async function codecOf(name: string): Promise<TileCodec> {
   return TileCodec.create({ model: (await modelsForEncoding(3, name))[0], learning: 'none' });
 }
 
-async function plainly({ images }: ImageSet): Promise<Omit<Lengths, 'bits'>[]> {
+async function plainly(
+  { images }: ImageSet,
+  jxl: ((image: Image) => number) | undefined,
+): Promise<Omit<Lengths, 'bits'>[]> {
   const lengths: Omit<Lengths, 'bits'>[] = [];
   for (const image of images) {
     const webp = await encodeWebpFile({ ...image, maxval: 255 }, 'good');
-    lengths.push({ png: (8 * encodePng(image).length) / SAMPLES, webp: (8 * webp.length) / SAMPLES });
+    lengths.push({
+      png: (8 * encodePng(image).length) / SAMPLES,
+      webp: (8 * webp.length) / SAMPLES,
+      ...(jxl && { jxl: (8 * jxl(image)) / SAMPLES }),
+    });
   }
   return lengths;
 }
@@ -246,6 +264,16 @@ function comparisons(ground: Ground): Contest[] {
         'of AUROC',
         'The model saves more over PNG on this set than on its own kind: as a compressor it is not only good at what it was trained on.',
       ),
+      ...(scoresOf(ground).includes('less JPEG XL')
+        ? [
+            contest(
+              `${model}: likelihood less JPEG XL’s length tells ${own.name} from ${other.name} better than less PNG’s`,
+              area(ground, other, 'less JPEG XL', 'less PNG'),
+              'of AUROC',
+              'JPEG XL is good at what the model is good at: where both save alike, what is left of likelihood tells less.',
+            ),
+          ]
+        : []),
       contest(
         `${model}: typicality tells ${own.name} from ${other.name} better than likelihood`,
         area(ground, other, 'typicality', 'likelihood'),
@@ -261,13 +289,14 @@ const told = ({ name, lengths }: Measured) => `${name} (n = ${lengths.length})`;
 
 function areas(ground: Ground): Figure {
   const { model, own, others } = ground;
-  const marks = NAMES.flatMap((score, i) => {
+  const names = scoresOf(ground);
+  const marks = names.flatMap((score, i) => {
     const dots = others.map((other) => {
       const { mean: at, error } = area(ground, other, score);
       return { set: told(other), at, low: at - error, high: at + error };
     });
     // One below the other, where they would lie upon each other.
-    const dy = 6 * (i - (NAMES.length - 1) / 2);
+    const dy = 6 * (i - (names.length - 1) / 2);
     return [
       Plot.link(dots, { x1: 'low', x2: 'high', y1: 'set', y2: 'set', stroke: colour(i), strokeWidth: 1.5, dy }),
       Plot.dot(dots, { x: 'at', y: 'set', r: 3, fill: colour(i), dy }),
@@ -284,20 +313,21 @@ function areas(ground: Ground): Figure {
       y: { label: null, type: 'band', domain: others.map(told) },
       marks: [Plot.ruleX([0.5], { stroke: '#888', strokeDasharray: '4 3' }), ...marks],
     },
-    NAMES,
+    names,
   );
 }
 
 function areaTable(ground: Ground): Table {
   return {
     title: `AUROC, model ${ground.model}: ${told(ground.own)} against`,
-    columns: ['set', ...NAMES],
-    rows: ground.others.map((other) => [told(other), ...NAMES.map((score) => area(ground, other, score))]),
+    columns: ['set', ...scoresOf(ground)],
+    rows: ground.others.map((other) => [told(other), ...scoresOf(ground).map((score) => area(ground, other, score))]),
   };
 }
 
 function lengthTable({ model, own, others }: Ground): Table {
-  const kinds = ['bits', 'png', 'webp'] as const;
+  const known = own.lengths[0].jxl !== undefined;
+  const kinds = ['bits', 'png', 'webp', ...(known ? (['jxl'] as const) : [])] as const;
   const spreadOf = (values: number[]): Spread => ({
     mean: mean(values),
     error: Math.sqrt(variance(values) / values.length),
@@ -305,10 +335,17 @@ function lengthTable({ model, own, others }: Ground): Table {
   });
   return {
     title: `Lengths, model ${model}, bits per dimension`,
-    columns: ['set', 'model', 'PNG', 'WebP', 'correlation of model and PNG within the set'],
+    columns: [
+      'set',
+      'model',
+      'PNG',
+      'WebP',
+      ...(known ? ['JPEG XL'] : []),
+      'correlation of model and PNG within the set',
+    ],
     rows: [own, ...others].map((set) => [
       told(set),
-      ...kinds.map((kind) => spreadOf(set.lengths.map((one) => one[kind]))),
+      ...kinds.map((kind) => spreadOf(set.lengths.map((one) => one[kind]!))),
       set.kind === 'noise' ? '' : within(set),
     ]),
   };
