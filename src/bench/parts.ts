@@ -54,7 +54,7 @@ async function writeMosaic(files: readonly string[], columns: number, rows: numb
   const spool = await openSpool();
   try {
     const models = await modelsForEncoding(3, 'fast');
-    const options = { learning: 'none', coderOf: rememberingCoders() };
+    const options = { learning: 'none' as const, coderOf: rememberingCoders() };
     const encoder = new BandEncoder(header, models, [undefined], spool, options);
     for await (const band of bands) await encoder.add(band);
     await writeFileAtomic(path, encoder.file());
