@@ -305,9 +305,9 @@ export function mostCuts(): i32 {
   return head.layers > 1 ? max<i32>(layerAt(0).cuts, layerAt(1).cuts) : layerAt(0).cuts;
 }
 
-/** So many of the file's first bytes decode to it at 1/2^level. */
+/** So many of the file's first bytes decode to it at 1/2^level: of a small file all. */
 export function bytesAt(level: i32): u64 {
-  if (level == 0) return head.bytes;
+  if (level == 0 || head.isSmall) return head.bytes;
   let most: u64 = 0;
   for (let i = 0; i < head.layers; i++) {
     const layer = layerAt(i);
