@@ -188,7 +188,7 @@ test("damaged WebP streams decode to libwebp's pixels or are refused as by it", 
   let accepted = 0;
   for (const [l, layer] of layers.entries()) {
     const stream = await encodeWebp(layer, 'good');
-    for (let seed = 0; seed < 60; seed++) {
+    for (let seed = 0; seed < 30; seed++) {
       const random = randomIntegers(1000 * l + seed);
       const damaged = Uint8Array.from(stream);
       for (let times = 1 + random(3); times > 0; times--) {
@@ -203,7 +203,7 @@ test("damaged WebP streams decode to libwebp's pixels or are refused as by it", 
       if (image) accepted++;
     }
   }
-  expect(accepted).toBeGreaterThan(50);
+  expect(accepted).toBeGreaterThan(30);
 });
 
 let hostile: Specimen[];
@@ -232,7 +232,7 @@ test('forged files, whose checksums are right, are taken or refused as by the Ja
   timeout: 300_000,
 }, async () => {
   const models = await modelsForEncoding(4, 'fast');
-  for (let seed = 0; seed < 1200; seed++) {
+  for (let seed = 0; seed < 600; seed++) {
     const random = randomIntegers(seed);
     const [one, other] = [hostile[random(hostile.length)], hostile[random(hostile.length)]];
     const forged = forgeCnfz(one.file, other.file, random);
