@@ -37,8 +37,9 @@ import { ByteReader, varint } from './bytes.js';
 import { type ContentsOf, type FlowId, type LayerOf, type Method, partsOf, splitsOf, type TileOf } from './contents.js';
 import { crc32 } from './crc32.js';
 import { bytesToHex, hexToBytes } from './hex.js';
+import { FORMAT_VERSION } from './version.js';
 
-export const FORMAT_VERSION = 6;
+export { FORMAT_VERSION };
 
 const MAGIC = Uint8Array.of(0xcf, 0x5a, 0x0d, 0x0a);
 const HASH_BYTES = 8;

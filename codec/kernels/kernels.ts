@@ -4,8 +4,7 @@ import { CnfzipError } from '../error.js';
 import { checkHost } from '../host.js';
 import { KERNELS_BASE64 } from './build/binary.js';
 
-/** Version of the arithmetic: changes whenever the kernels compute any coded value differently. */
-export const KERNEL_VERSION = 7;
+export { KERNEL_VERSION } from './version.js';
 
 /** What can be done to a stack, by the codec's kernels. */
 export interface StackOperations {

@@ -2,8 +2,8 @@
  * What may not change unnoticed: the kernels' arithmetic, as checksums of its results with the versions they belong to, and the
  * files in `fixtures/`.
  *
- * Who means to change a coded bit bumps KERNEL_VERSION (`codec/kernels/kernels.ts`); who changes the layout of the file,
- * FORMAT_VERSION (`codec/container/head.ts`). Then
+ * Who means to change a coded bit bumps KERNEL_VERSION (`codec/kernels/version.ts`); who changes the layout of the file,
+ * FORMAT_VERSION (`codec/container/version.ts`). Then
  *
  *     npm run build && RENEW_GOLDEN=yes npx vitest run test/codec/golden.test.ts
  *
