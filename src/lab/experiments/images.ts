@@ -35,7 +35,7 @@ import {
 import { RUNS, repeatedly, type Spread, spreadOf } from '../spread.js';
 import { mean, smoothed, variance } from '../statistics.js';
 
-const TOLERANCES = [1e-2, 1e-3, 1e-4];
+const TOLERANCES = [1e-2, 1e-4, 1e-5];
 const FINEST = TOLERANCES.at(-1)!;
 const PAIRINGS = ['independent', 'optimal'] as const;
 /** Of Hutchinson's estimate, on each image that has the exact divergence, too. */
