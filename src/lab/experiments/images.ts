@@ -35,15 +35,15 @@ import {
 import { RUNS, repeatedly, type Spread, spreadOf } from '../spread.js';
 import { mean, smoothed, variance } from '../statistics.js';
 
-const TOLERANCES = [1e-2, 1e-3, 1e-4];
+const TOLERANCES = [1e-2, 1e-4, 1e-5];
 const FINEST = TOLERANCES.at(-1)!;
 const PAIRINGS = ['independent', 'optimal'] as const;
 /** Of Hutchinson's estimate, on each image that has the exact divergence, too. */
 const PROBES = 8;
 const [GRID_BITS, NOISE_BITS] = [14, 9];
 const CODING_SOLVER: Method = { solver: rk4, steps: 10 };
-/** Random words on the stack before the first image. */
-const FIRST_WORDS = 200;
+/** Random words on the stack before the first image, for each of its samples. */
+const FIRST_WORDS = 1.25;
 /** Images of a figure, along a side. */
 const SHOWN = 5;
 
@@ -460,8 +460,9 @@ async function code(of: ImageFlow, count: number, random: Random): Promise<Coded
     },
     pop: (stack) => inner.pop(stack),
   };
-  const capacity = 4 * FIRST_WORDS + 4 * count * dimension;
-  const stack = await Stack.create(capacity, FIRST_WORDS, () => random.word());
+  const words = Math.ceil(FIRST_WORDS * dimension);
+  const capacity = 4 * words + 4 * count * dimension;
+  const stack = await Stack.create(capacity, words, () => random.word());
   const first = stack.bits;
   const coder = marginalCoder(weighed, marginals, GRID_BITS);
   for (const image of images) coder.push(stack, image);

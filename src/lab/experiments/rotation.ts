@@ -17,6 +17,7 @@ import { PLANAR, type PlanarSet, samplePlanar } from '../data/planar.js';
 import { atLeast, atMost, type Experiment, type Lab } from '../experiment.js';
 import { heatMaps, lines } from '../figures.js';
 import { densityOnGrid, drawnFrom, type Grid, heatMap, pointMap, truthOnGrid } from '../plane.js';
+import { RUNS, repeatedly, spreadOf } from '../spread.js';
 import { mean } from '../statistics.js';
 import { TRAINING, TRAINING_TOLD } from '../training.js';
 
@@ -44,31 +45,35 @@ export const experiment: Experiment = {
     'an ordinary flow gives what it has not seen next to no likelihood.',
 
   async run({ quick, random, log }: Lab) {
-    const budget = quick
-      ? { matching: 800, likelihood: 15, test: 200 }
-      : { matching: 4000, likelihood: 200, test: 2000 };
+    const budget = quick ? { matching: 150, likelihood: 3, test: 150 } : { matching: 2000, likelihood: 80, test: 2000 };
     const grid: Grid = { cells: quick ? 48 : 120, reach: 3.2 };
     const makers: Record<string, (weights: Weights) => VectorField> = {
       'rotation-invariant': (weights) => rotationInvariant(weights, { dimension: 2, hidden: [48, 48, 48] }),
       ordinary: (weights) => mlp(weights, { dimension: 2, hidden: [48, 48, 48], time: 'gated' }),
     };
-    const x = samplePlanar(SEEN, budget.test, random);
-    const results = Object.entries(makers).map(([name, make]) => {
-      const weights = new Weights(random);
-      const field = make(weights);
-      const batch = () => samplePlanar(SEEN, BATCH, random);
-      fitVelocity(field, base, { weights, batch, steps: budget.matching, rate: 0.01 }, random);
-      fitLikelihood(cnf(field, TRAINING), base, { weights, batch, steps: budget.likelihood, rate: 2e-3 });
-      const flow = cnf(field, { method: { solver: rk4, steps: 24 } });
-      const byTurn = Array.from({ length: TURNS }, (_, i) => turned(flow, x, (2 * Math.PI * i) / TURNS));
-      log(`${name}: seen ${byTurn[0].toFixed(3)}, turned by half a circle ${byTurn[TURNS / 2].toFixed(3)} nats`);
-      return { name, flow, byTurn, around: RADII.map((radius) => spread(flow, radius)), parameters: weights.count };
+    const runs = repeatedly(random, (own, run) => {
+      const x = samplePlanar(SEEN, budget.test, own);
+      const fitted = Object.entries(makers).map(([name, make]) => {
+        const weights = new Weights(own);
+        const field = make(weights);
+        const batch = () => samplePlanar(SEEN, BATCH, own);
+        fitVelocity(field, base, { weights, batch, steps: budget.matching, rate: 0.01 }, own);
+        fitLikelihood(cnf(field, TRAINING), base, { weights, batch, steps: budget.likelihood, rate: 2e-3 });
+        const flow = cnf(field, { method: { solver: rk4, steps: 24 } });
+        const byTurn = Array.from({ length: TURNS }, (_, i) => turned(flow, x, (2 * Math.PI * i) / TURNS));
+        log(
+          `run ${run + 1} of ${RUNS}, ${name}: seen ${byTurn[0].toFixed(3)}, turned by half a circle ${byTurn[TURNS / 2].toFixed(3)} nats`,
+        );
+        return { flow, byTurn, around: RADII.map((radius) => variation(flow, radius)), parameters: weights.count };
+      });
+      x.dispose();
+      return { fitted, structural: divergenceError(fitted[0].flow, own) };
     });
-    x.dispose();
-    const [invariant, ordinary] = results;
-    const structural = divergenceError(invariant.flow, random);
-    const loss = ({ byTurn }: (typeof results)[number]) => byTurn[0] - byTurn[TURNS / 2];
-    const largest = Math.max(...invariant.around);
+    const names = Object.keys(makers);
+    const [invariant, ordinary] = names.map((_, f) => f);
+    type Fitted = (typeof runs)[number]['fitted'][number];
+    const of = (f: number, number: (one: Fitted) => number) => spreadOf(runs, ({ fitted }) => number(fitted[f]));
+    const loss = ({ byTurn }: Fitted) => byTurn[0] - byTurn[TURNS / 2];
     const truth = truthOnGrid(SEEN, grid);
     const brightest = truth.reduce((a, b) => Math.max(a, b));
     return {
@@ -79,23 +84,44 @@ export const experiment: Experiment = {
         'solver in training': TRAINING_TOLD,
         'solver in tests': 'RK4, 24 steps',
         'held-out points': budget.test,
+        spread: `over ${RUNS} runs`,
       },
       checks: [
-        atMost('invariant flow: log-density varies around a circle by', largest, 1e-3, 'nats'),
-        atLeast('ordinary flow: log-density varies around a circle by', Math.min(...ordinary.around), 1, 'nats'),
+        atMost(
+          'invariant flow: log-density varies around a circle by at most',
+          of(invariant, ({ around }) => Math.max(...around)),
+          1e-3,
+          'nats',
+        ),
+        atLeast(
+          'ordinary flow: log-density varies around a circle by at least',
+          of(ordinary, ({ around }) => Math.min(...around)),
+          1,
+          'nats',
+        ),
         atMost(
           'invariant flow: loss when the data is turned by half a circle',
-          Math.abs(loss(invariant)),
+          of(invariant, (one) => Math.abs(loss(one))),
           1e-3,
           'nats per point',
         ),
-        atLeast('ordinary flow: loss when the data is turned by half a circle', loss(ordinary), 1, 'nats per point'),
-        atMost('invariant flow: divergence by structure against the exact one', structural, 1e-3, 'nats'),
+        atLeast(
+          'ordinary flow: loss when the data is turned by half a circle',
+          of(ordinary, loss),
+          1,
+          'nats per point',
+        ),
+        atMost(
+          'invariant flow: divergence by structure against the exact one',
+          spreadOf(runs, ({ structural }) => structural),
+          1e-3,
+          'nats',
+        ),
       ],
       figures: [
         heatMaps(
           'Density',
-          `Dark: 0; bright: ${brightest.toPrecision(2)} or more per unit of area. What was seen, and what was learnt from it.`,
+          `Dark: 0; bright: ${brightest.toPrecision(2)} or more per unit of area. What was seen, and what was learnt from it in the first run.`,
           { x: 'x', y: 'y', unit: 'density' },
           [
             heatMap('data', truth, grid),
@@ -104,18 +130,25 @@ export const experiment: Experiment = {
               Array.from({ length: 1000 }, () => SEEN.sample(random)),
               grid,
             ),
-            ...results.flatMap(({ name, flow }) => [
-              heatMap(name, densityOnGrid(flow, base, grid), grid),
-              pointMap(`drawn: ${name}`, drawnFrom(flow, base, 1000, random), grid),
+            ...runs[0].fitted.flatMap(({ flow }, f) => [
+              heatMap(names[f], densityOnGrid(flow, base, grid), grid),
+              pointMap(`drawn: ${names[f]}`, drawnFrom(flow, base, 1000, random), grid),
             ]),
           ],
           [0, brightest],
         ),
         lines(
           'Held-out data, turned',
-          'Mean log-density of held-out points of the sector, turned by an angle.',
+          'Mean log-density of held-out points of the sector, turned by an angle. Bars: standard error over runs.',
           { x: { label: 'turned by, degrees' }, y: { label: 'log-density, nats per point' } },
-          results.map(({ name, byTurn }) => ({ name, points: byTurn.map((value, i) => [(360 * i) / TURNS, value]) })),
+          names.map((name, f) => {
+            const spreads = Array.from({ length: TURNS }, (_, i) => of(f, ({ byTurn }) => byTurn[i]));
+            return {
+              name,
+              points: spreads.map((one, i): [number, number] => [(360 * i) / TURNS, one.mean]),
+              errors: spreads.map(({ error }) => error),
+            };
+          }),
         ),
       ],
       tables: [
@@ -129,13 +162,11 @@ export const experiment: Experiment = {
             'turned by 180°',
             ...RADII.map((r) => `varies at radius ${r}`),
           ],
-          rows: results.map(({ name, parameters, byTurn, around }) => [
+          rows: names.map((name, f) => [
             name,
-            parameters,
-            byTurn[0],
-            byTurn[TURNS / 4],
-            byTurn[TURNS / 2],
-            ...around,
+            runs[0].fitted[f].parameters,
+            ...[0, TURNS / 4, TURNS / 2].map((i) => of(f, ({ byTurn }) => byTurn[i])),
+            ...RADII.map((_, r) => of(f, ({ around }) => around[r])),
           ]),
         },
       ],
@@ -168,7 +199,7 @@ function turned(flow: Cnf, x: tf.Tensor2D, angle: number): number {
 }
 
 /** Largest less least log-density around a circle. */
-function spread(flow: Cnf, radius: number): number {
+function variation(flow: Cnf, radius: number): number {
   const points = Array.from({ length: 90 }, (_, i) => {
     const angle = (2 * Math.PI * i) / 90;
     return [radius * Math.cos(angle), radius * Math.sin(angle)];
