@@ -18,7 +18,7 @@ const LEVELS: Record<string, Level> = {
   1: { ...FAST, learning: 'none' },
   2: FAST,
   3: { ...FAST, learning: 'blocks' },
-  4: { ...DEFAULT, learning: 'none' },
+  4: DEFAULT,
   5: DEFAULT,
   6: { ...DEFAULT, learning: 'blocks' },
   7: BEST,

@@ -10,9 +10,13 @@ import { decodeImage, decodeUnchecked } from '../../codec/codec.js';
 import { readContainer, writeContainer } from '../../codec/container/container.js';
 import { readHead } from '../../codec/container/head.js';
 import { CnfzipError } from '../../codec/error.js';
+import { forwardColour } from '../../codec/flow/colour.js';
 import { LEARNING } from '../../codec/flow/learning.js';
+import { parseModel } from '../../codec/flow/model.js';
+import { TileCodec } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
 import { sameValues } from '../../codec/image.js';
+import { KERNEL_VERSION } from '../../codec/kernels/kernels.js';
 import type { Layer } from '../../codec/layer.js';
 import { encodeWebp } from '../../codec/layers/webp.js';
 import { openImage } from '../../codec/open.js';
@@ -24,10 +28,12 @@ import { randomIntegers } from '../../src/fuzz/random-bytes.js';
 import { viewCorpus } from '../../src/fuzz/views.js';
 import { encode, readImage } from '../../src/index.js';
 import { modelsForEncoding } from '../../src/session/models.js';
+import { untrainedModelFile } from '../codec/untrained.js';
 import { fixture } from '../paths.js';
 import '../../src/session/webp.js';
 
 const MODULE = new URL('../../codec/flat/build/cnfzip.wasm', import.meta.url);
+const flatModule = readFileSync(MODULE);
 const MODELS = ['fast', 'default', 'best', 'gray'];
 
 const modelFile = (name: string) => readFileSync(new URL(`../../models/${name}.cnfm`, import.meta.url));
@@ -37,7 +43,7 @@ const sha256 = ({ samples }: Pick<Image, 'samples'>) =>
     .digest('hex');
 
 async function decoderWith(names: readonly string[], options?: { maxMemory: number }): Promise<FlatDecoder> {
-  const decoder = await FlatDecoder.create(readFileSync(MODULE), options);
+  const decoder = await FlatDecoder.create(flatModule, options);
   for (const name of names) decoder.addModel(modelFile(name));
   return decoder;
 }
@@ -60,7 +66,7 @@ function tryFlat(file: Uint8Array): FlatImage | 'refused' {
 }
 
 test('the module imports nothing', async () => {
-  expect(WebAssembly.Module.imports(await WebAssembly.compile(readFileSync(MODULE)))).toEqual([]);
+  expect(WebAssembly.Module.imports(await WebAssembly.compile(flatModule))).toEqual([]);
 });
 
 test('all files of the conformance suite decode to the samples whose hashes are told', () => {
@@ -260,6 +266,62 @@ test('a limit of memory is told before memory is taken', async () => {
   flat.open(file);
   expect(coarse).toEqual(flat.decode(4));
   await expect(decoderWith(['fast'], { maxMemory: 100_000 })).rejects.toThrow('more memory');
+});
+
+test('damaged models are refused or taken; what the JavaScript decoder takes is', async () => {
+  const file = untrainedModelFile(3);
+  let accepted = 0;
+  let refused = 0;
+  const refuses = (add: () => void) => {
+    try {
+      add();
+      return false;
+    } catch (error) {
+      // A trap is no refusal.
+      expect(error).toMatchObject({ name: 'FlatError', message: expect.stringMatching(/^not a usable model file: /) });
+      return true;
+    }
+  };
+  for (let seed = 0; seed < 1500; seed++) {
+    const random = randomIntegers(seed);
+    // Most damage is done to the header.
+    const damaged = seed % 4 === 0 ? mutate(file, file, seed) : Uint8Array.from(file);
+    if (seed % 4) damaged[8 + random(230)] = seed % 4 === 1 ? 0x30 + random(10) : 0x20 + random(95);
+    const isModel = await parseModel(damaged).then(
+      () => true,
+      () => false,
+    );
+    const decoder = await FlatDecoder.create(flatModule);
+    const add = () => decoder.addModel(damaged);
+    if (isModel) expect(add, `seed ${seed}`).not.toThrow();
+    // The module passes over what it does not look for, whether or not that is JSON: the file's hash is the model's name.
+    else refused += refuses(add) ? 1 : 0;
+    if (isModel) accepted++;
+  }
+  expect(accepted).toBeGreaterThan(100);
+  expect(refused).toBeGreaterThan(1000);
+});
+
+test('what a model of any weights codes is decoded', async () => {
+  for (const [seed, channels] of ([1, 3, 1, 3, 3, 3] as const).entries()) {
+    const random = randomIntegers(seed);
+    const file = untrainedModelFile(channels, seed);
+    // Finite halves of any size behind the header.
+    const weights = file.length - 2 * ((await parseModel(file)).weights.length - 1);
+    for (let i = weights & ~1; i + 1 < file.length; i += 2) {
+      if (random(seed + 1) === 0) file[i + 1] = (random(2) << 7) | random(0x7c);
+    }
+    const model = await parseModel(file);
+    const samples = Uint8Array.from({ length: 150 * 130 * channels }, (_, i) => (random(9) ? i / 40 : random(256)));
+    const codec = await TileCodec.create({ model, learning: LEARNING[seed % 3] });
+    const { payload } = codec.encode(forwardColour(samples, channels), { width: 150, height: 130, depth: 8 });
+    const flow = { kernelVersion: KERNEL_VERSION, modelHash: model.hash, learning: LEARNING[seed % 3] };
+    const layers = [{ method: 'tiles' as const, flow, tiles: [{ method: 'flow' as const, stages: [payload] }] }];
+    const decoder = await FlatDecoder.create(flatModule);
+    decoder.addModel(file);
+    decoder.open(writeContainer({ width: 150, height: 130, channels, maxval: 255, indexed: false, layers }, samples));
+    expect(sameValues(decoder.decode().samples, samples), `seed ${seed}`).toBe(true);
+  }
 });
 
 test('what is missing or wrong is told', async () => {
