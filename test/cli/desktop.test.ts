@@ -119,7 +119,7 @@ test('thumbnails of one colour are of that colour, whatever the kind of image', 
 test.skipIf(!FILE)('file recognizes images and archives', () => {
   expect(run('file', '-b', 'kodim23.cnfz').stdout).toMatch(/^cnfzip image, format version \d+\n$/);
   expect(run('file', '-b', '--mime-type', 'nameless').stdout).toBe('image/x-cnfz\n');
-  expect(run('file', '-b', 'set.cnfa').stdout).toBe('cnfzip archive of images, version 1\n');
+  expect(run('file', '-b', 'set.cnfa').stdout).toBe('cnfzip archive of images, version 2\n');
   expect(run('file', '-b', 'water-32x32.png').stdout).toMatch(/^PNG image data/);
 });
 
