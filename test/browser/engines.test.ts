@@ -14,7 +14,7 @@ test('the check of engines tells what is the same, what is other, and what fails
   expect(checksums).toHaveLength(54);
   for (const checksum of checksums) expect(checksum).toMatch(/^[0-9a-f]{8}$/);
   // Where a tile has few sites, or an overflowing model has nothing to learn with, learning may change nothing.
-  expect(new Set(checksums).size).toBeGreaterThan(checksums.length / 2);
+  expect(new Set(checksums).size).toBeGreaterThan(checksums.length / 3);
 
   const other = await check(task, async (path) => {
     const bytes = Uint8Array.from(await read(path));
