@@ -1,6 +1,7 @@
 /** The codecs that the benchmark runs, each as the commands that a user would type. */
 
 import { fileURLToPath } from 'node:url';
+import { LIBJXL_PACKAGE } from '../package/libjxl.js';
 import { MAIN } from '../package/packages.js';
 
 export interface Codec {
@@ -66,7 +67,7 @@ function newestJpegXl(effort: number): Codec {
   return {
     name: `newest libjxl -e ${effort}`,
     programs: [],
-    package: '@imagemagick/magick-wasm',
+    package: LIBJXL_PACKAGE,
     extension: 'jxl',
     encode: (input, output) => [...node, 'encode', String(effort), input, output],
     decode: (input, output) => [...node, 'decode', input, output],
