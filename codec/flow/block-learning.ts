@@ -7,10 +7,8 @@ import type { Affine, BlockParameters } from '../../models/definition.js';
 import type { Vectors } from '../kernels/operations.js';
 import type { ContextNetwork } from './context.js';
 import { Learner, type LearningArray } from './learner.js';
-import { RUN, type Run, type RunBlock } from './run.js';
-
-/** A block has many weights: a step takes as long as the gradient of some twenty sites. */
-const LEAST_SITES = 112;
+import type { Run, RunBlock } from './run.js';
+import { LEAST_BLOCK_SITES, RUN } from './schedule.js';
 
 export class BlockLearning {
   readonly #learners = new Map<BlockParameters, Learner>();
@@ -36,7 +34,10 @@ export class BlockLearning {
         if (!last) continue;
         const { offset: from } = last.expand.weight;
         const { offset, size } = last.project.bias;
-        this.#learners.set(last, new Learner(array, { from, count: offset + size - from, rate, least: LEAST_SITES }));
+        this.#learners.set(
+          last,
+          new Learner(array, { from, count: offset + size - from, rate, least: LEAST_BLOCK_SITES }),
+        );
       }
     }
     this.#dState = operations.vectors(RUN, width);

@@ -1,11 +1,9 @@
 /** Weights that learn while a tile is coded, by steps of Adam (`kernels/assembly/optimizer.ts`). */
 
 import { ParameterArray } from './parameter-array.js';
+import { LEAST_SITES } from './schedule.js';
 
 const BYTES = 4;
-
-/** With fewer sites than this weights wait for the next run, unless they are told to wait for more. */
-const LEAST_SITES = 48;
 
 /** An array of weights with their gradient and its moments. */
 export class LearningArray {
@@ -27,7 +25,7 @@ export interface Learned {
   readonly from: number;
   readonly count: number;
   readonly rate: number;
-  /** With fewer sites than this they wait for the next run. */
+  /** With fewer sites than this they wait for the next run; without it `LEAST_SITES`. */
   readonly least?: number;
   /** If given, their gradients are added there: to first order those in the weights that are learned from. */
   readonly total?: ParameterArray;

@@ -10,6 +10,7 @@ import { bytesToHex } from '../container/hex.js';
 import { CnfzipError } from '../error.js';
 import { fromHalf, toHalf } from './half.js';
 import type { Learning } from './learning.js';
+import { MODEL_VERSION } from './version.js';
 
 export interface Model {
   readonly name: string;
@@ -42,8 +43,8 @@ export function flowKey({ model, learning }: Flow): string {
   return `${model.hash} ${learning}`;
 }
 
-/** How fast a flow learns, if it does. */
-export function ratesOf({ model: { rates }, learning }: Flow): AdaptationRates | undefined {
+/** How fast what is to learn does, of a model's rates; nothing if nothing is to. */
+export function ratesOf(rates: AdaptationRates, learning: Learning): AdaptationRates | undefined {
   if (learning === 'none') return undefined;
   return learning === 'blocks' ? rates : { ...rates, block: 0 };
 }
@@ -52,13 +53,12 @@ export function ratesOf({ model: { rates }, learning }: Flow): AdaptationRates |
 export const USUAL_RATES: AdaptationRates = { head: 1e-3, field: 1e-3, correction: 2e-3, block: 4e-4 };
 
 const MAGIC = [0x43, 0x4e, 0x46, 0x4d];
-const VERSION = 7;
 const WEIGHT_BYTES = 2;
 const MAX_HEADER = 65536;
 
 /** The bytes of a model file. Weights are rounded to halves; a model with a weight beyond 65,504 cannot be read again. */
 export function serializeModel({ name, definition, rates, weights }: Omit<Model, 'hash'>): Uint8Array {
-  const header = new TextEncoder().encode(JSON.stringify({ version: VERSION, name, definition, rates }));
+  const header = new TextEncoder().encode(JSON.stringify({ version: MODEL_VERSION, name, definition, rates }));
   const start = Math.ceil((8 + header.length) / 4) * 4;
   const bytes = new Uint8Array(start + WEIGHT_BYTES * weights.length);
   const view = new DataView(bytes.buffer);
@@ -86,7 +86,7 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   } catch (cause) {
     throw new CnfzipError('bad-model', 'not a usable model file: its header is not JSON', { cause });
   }
-  if (header?.version !== VERSION) throw bad(`its version is ${header?.version}, this program reads ${VERSION}`);
+  if (header?.version !== MODEL_VERSION) throw bad(`its version is ${header?.version}, this program reads ${MODEL_VERSION}`);
   const { definition, rates } = header;
   checkDefinition(definition, bad);
   const { head, field, correction, block } = rates ?? {};

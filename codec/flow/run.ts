@@ -3,9 +3,6 @@
 import type { BlockParameters } from '../../models/definition.js';
 import type { Vectors } from '../kernels/operations.js';
 
-/** Most sites of a run of a flow that adapts: whole groups of the kernels, so that runs share none. */
-export const RUN = 64;
-
 /** What a run's sites know of a residual block: its parameters, and the filtered states and hidden channels that it computed. */
 export interface RunBlock {
   readonly parameters: BlockParameters;

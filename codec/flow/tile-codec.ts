@@ -74,11 +74,10 @@ export class TileCodec {
   readonly #channels: number;
 
   /** @param kernels may be those of others, too: the codec takes the memory of its weights for good */
-  constructor(kernels: Kernels, flow: Flow) {
-    const { model } = flow;
+  constructor(kernels: Kernels, { model, learning }: Flow) {
     this.#kernels = kernels;
     this.#channels = model.definition.channels;
-    this.#walk = new SiteWalk(kernels, model.definition, ratesOf(flow));
+    this.#walk = new SiteWalk(kernels, model.definition, ratesOf(model.rates, learning));
     this.#walk.load(model.weights);
     this.#network = this.#walk.network;
   }

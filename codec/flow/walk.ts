@@ -11,7 +11,8 @@ import { ContextNetwork, type LevelState, type TileSamples } from './context.js'
 import type { AdaptationRates } from './model.js';
 import type { ParameterArray } from './parameter-array.js';
 import { sites } from './pyramid.js';
-import { RUN, type Run } from './run.js';
+import type { Run } from './run.js';
+import { RUN } from './schedule.js';
 import { tileTexture } from './texture.js';
 
 const BYTES = 4;

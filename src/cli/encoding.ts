@@ -6,7 +6,7 @@ import { addLevels, choiceOf } from './levels.js';
 import { addLearning, type CommonOptions, codecOptions } from './options.js';
 
 export interface EncodingOptions extends CommonOptions {
-  learning: Learning;
+  learning?: Learning;
   strip?: boolean;
 }
 

@@ -9,7 +9,7 @@ import { forEachInput, print, printJson } from './report.js';
 
 interface LikelihoodOptions extends Limits {
   model?: string;
-  learning: Learning;
+  learning?: Learning;
   json?: boolean;
 }
 

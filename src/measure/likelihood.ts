@@ -37,10 +37,10 @@ export async function codeLength(
     models,
     learning,
     async ({ flow, samples, shape, netBits }) => {
-      const { definition, weights } = flow.model;
+      const { definition, rates, weights } = flow.model;
       let likelihood = likelihoods.get(flow);
       if (!likelihood) {
-        likelihood = await Likelihood.create(definition, ratesOf(flow));
+        likelihood = await Likelihood.create(definition, ratesOf(rates, flow.learning));
         likelihood.load(weights);
         likelihoods.set(flow, likelihood);
       }

@@ -31,7 +31,7 @@ test.each([
   const shape = { width: columns, height, depth: 8 };
   const lengths: number[] = [];
   for (const learning of LEARNING) {
-    const likelihood = await Likelihood.create(model.definition, ratesOf({ model, learning }));
+    const likelihood = await Likelihood.create(model.definition, ratesOf(model.rates, learning));
     likelihood.load(model.weights);
     const length = likelihood.evaluate(tile, shape, false);
     lengths.push(length);

@@ -1,5 +1,6 @@
 // A tile by the flow (docs/format.md, Payload of a flow's tile): the way through its sites, popping each from the stack.
 
+import { RUN } from '../../flow/schedule';
 import { depthOpen } from '../../kernels/assembly/depth';
 import { decodeRow } from '../../kernels/assembly/code';
 import { product } from '../../kernels/assembly/product';
@@ -16,7 +17,7 @@ import { alloc, mark, release } from './arena';
 import { CORRUPT, fail, failed } from './error';
 import { PASSES, passAt, TEXTURE_VALUES } from './layout';
 import { BLOCKS_LEARN } from './head';
-import { correct, gradientsOf, Learning, learnFrom, openLearning, openPass, Run, RUN } from './learning';
+import { correct, gradientsOf, Learning, learnFrom, openLearning, openPass, Run } from './learning';
 import { Model } from './model';
 import {
   carryUp,

@@ -10,6 +10,7 @@ import {
   correctionWeights,
   correctRow,
 } from '../../kernels/assembly/correction';
+import { LEAST_BLOCK_SITES, LEAST_SITES, RUN } from '../../flow/schedule';
 import { adamStep, FIRST_MEMORY, SECOND_MEMORY } from '../../kernels/assembly/optimizer';
 import {
   product,
@@ -35,12 +36,6 @@ import {
 } from './layout';
 import { Model } from './model';
 import { hiddenAt, latticeBytes, Level, mixedAt, Network, requantize, statesAt, waits } from './network';
-
-/** Most sites that are coded, and learned from, together. */
-export const RUN: i32 = 64;
-/** With fewer sites than this weights wait for the next run. */
-const LEAST_SITES: i32 = 48;
-const LEAST_BLOCK_SITES: i32 = 112;
 
 /** Neighbouring sites of a lattice's row. */
 @unmanaged

@@ -1,5 +1,6 @@
 // A trained model's file (`codec/flow/model.ts` has its layout), and the models at hand.
 
+import { MODEL_VERSION } from '../../flow/version';
 import { alloc, mark, release } from './arena';
 import { Reader, readerOf } from './bytes';
 import { BAD_MODEL, fail, failed, failing, tell, tellNumber } from './error';
@@ -8,7 +9,6 @@ import { Definition, Layout, layOut } from './layout';
 import { hashStart } from './sha256';
 
 const MAGIC: u32 = 0x4d464e43;
-const VERSION: i32 = 7;
 const MOST_HEADER: usize = 65536;
 
 @unmanaged
@@ -157,7 +157,13 @@ function isRate(rate: f64): bool {
 }
 
 function checkHeader(model: Model): bool {
-  if (version != <f64>VERSION) return unusable('it is of another version than 7');
+  if (version != <f64>MODEL_VERSION) {
+    if (failing(BAD_MODEL)) {
+      tell('not a usable model file: it is of another version than ');
+      tellNumber(MODEL_VERSION);
+    }
+    return false;
+  }
   const d = model.definition;
   const isGood =
     (d.channels == 1 || d.channels == 3) &&
