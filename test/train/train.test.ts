@@ -11,19 +11,7 @@ import { TileCodec } from '../../codec/flow/tile-codec.js';
 import { modelParameters } from '../../models/definition.js';
 import { decodePng, loadModel } from '../../src/index.js';
 import { fixture, MAIN } from '../paths.js';
-
-/** A model that is trained in no time. */
-const SMALL = {
-  channels: 1,
-  width: 8,
-  blocks: [1, 0, 0],
-  expand: 1,
-  separate: 1,
-  carry: 8,
-  levels: 2,
-  mixtures: 1,
-  hidden: 4,
-};
+import { SMALL } from './small.js';
 
 let folder: string;
 
