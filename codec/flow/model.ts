@@ -86,7 +86,8 @@ export async function parseModel(bytes: Uint8Array): Promise<Model> {
   } catch (cause) {
     throw new CnfzipError('bad-model', 'not a usable model file: its header is not JSON', { cause });
   }
-  if (header?.version !== MODEL_VERSION) throw bad(`its version is ${header?.version}, this program reads ${MODEL_VERSION}`);
+  if (header?.version !== MODEL_VERSION)
+    throw bad(`its version is ${header?.version}, this program reads ${MODEL_VERSION}`);
   const { definition, rates } = header;
   checkDefinition(definition, bad);
   const { head, field, correction, block } = rates ?? {};
