@@ -541,18 +541,23 @@ test('control characters in names are spelled out for people, and kept for progr
 test('levels stand for models and for learning; two of them, or a level and a model, are refused', () => {
   // Of a smaller one WebP's would be shorter than some.
   copyFileSync(fixture('red-door-128x96.png'), join(folder, 'a.png'));
-  const flowOf = (...options: string[]) => {
-    expect(cnfzip('compress', '-qf', ...options, 'a.png').status).toBe(0);
-    return cnfzip('info', 'a.cnfz')
-      .text.match(/model (\w+) \(\w+\)(?:, learning (\w+))?/)!
-      .slice(1);
-  };
-  expect(flowOf('-1')).toEqual(['fast', undefined]);
-  expect(flowOf('-2')).toEqual(['fast', 'heads']);
-  expect(flowOf()).toEqual(['default', 'heads']);
-  expect(flowOf('--learning', 'none')).toEqual(['default', undefined]);
-  expect(flowOf('-9', '--learning', 'none')).toEqual(['best', undefined]);
-  expect(flowOf('-6')).toEqual(['default', 'blocks']);
+  const LEVELS: [options: string[], flow: string, learning?: string][] = [
+    [['-1'], 'fast'],
+    [['-2'], 'fast', 'heads'],
+    [[], 'default', 'heads'],
+    [['--learning', 'none'], 'default'],
+    [['-9', '--learning', 'none'], 'best'],
+    [['-6'], 'default', 'blocks'],
+  ];
+  const names = LEVELS.map(([options]) => `${options.join('')}.cnfz`.replace(/^-*/, 'level'));
+  for (const [i, [options]] of LEVELS.entries()) {
+    // Decoded and compared is one of them, below.
+    expect(cnfzip('compress', '-q', '--no-verify', ...options, '-o', names[i], 'a.png').status).toBe(0);
+  }
+  const told = cnfzip('info', ...names).text.matchAll(/model (\w+) \(\w+\)(?:, learning (\w+))?/g);
+  expect([...told].map(([, ...flow]) => flow)).toEqual(LEVELS.map(([, flow, learning]) => [flow, learning]));
+  copyFileSync(join(folder, names[5]), join(folder, 'a.cnfz'));
+  for (const name of names) rmSync(join(folder, name));
   expect(cnfzip('-t', 'a.cnfz')).toMatchObject({ status: 0 });
   expect(cnfzip('compress', '-1', '-9', 'b.png')).toMatchObject({ status: 2 });
   expect(cnfzip('compress', '-1', '--model', 'best', 'b.png')).toMatchObject({ status: 2 });

@@ -26,6 +26,8 @@ const transparent: Image = {
 };
 const tiny = await readImage(fixture('gray-tiny-3x5.png'));
 const images = [door, boat, transparent, twoTiles, tiny, door];
+/** What each becomes by a codec for it alone. */
+const expected = await Promise.all(images.map((image) => encode(image, { model: 'fast', threads: 1, verify: false })));
 
 /** Nothing is looked at twice: what is encoded here is decoded by the codec. */
 const OTHERS: EncodeOptions[] = [
@@ -40,9 +42,6 @@ test.each([1, 2])(
   'many images, one after the other and beside each other, as by a codec each: %i threads',
   async (threads) => {
     const codec = new Codec({ model: 'fast', threads });
-    const expected = await Promise.all(
-      images.map((image) => encode(image, { model: 'fast', threads: 1, verify: false })),
-    );
     const inTurn: Uint8Array[] = [];
     for (const image of images) inTurn.push(await codec.encode(image));
     const atOnce = await Promise.all(images.map((image) => codec.encode(image, { verify: false })));
