@@ -1,6 +1,6 @@
 /** Shards: parts of a folder's files, each the work of one process, on one machine or on many. */
 
-import { crc32 } from '../../codec/container/crc32.js';
+import { createHash } from 'node:crypto';
 import { CnfzipError } from '../../codec/error.js';
 
 /** The most shards of one run. */
@@ -27,8 +27,9 @@ export function parseShard(text: string): Shard {
 
 /** Whether a file is a shard's: by its path below the folder alone, so that every process and every run comes to the same. */
 export function isOf({ index, count }: Shard, path: string): boolean {
-  // One separator, whatever the machine's is.
-  return crc32(new TextEncoder().encode(path.replaceAll('\\', '/'))) % count === index - 1;
+  // One separator, whatever the machine's is. Of names that only differ in a digit a CRC has the same lowest bit.
+  const hash = createHash('sha256').update(path.replaceAll('\\', '/')).digest();
+  return hash.readUInt32BE(0) % count === index - 1;
 }
 
 /** Its name among the writers of the manifest. */

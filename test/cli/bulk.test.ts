@@ -62,6 +62,12 @@ test('every file is in one shard, whatever the separator', () => {
     expect(shards.filter((shard) => isOf(shard, path))).toHaveLength(1);
     for (const shard of shards) expect(isOf(shard, path.replaceAll('/', '\\'))).toBe(isOf(shard, path));
   }
+  // Numbered names are spread, few of them, too.
+  const numbered = Array.from({ length: 16 }, (_, i) => `shard-${String(i).padStart(6, '0')}.tar`);
+  for (const index of [1, 2]) {
+    const share = numbered.filter((name) => isOf({ index, count: 2 }, name)).length;
+    expect(share).toBeGreaterThan(3);
+  }
   expect(parseShard('2/8')).toEqual({ index: 2, count: 8 });
   for (const wrong of ['', '0/2', '3/2', '1', '1/0', 'a/b', '1/2/3', '-1/2', '1/99999999']) {
     expect(() => parseShard(wrong)).toThrow(/two integers are needed/);
