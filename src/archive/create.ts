@@ -1,14 +1,15 @@
 /** Makes archives: images of one size and kind are coded in sequence, in shards of a bounded length, all others each by itself. */
 
 import type { CodedShard } from '../../codec/archive/directory.js';
-import { fitsSequence, type ShardShape, writeArchive } from '../../codec/archive/directory.js';
+import { fitsSequence, readArchive, type ShardShape, writeArchive } from '../../codec/archive/directory.js';
 import { MAX_NAMES, nameProblem } from '../../codec/archive/names.js';
 import { writeAttachments } from '../../codec/container/attachments.js';
 import { CnfzipError } from '../../codec/error.js';
 import type { Flow } from '../../codec/flow/model.js';
-import { type Image, maxvalOf } from '../../codec/image.js';
+import { type Image, maxvalOf, sameValues } from '../../codec/image.js';
 import { KERNEL_VERSION } from '../../codec/kernels/kernels.js';
 import { repeats } from '../../codec/layers/repetition.js';
+import { toSource } from '../../codec/source.js';
 import { type Sequences, sequencesHere } from './sequences.js';
 
 /** Pixels of a shard, without another wish: 128 images of 32 x 32, in which learning anew costs 0.02 %. */
@@ -91,12 +92,14 @@ export class ArchiveBuilder {
   /**
    * Codes what is still waiting.
    *
-   * @returns the archive
+   * @returns the archive, proven to have all shards where its directory says
    */
   async finish(): Promise<{ bytes: Uint8Array<ArrayBuffer>; shards: readonly CodedShard[] }> {
     for (const key of [...this.#waiting.keys()]) await this.#flush(key);
     while (this.#underWay.length > 0) await this.#keepFirst();
-    return { bytes: writeArchive(this.#shards), shards: this.#shards };
+    const bytes = writeArchive(this.#shards);
+    await proveDirectory(bytes, this.#shards);
+    return { bytes, shards: this.#shards };
   }
 
   #checkName(name: string): void {
@@ -168,6 +171,18 @@ export class ArchiveBuilder {
     if (this.#bytes > MOST_BYTES) throw tooMuch(`more than ${MOST_BYTES} bytes`);
     this.#shards.push(...shards);
   }
+}
+
+/** The shards were decoded and compared before. @throws CnfzipError `corrupt` */
+async function proveDirectory(bytes: Uint8Array, shards: readonly CodedShard[]): Promise<void> {
+  const found = await readArchive({ ...toSource(bytes), size: bytes.length });
+  const isTrue =
+    found.length === shards.length &&
+    found.every(({ names, offset, length }, i) => {
+      const { names: expected, part } = shards[i];
+      return names.join('\n') === expected.join('\n') && sameValues(bytes.subarray(offset, offset + length), part);
+    });
+  if (!isTrue) throw new CnfzipError('corrupt', 'the archive does not hold what was coded');
 }
 
 /** Names the image that an error is about. */

@@ -3,9 +3,12 @@
 import { join, sep } from 'node:path';
 import { CnfzipError } from '../../codec/error.js';
 import { fileSize, filesBelow, isFolder } from '../io/files/folders.js';
-import { readInput } from '../io/files/read.js';
-import { INPUT_EXTENSIONS } from '../io/formats.js';
-import { readTar } from '../io/tar.js';
+import { readInput, readPieces } from '../io/files/read.js';
+import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
+import { imageToEncode } from '../io/strip.js';
+import { isTarName, readTar } from '../io/tar.js';
+import type { Limits } from '../session/memory.js';
+import type { NamedImage } from './create.js';
 
 export interface ArchiveInput {
   /** What of the work each file is; of a tar file nothing is known before it is read. */
@@ -24,8 +27,25 @@ export interface InputFile {
   bytes(): Promise<Uint8Array>;
 }
 
-/** @throws CnfzipError `usage` if it is no folder; `file` */
-export async function filesOfFolder(folder: string): Promise<ArchiveInput> {
+/** An image that is to be in an archive, as its file has it. */
+export interface InputImage {
+  readonly named: NamedImage;
+  /** Of the file. */
+  readonly bytes: number;
+  /** What of the file the image does not hold. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The images of a folder and those below it, or of a tar file.
+ *
+ * @throws CnfzipError `usage` if it is neither; `file`
+ */
+export async function filesOf(path: string): Promise<ArchiveInput> {
+  return isTarName(path) ? filesOfTar(path, () => readPieces(path)) : filesOfFolder(path);
+}
+
+async function filesOfFolder(folder: string): Promise<ArchiveInput> {
   if (!(await isFolder(folder))) throw new CnfzipError('usage', 'is no folder');
   const all = await filesBelow(folder, ['']);
   const names = all.filter(isImage);
@@ -41,13 +61,22 @@ export async function filesOfFolder(folder: string): Promise<ArchiveInput> {
   };
 }
 
-export function filesOfTar(path: string): ArchiveInput {
+/**
+ * The images of a tar file.
+ *
+ * @param label its name, for people
+ * @param pieces of its bytes, from the first
+ */
+export function filesOfTar(
+  label: string,
+  pieces: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): ArchiveInput {
   let others = 0;
   return {
     weights: [1],
     async *files() {
-      for await (const { name, bytes } of readTar(path)) {
-        if (isImage(name)) yield { name, label: `${path}: ${name}`, bytes: async () => bytes };
+      for await (const { name, bytes } of readTar(pieces())) {
+        if (isImage(name)) yield { name, label: `${label}: ${name}`, bytes: async () => bytes };
         else others++;
       }
     },
@@ -57,4 +86,23 @@ export function filesOfTar(path: string): ArchiveInput {
 
 function isImage(name: string): boolean {
   return INPUT_EXTENSIONS.some((extension) => name.toLowerCase().endsWith(extension));
+}
+
+/**
+ * Reads the image of a file.
+ *
+ * @throws CnfzipError if it is none, or cannot be read; the message names the file
+ */
+export async function readInputImage(
+  { name, label, bytes }: InputFile,
+  options: Limits & { readonly strip?: boolean },
+): Promise<InputImage> {
+  try {
+    const file = await bytes();
+    const { image, warnings } = await readImage(file, options);
+    return { named: { name, image: imageToEncode(image, options) }, bytes: file.length, warnings };
+  } catch (error) {
+    if (!(error instanceof CnfzipError)) throw error;
+    throw new CnfzipError(error.code, `${label}: ${error.message}`, { cause: error });
+  }
 }

@@ -1,22 +1,20 @@
 /** `cnfzip archive`: many small images in one file. */
 
-import { dirname, extname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { isArchive, type Shard } from '../../codec/archive/directory.js';
-import { sameImage } from '../../codec/image.js';
 import { ahead } from '../archive/ahead.js';
+import { Originals } from '../archive/compare.js';
 import { type NamedImage, SHARD_PIXELS } from '../archive/create.js';
-import { filesOfFolder, filesOfTar } from '../archive/input.js';
+import { extractedFile } from '../archive/extract.js';
+import { filesOf, readInputImage } from '../archive/input.js';
 import { buildArchive, openShards } from '../archive/library.js';
 import type { Archive } from '../archive/open.js';
 import { CnfzipError, type Image } from '../index.js';
 import { makeFolder } from '../io/files/folders.js';
-import { exists, readInput } from '../io/files/read.js';
+import { exists } from '../io/files/read.js';
 import { openFileSource } from '../io/files/source.js';
 import { checkTarget, writeFileAtomic } from '../io/files/write.js';
-import { extensionOf, naturalFormat, readImage } from '../io/formats.js';
-import { writeProven } from '../io/prove.js';
-import { imageToEncode } from '../io/strip.js';
 import { isTarName, type TarFile, writeTar } from '../io/tar.js';
 import { threadsOf } from '../session/options.js';
 import { describeImage } from './describe.js';
@@ -102,7 +100,10 @@ export function addArchive(program: Command): void {
     .command('verify')
     .description('decode all images of an archive, and check all checksums')
     .argument('<archive>')
-    .option('--from <folder>', 'compare the images there, too')
+    .option(
+      '--from <folder>',
+      'prove that the images of this folder, or .tar file, are those of the archive, and all of them',
+    )
     .option('--strip', 'with --from: the archive was made with --strip');
   addCommonOptions(verify).action((path: string, options: VerifyOptions) =>
     reported(path, options, () => withArchive(path, options, (opened) => verifyAll(opened, path, options))),
@@ -114,22 +115,21 @@ async function make(command: Command, folder: string, options: CreateOptions): P
   const { all: common, each } = encodingOptions(command, options);
   await refuseToAppend(output, force);
   await checkTarget(output, { force });
-  const input = isTarName(folder) ? filesOfTar(folder) : await filesOfFolder(folder);
+  const input = await filesOf(folder);
   const progress = new Progress(input.weights, options);
   const began = performance.now();
   let read = 0;
   let samples = 0;
   let found = 0;
   async function* images(): AsyncGenerator<NamedImage, void, undefined> {
-    for await (const { name, label, bytes } of input.files()) {
-      const shown = progress.file(Math.min(found++, input.weights.length - 1), label);
+    for await (const file of input.files()) {
+      const shown = progress.file(Math.min(found++, input.weights.length - 1), file.label);
       shown.update(0);
-      const file = await bytes().catch(inFile(label));
-      const { image, warnings } = await readImage(file, options).catch(inFile(label));
-      if (!quiet) for (const warning of warnings) say(`cnfzip: ${label}: warning: ${warning}`);
-      read += file.length;
-      samples += image.samples.length;
-      yield { name, image: imageToEncode(image, options) };
+      const { named, bytes, warnings } = await readInputImage(file, options);
+      if (!quiet) for (const warning of warnings) say(`cnfzip: ${file.label}: warning: ${warning}`);
+      read += bytes;
+      samples += named.image.samples.length;
+      yield named;
       shown.clear();
     }
     if (found === 0) throw new CnfzipError('file', 'it holds no images');
@@ -162,14 +162,6 @@ async function refuseToAppend(path: string, force: boolean | undefined): Promise
     `${path} exists already, and nothing is added to an archive, whose images are coded by what was learned from those before: ` +
       'make another, or replace it (-f)',
   );
-}
-
-/** Names the file that an error is about. */
-function inFile(path: string): (error: unknown) => never {
-  return (error) => {
-    if (!(error instanceof CnfzipError)) throw error;
-    throw new CnfzipError(error.code, `${path}: ${error.message}`, { cause: error });
-  };
 }
 
 async function withArchive(
@@ -223,8 +215,8 @@ async function extractAll(opened: Archive, names: readonly string[], options: Ex
 
 async function extractOne(name: string, image: Image, options: ExtractOptions): Promise<void> {
   const { output, outputDir = '.', force, quiet } = options;
-  const { bytes, warnings, extension } = await imageFile(image);
-  const path = output ?? join(outputDir, withoutExtension(name) + extension);
+  const { name: ownName, bytes, warnings } = await extractedFile({ name, image });
+  const path = output ?? join(outputDir, ownName);
   if (output === undefined) await makeFolder(dirname(path));
   await writeFileAtomic(path, bytes, { force });
   if (!quiet) for (const warning of warnings) say(`cnfzip: ${path}: warning: ${warning}`);
@@ -240,45 +232,25 @@ async function extractTar(
   async function* files(): AsyncGenerator<TarFile, void, undefined> {
     for await (const { shard, places, images } of decoded(opened, wanted, options)) {
       if ('error' in images) throw images.error;
-      for (const i of places) {
-        const { bytes, extension } = await imageFile(images[i]);
-        yield { name: withoutExtension(shard.names[i]) + extension, bytes };
-      }
+      for (const i of places) yield await extractedFile({ name: shard.names[i], image: images[i] });
     }
   }
   await writeFileAtomic(path, writeTar(files()), { force: options.force });
 }
 
-/** The image in the format that holds its samples. */
-async function imageFile(image: Image): Promise<{ bytes: Uint8Array; warnings: readonly string[]; extension: string }> {
-  const { channels, maxval = 255, palette, metadata = [] } = image;
-  const format = naturalFormat({ channels, maxval });
-  const about = {
-    channels,
-    paletteColours: (palette?.length ?? 0) / 3,
-    metadata: metadata.map(({ type, data }) => ({ type, bytes: data.length })),
-  };
-  return { ...(await writeProven(image, format)), extension: extensionOf(about, format) };
-}
-
-function withoutExtension(name: string): string {
-  return name.slice(0, name.length - extname(name).length);
-}
-
 async function verifyAll(opened: Archive, path: string, options: VerifyOptions): Promise<void> {
+  const { from } = options;
   const all = new Set(opened.shards.flatMap(({ names }) => names));
+  const originals = from === undefined ? undefined : await Originals.read(await filesOf(from), options);
   let proven = 0;
   await forEachShard(opened, all, options, async (name, image) => {
-    if (options.from !== undefined) await compare(image, join(options.from, name), options);
+    originals?.compare({ name, image });
     proven++;
   });
+  for (const [name, label] of originals?.notFound() ?? []) {
+    if (!all.has(name)) reportError(label, new CnfzipError('corrupt', 'it is not in the archive'), options.verbose);
+  }
   if (!options.quiet) await print(`${path}: ${countOf(proven, all.size, 'image')} proven`);
-}
-
-async function compare(image: Image, path: string, options: VerifyOptions): Promise<void> {
-  const source = await readImage(await readInput(path), options);
-  if (sameImage(imageToEncode(source.image, options), image)) return;
-  throw new CnfzipError('corrupt', `the image in the archive differs from ${path}`);
 }
 
 /** Does `work` for each wanted image; a shard that is damaged, or an image that fails, costs a line, and not the others. */

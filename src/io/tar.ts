@@ -2,7 +2,6 @@
 import { Readable } from 'node:stream';
 import { CnfzipError } from '../../codec/error.js';
 import { requirePackages } from '../package/packages.js';
-import { readPieces } from './files/read.js';
 
 export interface TarFile {
   /** Path with `/` between its parts, without `./` before it. */
@@ -20,21 +19,24 @@ export function isTarName(path: string): boolean {
 /**
  * The regular files of a tar file, in their order.
  *
- * @throws CnfzipError `file`; `corrupt` if it is cut short, damaged, or none; `unsupported` without the package
+ * @param pieces of its bytes, in their order, however it is cut
+ * @throws CnfzipError `corrupt` if it is cut short, damaged, or none; `unsupported` without the package; what the pieces throw
  */
-export async function* readTar(path: string): AsyncGenerator<TarFile, void, undefined> {
+export async function* readTar(
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): AsyncGenerator<TarFile, void, undefined> {
   await requirePackages(NEEDS, PACKAGES);
   const { extract } = await import('tar-stream');
   const entries = extract();
-  const input = Readable.from(readPieces(path));
+  const input = Readable.from(pieces);
   input.on('error', (error) => entries.destroy(error));
   input.pipe(entries);
   try {
     for await (const entry of entries) {
-      const pieces: Uint8Array[] = [];
-      for await (const piece of entry as AsyncIterable<Uint8Array>) pieces.push(piece);
+      const parts: Uint8Array[] = [];
+      for await (const part of entry as AsyncIterable<Uint8Array>) parts.push(part);
       if (entry.header.type !== 'file') continue;
-      yield { name: entry.header.name.replace(/^(\.\/)+/, ''), bytes: Buffer.concat(pieces) };
+      yield { name: entry.header.name.replace(/^(\.\/)+/, ''), bytes: Buffer.concat(parts) };
     }
   } catch (error) {
     if (error instanceof CnfzipError) throw error;
