@@ -76,7 +76,7 @@ export async function workOnQueue(address: QueueAddress, options: QueueWork): Pr
       started > TRIES
         ? failureOf(state, new Error(GIVEN_UP))
         : await makeResult(folders, state, async (bytes) => {
-            const result = await threads.run({ kind: 'make', bytes, coding });
+            const result = await threads.run({ kind: 'make', source: { name: state.source, bytes }, coding });
             return result!;
           });
     if (isFailure(entry) && PASSING.includes(entry.error.code) && started < TRIES) {

@@ -7,7 +7,7 @@ import type { BulkWork, Plan } from '../bulk/plan.js';
 import { CnfzipError, type Codec } from '../index.js';
 import { isFolder } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
-import type { CommonOptions } from './options.js';
+import { type CommonOptions, codecOptions } from './options.js';
 import { count, countFiles, print, reportError, say } from './report.js';
 
 /** Images that a dry run codes to tell what all will take. */
@@ -61,7 +61,8 @@ export async function estimate(
     const label = join(from, source);
     try {
       const began = performance.now();
-      const { bytes } = await makeResultOf(await readInput(label), coding, codec, options);
+      const file = { name: source, bytes: await readInput(label) };
+      const { bytes } = await makeResultOf(file, coding, codec, codecOptions(options));
       sum.from += sourceBytes;
       sum.to += bytes.length;
       sum.seconds += (performance.now() - began) / 1000;

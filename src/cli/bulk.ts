@@ -32,7 +32,9 @@ export function addBulk(program: Command): void {
 
   const compress = bulk
     .command('compress')
-    .description('compress all images of a folder and those below it into another folder; run it again to go on')
+    .description(
+      'compress all images, and .tar files of images, of a folder and those below it into another folder; again: goes on',
+    )
     .argument('<folder>', 'of images');
   addEncoding(addShardedWork(compress));
   addCommonOptions(compress)
@@ -51,8 +53,8 @@ Examples:
 
   const decompress = bulk
     .command('decompress')
-    .description('decompress all .cnfz files of a folder and those below it into another folder')
-    .argument('<folder>', 'of .cnfz files');
+    .description('decompress all .cnfz and .cnfa files of a folder and those below it into another folder')
+    .argument('<folder>', 'of .cnfz and .cnfa files');
   addFormat(addShardedWork(decompress));
   addCommonOptions(decompress).action(async (from: string, options: ShardOptions & { format?: OutputFormat }) =>
     withCodec(codecOptions(options), (codec) => work(from, options, decompressionOf(options), codec)),
@@ -94,7 +96,9 @@ async function work(from: string, options: ShardOptions, coding: Coding, codec: 
       for (const [index, state] of plan.todo.entries()) {
         const shown = progress.file(index, join(from, state.source));
         shown.update(0);
-        const entry = await makeResult(bulk, state, (bytes) => makeResultOf(bytes, coding, codec, options));
+        const entry = await makeResult(bulk, state, (bytes) =>
+          makeResultOf({ name: state.source, bytes }, coding, codec, codecOptions(options)),
+        );
         shown.clear();
         await writer.add(entry);
         if (options.json) await printJson(entry);
@@ -127,7 +131,7 @@ async function verifyAll(to: string, options: CommonOptions & { from?: string; s
       const shown = progress.file(index, label);
       shown.update(0);
       try {
-        await verifyEntry(entry, { to, from: options.from }, codec, options);
+        await verifyEntry(entry, { to, from: options.from }, codec, codecOptions(options));
         proven++;
       } catch (error) {
         shown.clear();
