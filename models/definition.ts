@@ -196,13 +196,19 @@ export function contextAt({ contexts }: ModelParameters, level: number): Context
   return contexts[Math.min(level, contexts.length - 1)];
 }
 
+/** Multiply-adds of a cell in a pass: context, head, and the flow's vector field. */
+export function passMultiplyAdds(def: ModelDefinition, pass: Pass): number {
+  const { width, expand, blocks, channels, hidden } = def;
+  const block = 9 * width + 2 * expand * width * width;
+  const state = pass === 'D' ? 0 : width * width;
+  const field = ((channels * (channels - 1)) / 2 + 2 * channels) * hidden;
+  const context = stemInputs(pass, def) * width + state + blocks[PASSES.indexOf(pass)] * block;
+  return context + width * headLayout(def).size + field;
+}
+
 /** Multiply-adds for each pixel of a large image: context network of all levels, heads, and the flow's vector field. */
 export function multiplyAdds(def: ModelDefinition): number {
-  const { width, expand, blocks, carry, channels, hidden } = def;
-  const block = 9 * width + 2 * expand * width * width;
-  let cell = 2 * width * width;
-  for (const [i, pass] of PASSES.entries()) cell += stemInputs(pass, def) * width + blocks[i] * block;
-  const field = ((channels * (channels - 1)) / 2 + 2 * channels) * hidden;
+  const cell = PASSES.reduce((sum, pass) => sum + passMultiplyAdds(def, pass), 0);
   // A level has a cell for every four of its pixels and each level a quarter of the finer one's: a third of the pixels' number.
-  return cell / 3 + (width * 4 * carry) / 12 + width * headLayout(def).size + field;
+  return cell / 3 + (def.width * 4 * def.carry) / 12;
 }

@@ -137,6 +137,14 @@ export function binBits(of: Conditional, i: number, lower: number, upper: number
   return -Math.log2(share * Math.max(0, mass) + floor);
 }
 
+/** Bits of every coordinate's bin by the closed solution. */
+export function exactBits(of: Conditional): Float64Array {
+  const { count, lower, width } = of;
+  return Float64Array.from({ length: count }, (_, i) =>
+    binBits(of, i, solved(of, i, lower[i]), solved(of, i, lower[i] + width[i])),
+  );
+}
+
 /** Density of the base of coordinate i. */
 export function baseDensity({ mixtures, weight, mean, inverse }: Conditional, i: number, z: number): number {
   let density = 0;

@@ -36,7 +36,7 @@ export interface FlowShape extends Shape {
 
 /** Numbers that the network gives to each density. */
 const OUTPUTS = 16;
-const HIDDEN = [32];
+const HIDDEN = 32;
 const UNITS = (OUTPUTS - 2) / 2;
 const LOGISTICS = Math.floor(OUTPUTS / 3);
 /** Where units and logistics begin, in the frame, whose unit is the scale of a logistic. */
@@ -44,14 +44,19 @@ const REACH = 3;
 /** How much of what would make a step fold a step contracts by, at most. */
 const CONTRACTION = 0.9;
 
-function network(weights: Weights, features: number): (features: tf.Tensor2D) => tf.Tensor2D {
-  const apply = perceptron(weights, { inputs: features, outputs: OUTPUTS, hidden: HIDDEN, time: 'shared' });
+function network(weights: Weights, features: number, hidden = HIDDEN): (features: tf.Tensor2D) => tf.Tensor2D {
+  const apply = perceptron(weights, { inputs: features, outputs: OUTPUTS, hidden: [hidden], time: 'shared' });
   return (given) => apply(dual(given), 0).value;
 }
 
 /** Multiply-adds of the network that all shapes have. */
-export function networkCost(features: number): number {
-  return HIDDEN[0] * (features + OUTPUTS);
+export function networkCost(features: number, hidden = HIDDEN): number {
+  return hidden * (features + OUTPUTS);
+}
+
+/** Hidden units with which a network takes so many multiply-adds, nearly. */
+export function hiddenFor(cost: number, features: number): number {
+  return Math.max(1, Math.round(cost / (features + OUTPUTS)));
 }
 
 /**
@@ -107,8 +112,8 @@ export function flowShape(weights: Weights, features: number, steps: number): Fl
 }
 
 /** A mixture of logistics, what the codec's affine field makes of its base again. */
-export function mixtureShape(weights: Weights, features: number): Shape {
-  const read = network(weights, features);
+export function mixtureShape(weights: Weights, features: number, hidden?: number): Shape {
+  const read = network(weights, features, hidden);
   const starts = tf.keep(evenly(LOGISTICS));
   return {
     cost: 2 * 2 * LOGISTICS,

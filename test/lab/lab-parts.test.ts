@@ -23,6 +23,7 @@ import { rk4 } from '../../src/cnf/solvers/rk4.js';
 import { encodePng } from '../../src/io/png.js';
 import { baseDensity, binBits, conditional, placed, solved } from '../../src/lab/codec-density.js';
 import { framed, headMoments } from '../../src/lab/data/bins.js';
+import { drawCells, joinCells, NEAREST, NEIGHBOURS } from '../../src/lab/data/cells.js';
 import { fixture, PHOTOGRAPHS } from '../../src/lab/data/fixtures.js';
 import { digitGround, halved, photographGround } from '../../src/lab/data/image-grounds.js';
 import { bondAngles, bondLengths, MOLECULES, sampleMolecule } from '../../src/lab/data/molecules.js';
@@ -423,6 +424,35 @@ describe('the codec’s conditional density, laid open', () => {
       expect((middles[top] * 0.2) / masses[top]).toBeCloseTo(1, 1);
     },
   );
+});
+
+test('cells: the samples around a V site are where they should be, at all levels', async () => {
+  const [model] = await modelsForEncoding(3, 'fast');
+  const [width, height] = [23, 14];
+  const samples = Uint8Array.from({ length: 3 * width * height }, (_, i) => {
+    const pixel = Math.floor(i / 3);
+    return 3 * (pixel % width) + 5 * Math.floor(pixel / width);
+  });
+  const drawn = await drawCells(
+    { width, height, channels: 3, samples },
+    model,
+    Number.POSITIVE_INFINITY,
+    new Random(1),
+  );
+  const { sites, states, around } = joinCells([drawn, drawn]);
+  expect(sites.count).toBe(2 * drawn.sites.count);
+  // Cells in which nothing is missing: 6 x 10, then 3 x 5 of 7 x 12 pixels, 1 x 2 of 4 x 6, none of 2 x 3.
+  expect(drawn.sites.count).toBe(6 * 10 + 3 * 5 + 1 * 2);
+  expect(states.length).toBe(sites.count * model.definition.width);
+  const steps = [...Array(sites.count).keys()].map((i) => {
+    const luma = (n: number) => around[3 * (NEIGHBOURS * i + n)] - sites.samples[3 * i];
+    const far = luma(3) / 3;
+    expect(Array.from({ length: NEIGHBOURS }, (_, n) => luma(n) / far)).toEqual([-5, 5, -3, 3, -2, -8, 2, 8]);
+    const nearest = mean(Array.from({ length: NEAREST }, (_, n) => around[3 * (NEIGHBOURS * i + n)]));
+    expect(sites.locals[9 * i]).toBeCloseTo(nearest, 4);
+    return far;
+  });
+  expect([...new Set(steps)].sort()).toEqual([1, 2, 4]);
 });
 
 test('the package contains the photographs that experiments use', () => {

@@ -7,7 +7,7 @@ import type { Bins } from '../shapes.js';
 import type { Sites } from './sites.js';
 
 /** Earlier coordinates are seen within this, in units of their frames. */
-const CLAMP = 8;
+export const CLAMP = 8;
 
 export interface FramedBins {
   readonly count: number;
@@ -17,17 +17,22 @@ export interface FramedBins {
   take(indices: ArrayLike<number>): Bins;
 }
 
-/** Means and inverse deviations of the heads' outputs, to see others by. */
+/** Means and inverse deviations of what is seen, such as the heads' outputs, to see others by. */
 export interface Moments {
   readonly mean: Float64Array;
   readonly inverse: Float64Array;
 }
 
-export function headMoments({ model, heads, count }: Sites): Moments {
-  const { size } = headLayout(model.definition);
+export function headMoments({ model, heads }: Sites): Moments {
+  return momentsOf(heads, headLayout(model.definition).size);
+}
+
+/** @param rows of `size` numbers each */
+export function momentsOf(rows: Float32Array, size: number): Moments {
+  const count = rows.length / size;
   const [mean, inverse] = [new Float64Array(size), new Float64Array(size)];
-  for (const [i, value] of heads.entries()) mean[i % size] += value / count;
-  for (const [i, value] of heads.entries()) inverse[i % size] += (value - mean[i % size]) ** 2 / count;
+  for (const [i, value] of rows.entries()) mean[i % size] += value / count;
+  for (const [i, value] of rows.entries()) inverse[i % size] += (value - mean[i % size]) ** 2 / count;
   // Outputs that are always the same, those that pad a row, say nothing.
   return { mean, inverse: inverse.map((square) => (square > 1e-12 ? 1 / Math.sqrt(square) : 0)) };
 }
@@ -63,6 +68,19 @@ export function binsOf(
     }
     to[at + size + 2 + k] = 1;
   };
+  return binsBy({ count, lower, width }, features, row);
+}
+
+/**
+ * Bins by their lower edges and widths, with features of any kind.
+ *
+ * @param row writes the features of bin i to an array, from `at` on
+ */
+export function binsBy(
+  { count, lower, width }: { count: number; lower: ArrayLike<number>; width: ArrayLike<number> },
+  features: number,
+  row: (i: number, to: Float32Array, at: number) => void,
+): FramedBins {
   const column = (values: ArrayLike<number>, indices: ArrayLike<number>) =>
     tf.tensor2d(
       Float32Array.from(indices, (i) => values[i]),

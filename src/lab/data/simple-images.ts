@@ -92,7 +92,7 @@ export function digit(random: Random): Image {
     ],
   );
   return draw((x, y) => {
-    const near = strokes.some(([a, b]) => distanceToSegment([x, y], corners[a], corners[b]) < width);
+    const near = strokes.some(([a, b]) => squaredDistance(x, y, corners[a], corners[b]) < width ** 2);
     return near ? [255, 255, 255] : [0, 0, 0];
   });
 }
@@ -141,8 +141,9 @@ function image(samples: Uint8Array): Image {
   return { width: SIDE, height: SIDE, channels: 3, samples };
 }
 
-function distanceToSegment([x, y]: Point, [ax, ay]: Point, [bx, by]: Point): number {
-  const [dx, dy] = [bx - ax, by - ay];
-  const along = Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy || 1)));
-  return Math.hypot(x - ax - along * dx, y - ay - along * dy);
+function squaredDistance(x: number, y: number, a: Point, b: Point): number {
+  const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
+  const [px, py] = [x - a[0], y - a[1]];
+  const along = Math.min(1, Math.max(0, (px * dx + py * dy) / (dx * dx + dy * dy || 1)));
+  return (px - along * dx) ** 2 + (py - along * dy) ** 2;
 }

@@ -2,10 +2,10 @@
 
 import { forwardColour } from '../../../codec/flow/colour.js';
 import type { Model } from '../../../codec/flow/model.js';
+import type { Run } from '../../../codec/flow/run.js';
 import { SiteWalk } from '../../../codec/flow/walk.js';
 import type { Image } from '../../../codec/image.js';
 import { type KernelConstant, Kernels } from '../../../codec/kernels/kernels.js';
-import { headLayout } from '../../../models/definition.js';
 import type { Random } from '../../train/random.js';
 
 export interface Sites {
@@ -36,25 +36,41 @@ export async function drawSites(
   const kernels = await Kernels.create();
   const walk = new SiteWalk(kernels, model.definition, undefined);
   walk.load(model.weights);
-  const { size } = headLayout(model.definition);
   const total = width * height - 1;
-  const taken: { head: Float32Array; x: Float32Array; local: Float32Array }[] = [];
+  const taken: Site[] = [];
   kernels.scoped(() => {
     const { tile } = walk.open(forwardColour(samples, 3), { width, height, depth: 8 });
     for (const { state, pass } of walk.network.passes(tile)) {
       walk.network.take(state, pass, tile);
-      walk.pass(state, pass, ({ outputs, x, locals, count }) => {
-        for (let i = 0; i < count; i++) {
+      walk.pass(state, pass, (run) => {
+        for (let i = 0; i < run.count; i++) {
           if (taken.length === most || random.uniform() * total >= most) continue;
-          taken.push({
-            head: kernels.floats(outputs.address + 4 * i * size, size).slice(),
-            x: kernels.floats(x + 4 * i * 3, 3).slice(),
-            local: kernels.floats(locals + 4 * i * 9, 9).slice(),
-          });
+          taken.push(siteOf(kernels, run, i));
         }
       });
     }
   });
+  return gathered(kernels, model, taken);
+}
+
+/** What there is of one site. */
+export interface Site {
+  readonly head: Float32Array;
+  readonly x: Float32Array;
+  readonly local: Float32Array;
+}
+
+/** A copy of what a run has of its i-th site. */
+export function siteOf(kernels: Kernels, { outputs, x, locals }: Run, i: number): Site {
+  const size = outputs.channels;
+  return {
+    head: kernels.floats(outputs.address + 4 * i * size, size).slice(),
+    x: kernels.floats(x + 4 * i * 3, 3).slice(),
+    local: kernels.floats(locals + 4 * i * 9, 9).slice(),
+  };
+}
+
+export function gathered(kernels: Kernels, model: Model, taken: readonly Site[]): Sites {
   return {
     model,
     constant: (name) => kernels.run[name].value as number,
@@ -76,7 +92,8 @@ export function joinSites(parts: readonly Sites[]): Sites {
   };
 }
 
-function joined(parts: readonly Float32Array[]): Float32Array {
+/** One array behind the other. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {

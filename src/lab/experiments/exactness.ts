@@ -8,7 +8,7 @@ import { Weights } from '../../../models/fields/weights.js';
 import { scoped } from '../../cnf/scope.js';
 import { modelsForEncoding } from '../../session/models.js';
 import type { Random } from '../../train/random.js';
-import { baseDensity, binBits, type Conditional, conditional, solved } from '../codec-density.js';
+import { baseDensity, type Conditional, conditional, exactBits, solved } from '../codec-density.js';
 import { type FramedBins, framed, headMoments, type Moments } from '../data/bins.js';
 import { OWN_PHOTOGRAPHS, photographs, toldPhotographs } from '../data/photographs.js';
 import { drawSites, joinSites, type Sites } from '../data/sites.js';
@@ -194,12 +194,6 @@ function bounds(exact: Float64Array, draws: Draws): Bounds {
     gaps: gaps.map((gap) => gap / exact.length),
     ratio: ratios / exact.length,
   };
-}
-
-function exactBits(of: Conditional): Float64Array {
-  return Float64Array.from({ length: of.count }, (_, i) =>
-    binBits(of, i, solved(of, i, of.lower[i]), solved(of, i, of.lower[i] + of.width[i])),
-  );
 }
 
 function shippedDraws(of: Conditional, random: Random): Draws {

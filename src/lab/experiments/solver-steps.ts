@@ -15,7 +15,7 @@ import { rk4 } from '../../cnf/solvers/rk4.js';
 import type { Solver } from '../../cnf/solvers/solver.js';
 import { modelsForEncoding } from '../../session/models.js';
 import type { Random } from '../../train/random.js';
-import { binBits, type Conditional, conditional, solved } from '../codec-density.js';
+import { binBits, type Conditional, conditional, exactBits, solved } from '../codec-density.js';
 import { type FramedBins, framed, headMoments } from '../data/bins.js';
 import { OWN_PHOTOGRAPHS, type Photograph, photographs, toldPhotographs } from '../data/photographs.js';
 import { drawSites, joinSites } from '../data/sites.js';
@@ -152,10 +152,7 @@ async function framedBins(list: readonly Photograph[], most: number, random: Ran
   return {
     seen: framed(seen, before, moments),
     held: framed(held, after, moments),
-    shipped: meanOf(after.count, (i) => {
-      const [lower, upper] = [after.lower[i], after.lower[i] + after.width[i]];
-      return binBits(after, i, solved(after, i, lower), solved(after, i, upper));
-    }),
+    shipped: mean(exactBits(after)),
   };
 }
 
