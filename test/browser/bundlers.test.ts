@@ -192,13 +192,24 @@ describe.skipIf(!asked)('types', () => {
     expect(compile('typed.ts', TYPED, '--module', module, '--moduleResolution', moduleResolution)).toEqual(GOOD);
   });
 
-  test('of a CommonJS module', () => {
+  test.each(['node16', 'node20', 'nodenext'])('of a CommonJS module, module %s', (module) => {
     const text = `
 import cnfzip = require('cnfzip');
 import codec = require('cnfzip/codec');
+import { compress } from 'cnfzip/browser';
+import { CnfzipError, type EncodeOptions, encode } from 'cnfzip';
 export const use = async (bytes: Uint8Array) => new Blob([await cnfzip.encode(await codec.decodeImage(bytes, []))]);
+export const code = (error: unknown): string => (error instanceof CnfzipError ? error.code : 'none');
+export const small = async (file: File, options: EncodeOptions) => [
+  await compress(file),
+  await encode(await cnfzip.decode(await compress(file)), options),
+];
 `;
-    expect(compile('typed.cts', text, '--module', 'nodenext')).toEqual(GOOD);
+    expect(compile('typed.cts', text, '--module', module)).toEqual(GOOD);
+    // The types are those of the package, and no `any`.
+    const wrong = "import { encode } from 'cnfzip';\nexport const bytes: Promise<string> = encode('photo.png');\n";
+    const { errors } = compile('wrong.cts', wrong, '--module', module);
+    expect(errors).toMatch(/wrong\.cts\(2,14\): error TS2322[\s\S]*wrong\.cts\(2,46\): error TS2345/);
   });
 });
 
