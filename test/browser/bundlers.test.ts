@@ -88,19 +88,39 @@ describe.skipIf(!asked || !chromium)('an app', () => {
     const bundle = await rolldown({
       ...{ input: join(app, 'main.js'), cwd: app, platform: 'browser', external: ['cnfzip/browser'] },
     });
-    await bundle.write({ dir: out, format: 'es', paths: { 'cnfzip/browser': './cnfzip/browser/bundle/index.js' } });
+    await bundle.write({ dir: out, format: 'es' });
     await bundle.close();
-    for (const name of ['browser/bundle', 'models']) {
-      cpSync(join(packed(), 'dist', name), join(out, 'cnfzip', name), { recursive: true });
-    }
-    const { resolve } = createRequire(join(packed(), 'dist/'));
-    for (const file of ['enc/webp_enc', 'dec/webp_dec']) {
-      cpSync(resolve(`@jsquash/webp/codec/${file}.wasm`), join(out, `${file.slice(4)}.wasm`));
-    }
-    writeFileSync(join(out, 'index.html'), readFileSync(join(app, 'index.html')));
-    await check(await runIn(out));
+    await check(await runWithMap(out));
+  });
+
+  test('that esbuild bundles, with cnfzip/browser left as it is', async () => {
+    const out = join(app, 'esbuild');
+    const { build } = await import('esbuild');
+    await build({
+      ...{ entryPoints: ['main.js'], absWorkingDir: app, outdir: out, logLevel: 'error' },
+      ...{ bundle: true, format: 'esm', platform: 'browser', external: ['cnfzip/browser'] },
+    });
+    await check(await runWithMap(out));
   });
 });
+
+/** Runs a bundled app with the package's own files beside it, which an import map finds, and libwebp's, which `cnfzip/codec` fetches. */
+function runWithMap(folder: string): Promise<Result | string> {
+  for (const name of ['browser/bundle', 'models']) {
+    cpSync(join(packed(), 'dist', name), join(folder, 'cnfzip/dist', name), { recursive: true });
+  }
+  const { resolve } = createRequire(join(packed(), 'dist/'));
+  for (const file of ['enc/webp_enc', 'dec/webp_dec']) {
+    cpSync(resolve(`@jsquash/webp/codec/${file}.wasm`), join(folder, `${file.slice(4)}.wasm`));
+  }
+  const map = { imports: { 'cnfzip/browser': '/cnfzip/dist/browser/bundle/index.js' } };
+  const page = readFileSync(join(app, 'index.html'), 'utf8');
+  writeFileSync(
+    join(folder, 'index.html'),
+    page.replace('<script', `<script type="importmap">${JSON.stringify(map)}</script><script`),
+  );
+  return runIn(folder);
+}
 
 interface Result {
   readonly byFlow: number[];
