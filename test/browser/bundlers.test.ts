@@ -88,19 +88,39 @@ describe.skipIf(!asked || !chromium)('an app', () => {
     const bundle = await rolldown({
       ...{ input: join(app, 'main.js'), cwd: app, platform: 'browser', external: ['cnfzip/browser'] },
     });
-    await bundle.write({ dir: out, format: 'es', paths: { 'cnfzip/browser': './cnfzip/browser/bundle/index.js' } });
+    await bundle.write({ dir: out, format: 'es' });
     await bundle.close();
-    for (const name of ['browser/bundle', 'models']) {
-      cpSync(join(packed(), 'dist', name), join(out, 'cnfzip', name), { recursive: true });
-    }
-    const { resolve } = createRequire(join(packed(), 'dist/'));
-    for (const file of ['enc/webp_enc', 'dec/webp_dec']) {
-      cpSync(resolve(`@jsquash/webp/codec/${file}.wasm`), join(out, `${file.slice(4)}.wasm`));
-    }
-    writeFileSync(join(out, 'index.html'), readFileSync(join(app, 'index.html')));
-    await check(await runIn(out));
+    await check(await runWithMap(out));
+  });
+
+  test('that esbuild bundles, with cnfzip/browser left as it is', async () => {
+    const out = join(app, 'esbuild');
+    const { build } = await import('esbuild');
+    await build({
+      ...{ entryPoints: ['main.js'], absWorkingDir: app, outdir: out, logLevel: 'error' },
+      ...{ bundle: true, format: 'esm', platform: 'browser', external: ['cnfzip/browser'] },
+    });
+    await check(await runWithMap(out));
   });
 });
+
+/** Runs a bundled app with the package's own files beside it, which an import map finds, and libwebp's, which `cnfzip/codec` fetches. */
+function runWithMap(folder: string): Promise<Result | string> {
+  for (const name of ['browser/bundle', 'models']) {
+    cpSync(join(packed(), 'dist', name), join(folder, 'cnfzip/dist', name), { recursive: true });
+  }
+  const { resolve } = createRequire(join(packed(), 'dist/'));
+  for (const file of ['enc/webp_enc', 'dec/webp_dec']) {
+    cpSync(resolve(`@jsquash/webp/codec/${file}.wasm`), join(folder, `${file.slice(4)}.wasm`));
+  }
+  const map = { imports: { 'cnfzip/browser': '/cnfzip/dist/browser/bundle/index.js' } };
+  const page = readFileSync(join(app, 'index.html'), 'utf8');
+  writeFileSync(
+    join(folder, 'index.html'),
+    page.replace('<script', `<script type="importmap">${JSON.stringify(map)}</script><script`),
+  );
+  return runIn(folder);
+}
 
 interface Result {
   readonly byFlow: number[];
@@ -192,13 +212,24 @@ describe.skipIf(!asked)('types', () => {
     expect(compile('typed.ts', TYPED, '--module', module, '--moduleResolution', moduleResolution)).toEqual(GOOD);
   });
 
-  test('of a CommonJS module', () => {
+  test.each(['node16', 'node20', 'nodenext'])('of a CommonJS module, module %s', (module) => {
     const text = `
 import cnfzip = require('cnfzip');
 import codec = require('cnfzip/codec');
+import { compress } from 'cnfzip/browser';
+import { CnfzipError, type EncodeOptions, encode } from 'cnfzip';
 export const use = async (bytes: Uint8Array) => new Blob([await cnfzip.encode(await codec.decodeImage(bytes, []))]);
+export const code = (error: unknown): string => (error instanceof CnfzipError ? error.code : 'none');
+export const small = async (file: File, options: EncodeOptions) => [
+  await compress(file),
+  await encode(await cnfzip.decode(await compress(file)), options),
+];
 `;
-    expect(compile('typed.cts', text, '--module', 'nodenext')).toEqual(GOOD);
+    expect(compile('typed.cts', text, '--module', module)).toEqual(GOOD);
+    // The types are those of the package, and no `any`.
+    const wrong = "import { encode } from 'cnfzip';\nexport const bytes: Promise<string> = encode('photo.png');\n";
+    const { errors } = compile('wrong.cts', wrong, '--module', module);
+    expect(errors).toMatch(/wrong\.cts\(2,14\): error TS2322[\s\S]*wrong\.cts\(2,46\): error TS2345/);
   });
 });
 
