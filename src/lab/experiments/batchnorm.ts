@@ -114,7 +114,7 @@ export const experiment: Experiment = {
         ),
         atMost('within the field, frozen statistics: the same', inside[1].inverse, 1e-3),
         near('the density integrates to', total, 1, 0.03),
-        atMost('distance of the moving averages from the data’s moments', distances.at(-1)![1], 0.15, 'of the scale'),
+        atMost('distance of the moving averages from the data’s moments', distances.at(-1)![1], 0.1, 'of the scale'),
       ],
       contests: [
         contest(
