@@ -27,6 +27,7 @@ import {
   isTiny,
   mayBeGraphic,
   mayHaveAlphabet,
+  NO_BYTES,
 } from './layers/encode-layer.js';
 import { RepeatCount } from './layers/repetition.js';
 import { stageEnds } from './layers/stages.js';
@@ -135,7 +136,7 @@ export class BandEncoder {
       return model && { model, learning };
     };
     this.#layers = layerChannels(image.channels, hasAlpha(image.channels)).map((channels, i) => {
-      return { flow: flowFor(channels), alphabet: alphabets[i], tiles: [], expected: { flow: 0, webp: 0 } };
+      return { flow: flowFor(channels), alphabet: alphabets[i], tiles: [], expected: NO_BYTES };
     });
     this.#coding = new Coding(options, this.#layers.length * image.width * image.height);
   }
@@ -157,9 +158,9 @@ export class BandEncoder {
     }
   }
 
-  /** Whether `encodeImage` would try WebP on a layer as a whole, by what the bands were until now. */
+  /** Whether `encodeImage` would try WebP on a layer as a whole: known after all bands, as the first may be empty and the rest a photograph. */
   get mayBeWhole(): boolean {
-    return this.#layers.some(({ expected }) => favoursWebp(expected));
+    return this.#layers.some(({ expected }) => favoursWebp(this.image, expected));
   }
 
   async #keep(tile: EncodedTile | Uint8Array): Promise<Stored> {

@@ -65,9 +65,10 @@ export async function encodeLayer(
   const candidates: CodedLayer[] = [];
   const expected = expectedBytes(trials);
   const wholeFits = (trials.length === 1 || (coding.options.wholeWebp ?? true)) && (await mayBeWebp(layer));
-  const asWhole = wholeFits && (isTiny(layer) || favoursWebp(expected));
+  const asWhole = wholeFits && (isTiny(layer) || favoursWebp(layer, expected));
   if (asWhole) {
-    candidates.push(wholeLayer('webp', await encodeWholeWebp(layer, Math.min(expected.flow, toBeat), coding)));
+    const best = expected.graphic ? toBeat : Math.min(expected.tiles, toBeat);
+    candidates.push(wholeLayer('webp', await encodeWholeWebp(layer, best, coding)));
     // One tile is the whole.
     if (trials.length === 1) trials[0] = { ...trials[0], webpBytes: Number.POSITIVE_INFINITY };
   }
@@ -112,15 +113,29 @@ export function mayBeGraphic(repeated: number): boolean {
   return repeated >= PHOTOGRAPH;
 }
 
-/** What a layer may take if all its tiles are coded by the flow, or by WebP: in bytes, infinite where one of them cannot be, or need not. */
+/** What a layer may take, in bytes, infinite where it cannot be coded so. */
 export interface ExpectedBytes {
-  readonly flow: number;
+  /** By the flow, but for the tiles that it leaves to WebP. */
+  readonly tiles: number;
+  /** All of it by WebP. */
   readonly webp: number;
+  /** Whether there are tiles that the flow leaves to WebP. */
+  readonly graphic: boolean;
 }
 
-/** Whether WebP is tried on a whole layer of several tiles, where there is memory for it. */
-export function favoursWebp({ flow, webp }: ExpectedBytes): boolean {
-  return webp < flow;
+export const NO_BYTES: ExpectedBytes = { tiles: 0, webp: 0, graphic: false };
+
+/**
+ * Whether WebP is tried on a whole layer of several tiles, where there is memory for it: where that promises to be smaller, or where the
+ * layer has graphics and is small enough for WebP's best effort. A photograph with an empty tile is no graphic.
+ */
+export function favoursWebp(layer: Pick<Layer, 'width' | 'height'>, { tiles, webp, graphic }: ExpectedBytes): boolean {
+  return graphic ? webp <= tiles || mayTryBest(layer) : webp < tiles;
+}
+
+/** Whether a layer is small enough for WebP's best effort. */
+function mayTryBest({ width, height }: Pick<Layer, 'width' | 'height'>): boolean {
+  return width * height <= BEST_PIXELS;
 }
 
 /**
@@ -139,9 +154,12 @@ export async function encodeInTiles(
   return { tiles: await chooseTiles(layer, trials, coding), expected: expectedBytes(trials, before) };
 }
 
-function expectedBytes(trials: readonly Trial[], before: ExpectedBytes = { flow: 0, webp: 0 }): ExpectedBytes {
-  const flow = trials.reduce((sum, { coded }) => sum + sizeOf(coded?.payload), before.flow);
-  return { flow, webp: trials.reduce((sum, { webpBytes }) => sum + webpBytes, before.webp) };
+function expectedBytes(trials: readonly Trial[], before = NO_BYTES): ExpectedBytes {
+  return {
+    tiles: trials.reduce((sum, { coded, webpBytes }) => sum + (coded?.payload.length ?? webpBytes), before.tiles),
+    webp: trials.reduce((sum, { webpBytes }) => sum + webpBytes, before.webp),
+    graphic: before.graphic || trials.some(({ coded }) => !coded),
+  };
 }
 
 async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): Promise<Trial[]> {
@@ -229,7 +247,7 @@ async function encodeWholeWebp(layer: Layer, toBeat: number, coding: Coding): Pr
   const good = await encodeWebp(layer, 'good');
   const repeated = repeats(layer);
   const { effort = 'medium' } = coding.options;
-  const few = layer.width * layer.height <= BEST_PIXELS && effort !== 'low';
+  const few = mayTryBest(layer) && effort !== 'low';
   if (!isTiny(layer) && !(repeated > BEST_REPEATS && few)) return good;
   // The best effort tries all sets of transforms. It saves much where libwebp, which does not look for copies when it guesses at the best
   // set, predicts pixels that copies would tell in less; of what is rightly predicted, every harder effort has saved 3 % at most.

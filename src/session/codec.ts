@@ -143,8 +143,8 @@ export class Codec {
           onBand(samples);
           await encoder.add(samples);
           collectGarbage();
-          if (options.asWhole && encoder.mayBeWhole) return undefined;
         }
+        if (options.asWhole && encoder.mayBeWhole) return undefined;
         // What follows, such as decoding the result, needs the memory.
         releaseWebpEncoder();
         collectGarbage();

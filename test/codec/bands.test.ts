@@ -9,6 +9,7 @@ import { decodeImage, encodeImage } from '../../codec/codec.js';
 import { oncePerFlow } from '../../codec/coding.js';
 import { allocSamples, type Channels, type Image, type ImageHeader, maxvalOf, sameImage } from '../../codec/image.js';
 import { info } from '../../codec/info.js';
+import { favoursWebp } from '../../codec/layers/encode-layer.js';
 import { randomBytes, randomIntegers } from '../../src/fuzz/random-bytes.js';
 import { decodePng } from '../../src/index.js';
 import { modelsForEncoding } from '../../src/session/models.js';
@@ -113,6 +114,14 @@ test('what encoding decides for all of an image is noticed', async () => {
     expect((await encodeBands(image)).mayBeWhole, kind).toBe(true);
   }
 }, 240_000);
+
+test('a large photograph with an empty tile is no graphic', () => {
+  const large = { width: 4096, height: 1024 };
+  expect(favoursWebp(large, { tiles: 900, webp: 1000, graphic: true })).toBe(false);
+  expect(favoursWebp(large, { tiles: 1000, webp: 1000, graphic: true })).toBe(true);
+  expect(favoursWebp({ width: 1024, height: 1024 }, { tiles: 900, webp: 1000, graphic: true })).toBe(true);
+  expect(favoursWebp(large, { tiles: 1000, webp: 1000, graphic: false })).toBe(false);
+});
 
 /** Strips of 64 columns of the right half of an image of three channels, one below the other. */
 function strips({ width, height, samples }: Image, count: number): Image {
