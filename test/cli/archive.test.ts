@@ -241,14 +241,14 @@ test('what cannot be done is told in a line, and leaves everything as it was', (
 }, 120_000);
 
 test('killed at any moment, there is no archive or a whole one, and nothing else stays', async () => {
-  writePhotographs(40);
+  writePhotographs(60);
   const random = randomIntegers(11);
   const started = performance.now();
   expect(archive('create', 'images', '-o', 'whole.cnfa', '-1').status).toBe(0);
   const takes = performance.now() - started;
   const whole = readFileSync(join(folder, 'whole.cnfa'));
   const target = join(folder, 'set.cnfa');
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 6; round++) {
     rmSync(target, { force: true });
     const child: ChildProcess = spawn(process.execPath, [MAIN, 'archive', 'create', images, '-o', target, '-1', '-q'], {
       stdio: 'ignore',

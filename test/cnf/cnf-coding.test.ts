@@ -169,7 +169,7 @@ describe('coders of points', () => {
       const stack = await Stack.create(1 << 20, 2000, () => random.word());
       const before = stack.contents();
       let [net, ideal] = [0, 0];
-      for (let round = 0; round < 2; round++) {
+      for (let round = 0; round < 4; round++) {
         const cells = Int32Array.from({ length: count * dimension }, () => Math.round(2 ** gridBits * random.normal()));
         const x = tf.tensor2d(
           Float32Array.from(cells, (cell) => cell / 2 ** gridBits),
@@ -186,7 +186,7 @@ describe('coders of points', () => {
         }
       }
       expect(Math.abs(net / ideal - 1)).toBeLessThan(0.01);
-      for (let round = 0; round < 2; round++) coder.pop(stack);
+      for (let round = 0; round < 4; round++) coder.pop(stack);
       expect(stack.contents()).toEqual(before);
     },
     60_000,

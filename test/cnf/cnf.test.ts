@@ -605,7 +605,7 @@ describe('training', () => {
         const field = mlp(set, options);
         const method = { solver: midpoint, steps: 4 };
         const flow = cnf(field, { method, [penalty]: weight });
-        fitLikelihood(flow, base, { weights: set, batch: () => x.clone(), steps: 12, rate: 0.05 });
+        fitLikelihood(flow, base, { weights: set, batch: () => x.clone(), steps: 25, rate: 0.03 });
         const measured = cnf(field, { method, [penalty]: 1 }).forward(x).penalty!;
         return tf.mean(measured).dataSync()[0];
       }),

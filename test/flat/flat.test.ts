@@ -101,7 +101,7 @@ test.each(MODELS)('what %s codes, whatever it learns, is decoded: with alpha, an
 test('views of files of all kinds show what the JavaScript decoder shows', { timeout: 120_000 }, async () => {
   const models = await modelsForEncoding(4, 'fast');
   let prefixes = 0;
-  for (const [seed, { file }] of (await viewCorpus(28, models)).entries()) {
+  for (const [seed, { file }] of (await viewCorpus(64, models)).entries()) {
     const random = randomIntegers(seed);
     const opened = await openImage(file);
     const { palette, metadata, bytesForScales, ...size } = flat.open(file);
@@ -179,7 +179,7 @@ test("libwebp's streams of photographs and graphics decode to their samples", { 
   for (const [i, layer] of (await webpLayers()).entries()) {
     for (const effort of ['probe', 'good', 'best'] as const) {
       // The best effort takes its time.
-      if (effort === 'best' && layer.samples.length > 15_000) continue;
+      if (effort === 'best' && layer.samples.length > 40_000) continue;
       const stream = await encodeWebp(layer, effort);
       flat.open(webpFile(layer, stream));
       expect(sameValues(flat.decode().samples, layer.samples), `layer ${i}, ${effort}`).toBe(true);
@@ -239,7 +239,7 @@ test('forged files, whose checksums are right, are taken or refused as by the Ja
   timeout: 300_000,
 }, async () => {
   const models = await modelsForEncoding(4, 'fast');
-  for (let seed = 0; seed < 300; seed++) {
+  for (let seed = 0; seed < 600; seed++) {
     const random = randomIntegers(seed);
     const [one, other] = [hostile[random(hostile.length)], hostile[random(hostile.length)]];
     const forged = forgeCnfz(one.file, other.file, random);
@@ -282,7 +282,7 @@ test('damaged models are refused or taken; what the JavaScript decoder takes is'
       return true;
     }
   };
-  for (let seed = 0; seed < 750; seed++) {
+  for (let seed = 0; seed < 1500; seed++) {
     const random = randomIntegers(seed);
     // Most damage is done to the header.
     const damaged = seed % 4 === 0 ? mutate(file, file, seed) : Uint8Array.from(file);
@@ -298,8 +298,8 @@ test('damaged models are refused or taken; what the JavaScript decoder takes is'
     else refused += refuses(add) ? 1 : 0;
     if (isModel) accepted++;
   }
-  expect(accepted).toBeGreaterThan(50);
-  expect(refused).toBeGreaterThan(500);
+  expect(accepted).toBeGreaterThan(100);
+  expect(refused).toBeGreaterThan(1000);
 });
 
 test('what a model of any weights codes is decoded', async () => {
@@ -356,7 +356,7 @@ test.skipIf(!hasPython)('the Python host writes the pixels of a file, or says wh
       '--model',
       fileURLToPath(new URL(`../../models/${name}.cnfm`, import.meta.url)),
     ]);
-    for (const name of ['deep-96x80', 'vignette-120x100']) {
+    for (const name of ['house-253x191', 'gray-paint-121x121', 'deep-96x80', 'vignette-120x100']) {
       const { status, stderr } = run(fixture(`${name}.cnfz`), ...models);
       expect([status, stderr]).toEqual([0, '']);
       const [written, image] = [await readImage(join(folder, 'out.pnm')), await readImage(fixture(`${name}.png`))];
