@@ -5,11 +5,10 @@
 
 import { forwardColour } from '../../../codec/flow/colour.js';
 import type { Model } from '../../../codec/flow/model.js';
-import { SiteWalk } from '../../../codec/flow/walk.js';
+import type { Level } from '../../../codec/flow/pyramid.js';
 import type { Image } from '../../../codec/image.js';
-import { Kernels } from '../../../codec/kernels/kernels.js';
 import type { Random } from '../../train/random.js';
-import { gathered, joined, joinSites, type Site, type Sites, siteOf } from './sites.js';
+import { gathered, joined, joinSites, type Site, type Sites, siteOf, walkRuns } from './sites.js';
 
 /** Samples around a V site, by row and column from it: of A and D the four nearest, then H of its own cell, then H of other cells. */
 const AROUND = [
@@ -47,41 +46,30 @@ export async function drawCells(
   most: number,
   random: Random,
 ): Promise<Cells> {
-  const kernels = await Kernels.create();
-  const walk = new SiteWalk(kernels, model.definition, undefined);
-  walk.load(model.weights);
   // A level has a cell for every four of its pixels, all levels together one for three.
   const share = most / ((width * height) / 3);
   const colours = forwardColour(samples, 3);
   const [states, around, taken]: [Float32Array[], Float32Array[], Site[]] = [[], [], []];
-  kernels.scoped(() => {
-    const { tile } = walk.open(colours, { width, height, depth: 8 });
-    const drawn = new Map<number, Float32Array>();
-    for (const { state, pass } of walk.network.passes(tile)) {
-      const { level, index } = state;
-      walk.network.take(state, pass, tile);
+  const drawn = new Map<number, Float32Array>();
+  const kernels = await walkRuns(
+    { width, height, colours },
+    model,
+    ({ kernels, state: { level, index }, pass, run }) => {
       if (pass === 'D') drawn.clear();
-      const number = (row: number, column: number) => row * level.columns + column;
-      walk.pass(state, pass, (run) => {
-        for (let i = 0; i < run.count; i++) {
-          const [row, column] = [run.row, run.first + i];
-          const at = number(row, column);
-          if (pass === 'H' && inside(row, column) && random.uniform() < share) {
-            const { address, channels } = run.states;
-            drawn.set(at, kernels.floats(address + 4 * i * channels, channels).slice());
-          }
-          if (pass !== 'V' || !drawn.has(at)) continue;
-          states.push(drawn.get(at)!);
-          around.push(neighbours(row, column, index));
-          taken.push(siteOf(kernels, run, i));
+      for (let i = 0; i < run.count; i++) {
+        const [row, column] = [run.row, run.first + i];
+        const at = row * level.columns + column;
+        if (pass === 'H' && inside(level, row, column) && random.uniform() < share) {
+          const { address, channels } = run.states;
+          drawn.set(at, kernels.floats(address + 4 * i * channels, channels).slice());
         }
-      });
-
-      function inside(row: number, column: number): boolean {
-        return column > 0 && 2 * row + 2 < level.height && 2 * column + 1 < level.width;
+        if (pass !== 'V' || !drawn.has(at)) continue;
+        states.push(drawn.get(at)!);
+        around.push(neighbours(row, column, index));
+        taken.push(siteOf(kernels, run, i));
       }
-    }
-  });
+    },
+  );
   return { sites: gathered(kernels, model, taken), states: joined(states), around: joined(around) };
 
   function neighbours(row: number, column: number, level: number): Float32Array {
@@ -92,6 +80,11 @@ export async function drawCells(
     }
     return found;
   }
+}
+
+/** Whether a level has all sites around a cell's V site. */
+function inside({ width, height }: Level, row: number, column: number): boolean {
+  return column > 0 && 2 * row + 2 < height && 2 * column + 1 < width;
 }
 
 /** Cells of several images under one model. */

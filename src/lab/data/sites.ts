@@ -1,11 +1,13 @@
 /** Sites of images as a model sees them that does not learn: what the heads of its context network say there, and the samples. */
 
 import { forwardColour } from '../../../codec/flow/colour.js';
+import type { LevelState } from '../../../codec/flow/context.js';
 import type { Model } from '../../../codec/flow/model.js';
 import type { Run } from '../../../codec/flow/run.js';
 import { SiteWalk } from '../../../codec/flow/walk.js';
 import type { Image } from '../../../codec/image.js';
 import { type KernelConstant, Kernels } from '../../../codec/kernels/kernels.js';
+import type { Pass } from '../../../models/definition.js';
 import type { Random } from '../../train/random.js';
 
 export interface Sites {
@@ -27,30 +29,49 @@ export interface Sites {
  * @param image in three channels of 8 bits, coded as one tile
  * @param most so many sites or a few fewer; all of an image that has no more
  */
-export async function drawSites(
-  { width, height, samples }: Image,
-  model: Model,
-  most: number,
-  random: Random,
-): Promise<Sites> {
-  const kernels = await Kernels.create();
-  const walk = new SiteWalk(kernels, model.definition, undefined);
-  walk.load(model.weights);
-  const total = width * height - 1;
+export async function drawSites(image: Image, model: Model, most: number, random: Random): Promise<Sites> {
+  const total = image.width * image.height - 1;
   const taken: Site[] = [];
-  kernels.scoped(() => {
-    const { tile } = walk.open(forwardColour(samples, 3), { width, height, depth: 8 });
-    for (const { state, pass } of walk.network.passes(tile)) {
-      walk.network.take(state, pass, tile);
-      walk.pass(state, pass, (run) => {
-        for (let i = 0; i < run.count; i++) {
-          if (taken.length === most || random.uniform() * total >= most) continue;
-          taken.push(siteOf(kernels, run, i));
-        }
-      });
+  const colours = forwardColour(image.samples, 3);
+  const kernels = await walkRuns({ ...image, colours }, model, ({ kernels, run }) => {
+    for (let i = 0; i < run.count; i++) {
+      if (taken.length === most || random.uniform() * total >= most) continue;
+      taken.push(siteOf(kernels, run, i));
     }
   });
   return gathered(kernels, model, taken);
+}
+
+/** Runs of a tile's sites, one after the other in the decoder's order. */
+export interface Visit {
+  readonly kernels: Kernels;
+  readonly state: LevelState;
+  readonly pass: Pass;
+  readonly run: Run;
+}
+
+/**
+ * Goes through the sites of an image, coded as one tile by a model that does not learn.
+ *
+ * @param image its samples of 8 bits after the colour transform
+ * @returns the kernels, for their constants
+ */
+export async function walkRuns(
+  { width, height, colours }: { width: number; height: number; colours: Int32Array },
+  model: Model,
+  visit: (at: Visit) => void,
+): Promise<Kernels> {
+  const kernels = await Kernels.create();
+  const walk = new SiteWalk(kernels, model.definition, undefined);
+  walk.load(model.weights);
+  kernels.scoped(() => {
+    const { tile } = walk.open(colours, { width, height, depth: 8 });
+    for (const { state, pass } of walk.network.passes(tile)) {
+      walk.network.take(state, pass, tile);
+      walk.pass(state, pass, (run) => visit({ kernels, state, pass, run }));
+    }
+  });
+  return kernels;
 }
 
 /** What there is of one site. */
