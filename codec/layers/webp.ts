@@ -51,6 +51,7 @@ interface LoadedEncoder extends Pick<Encoder, 'encode'> {
 // Not the package's `encode.js`, which takes the build with SIMD where there is SIMD: V8's baseline compiler computes its
 // `i8x16.swizzle` wrongly on x86 without AVX, and the build without is no slower.
 async function loadEncoder(): Promise<LoadedEncoder> {
+  provideImageData();
   const { default: factory } = await import('@jsquash/webp/codec/enc/webp_enc.js');
   const { encode } = await load(factory, await modules?.encoder());
   // A tile's pixels at a time: what is used once would be kept until it is looked for.
@@ -66,11 +67,18 @@ export function releaseWebpEncoder(): void {
 }
 
 const decoder = once<void, Decoder>(async () => {
-  // libwebp's binding makes an ImageData, which browsers have; it looks it up by name.
-  if (globalThis.ImageData === undefined) Object.assign(globalThis, { ImageData: PlainImageData });
+  provideImageData();
   const { default: factory } = await import('@jsquash/webp/codec/dec/webp_dec.js');
   return load(factory, await modules?.decoder());
 });
+
+/**
+ * Provides what libwebp's binding makes images of, looked up by name: browsers have it. Where it is missing, either half of the package
+ * makes one that never lets go of that half's memory.
+ */
+function provideImageData(): void {
+  if (globalThis.ImageData === undefined) Object.assign(globalThis, { ImageData: PlainImageData });
+}
 
 class PlainImageData {
   constructor(

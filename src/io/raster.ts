@@ -12,12 +12,14 @@ import {
   maxvalOf,
 } from '../../codec/image.js';
 import { encodeWebpFile, fitsWebp } from '../../codec/layers/webp.js';
+import { toSource } from '../../codec/source.js';
 import { checkLimits, type Limits } from '../session/memory.js';
 import { type Decoded, damaged, type Remarks } from './decoded.js';
 import { expand } from './expand.js';
 import { inspectGif } from './gif-blocks.js';
 import { scaleSamples } from './scale.js';
 import { loadSharp } from './sharp.js';
+import { readTiffDirectory } from './tiff-directory.js';
 import { inspectTiff } from './tiff-tags.js';
 import { inspectWebp } from './webp-chunks.js';
 
@@ -27,25 +29,30 @@ const SPACES = { uchar: ['b-w', 'srgb'], ushort: ['grey16', 'rgb16'] } as const;
 const LOSSY = 'itself is smaller than any lossless file of its samples: keep it';
 
 /** The readers below throw CnfzipError `bad-input`; `unsupported`, also if an image is beyond the limits, before it is decoded. */
-export function readTiff(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
-  return decodeRaster(bytes, 'TIFF', limits, () => inspectTiff(bytes));
+export async function readTiff(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
+  const source = toSource(bytes);
+  return decodeRaster(bytes, 'TIFF', limits, await inspectTiff(await readTiffDirectory(source), source));
 }
 
-export function readWebp(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
-  return decodeRaster(bytes, 'WebP', limits, () => inspectWebp(bytes, `the lossy WebP ${LOSSY}`));
+export async function readWebp(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
+  return decodeRaster(bytes, 'WebP', limits, inspectWebp(bytes, `the lossy WebP ${LOSSY}`));
 }
 
-export function readGif(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
-  return decodeRaster(bytes, 'GIF', limits, () => inspectGif(bytes));
+export async function readGif(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
+  return decodeRaster(bytes, 'GIF', limits, inspectGif(bytes));
 }
 
-export function readJpeg(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
-  return decodeRaster(bytes, 'JPEG', limits, () => ({ lost: [`the JPEG ${LOSSY}`] }));
+export async function readJpeg(bytes: Uint8Array, limits: Limits): Promise<Decoded> {
+  return decodeRaster(bytes, 'JPEG', limits, { lost: [`the JPEG ${LOSSY}`] });
 }
 
-/** @param inspect tells what of the file is not in its samples, or throws what is wrong with them */
-async function decodeRaster(bytes: Uint8Array, kind: string, limits: Limits, inspect: () => Remarks): Promise<Decoded> {
-  const { lost, metadata: told = [] } = inspect();
+/** @param remarks on what of the file is not in its samples */
+export async function decodeRaster(
+  bytes: Uint8Array,
+  kind: string,
+  limits: Limits,
+  { lost, metadata: told = [] }: Remarks,
+): Promise<Decoded> {
   const sharp = await loadSharp(kind);
   // libtiff warns of tags that it does not know; libjpeg, of data that is missing.
   const failOn = kind === 'TIFF' ? 'error' : 'warning';

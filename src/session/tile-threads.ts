@@ -27,13 +27,13 @@ export function tileThreads(most: number): TileThreads {
  * @param signal ends those that its tiles are coded in
  */
 export function codersIn(threads: TileThreads, concurrency: number, signal?: AbortSignal): CoderOf {
-  // Copies of tiles, one after the other: what is given away would stay in a thread until it is looked for.
+  // Copies of tiles and payloads, one after the other: what is given away would stay in a thread until it is looked for.
   const rooms: SharedArrayBuffer[] = [];
   return async (flow) => ({
     concurrency,
     async encode(tile) {
-      const { samples, room } = sharedCopy(tile.samples, rooms.pop());
-      const call: TileCall = { kind: 'encode', flow, tile: { ...tile, samples } };
+      const { copy, room } = sharedCopy(tile.samples, rooms.pop());
+      const call: TileCall = { kind: 'encode', flow, tile: { ...tile, samples: copy } };
       try {
         return (await threads.run(call, { signal })) as EncodedTile;
       } finally {
@@ -41,22 +41,25 @@ export function codersIn(threads: TileThreads, concurrency: number, signal?: Abo
       }
     },
     async decode(payload, shape, level) {
-      // A copy that owns its memory: `slice` of a Buffer would be a view of the whole file.
-      const copy = new Uint8Array(payload);
+      const { copy, room } = sharedCopy(payload, rooms.pop());
       const call: TileCall = { kind: 'decode', flow, shape, payload: copy, level };
-      return (await threads.run(call, { transfer: [copy.buffer], signal })) as FlowLayer['samples'];
+      try {
+        return (await threads.run(call, { signal })) as FlowLayer['samples'];
+      } finally {
+        rooms.push(room);
+      }
     },
   });
 }
 
-/** Copies samples where all threads see them, into a room if it is large enough. */
-function sharedCopy(
-  samples: FlowLayer['samples'],
+/** Copies bytes or samples where all threads see them, into a room if it is large enough. */
+function sharedCopy<T extends Uint8Array | Uint16Array>(
+  given: T,
   room?: SharedArrayBuffer,
-): { samples: FlowLayer['samples']; room: SharedArrayBuffer } {
-  const { byteLength, length } = samples;
+): { copy: T; room: SharedArrayBuffer } {
+  const { byteLength, length } = given;
   const own = room && room.byteLength >= byteLength ? room : new SharedArrayBuffer(byteLength);
-  const copy = samples instanceof Uint16Array ? new Uint16Array(own, 0, length) : new Uint8Array(own, 0, length);
-  copy.set(samples);
-  return { samples: copy, room: own };
+  const copy = given instanceof Uint16Array ? new Uint16Array(own, 0, length) : new Uint8Array(own, 0, length);
+  copy.set(given);
+  return { copy: copy as T, room: own };
 }

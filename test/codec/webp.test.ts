@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import type { Layer } from '../../codec/layer.js';
-import { decodeWebp, encodeWebp, type WebpEffort } from '../../codec/layers/webp.js';
+import { decodeWebp, encodeWebp, releaseWebpEncoder, type WebpEffort } from '../../codec/layers/webp.js';
 import { randomIntegers } from '../../src/fuzz/random-bytes.js';
+import { collectGarbage } from '../../src/session/garbage.js';
 import '../../src/session/webp.js';
 
 const EFFORTS: readonly WebpEffort[] = ['probe', 'good', 'best'];
@@ -63,3 +64,19 @@ test.skipIf(process.arch !== 'x64')(
     expect(stdout.toString().trim().split('\n')).toEqual(expected);
   },
 );
+
+test('the memory of an encoder that is released is free', async () => {
+  const [width, height] = [1000, 1000];
+  const samples = new Uint8Array(3 * width * height).map((_, i) => (i * i) >> 7);
+  const layer: Layer = { width, height, channels: 3, maxval: 255, samples };
+  await decodeWebp(await encodeWebp(layer, 'probe'), layer);
+  collectGarbage();
+  const before = process.memoryUsage().external;
+  releaseWebpEncoder();
+  const freed = () => {
+    collectGarbage();
+    return before - process.memoryUsage().external;
+  };
+  // What libwebp takes for a megapixel.
+  await expect.poll(freed, { timeout: 10_000 }).toBeGreaterThan(30e6);
+});

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
-import { type Image, readImage } from '../../index.js';
+import { CnfzipError, type Image, readImage } from '../../index.js';
 import { filesBelow } from '../../io/files/folders.js';
 import { randomIntegers } from '../random-bytes.js';
 import { findPostgres, findRedis } from './servers.js';
@@ -119,5 +119,7 @@ async function pieces(
       all.push({ width: size, height: size, channels, samples: piece });
     }
   }
+  if (all.length < count)
+    throw new CnfzipError('usage', `${folder} has photographs that are smaller than ${size} x ${size}`);
   return all;
 }

@@ -2,9 +2,9 @@
 import type { Source } from '../../../codec/source.js';
 import type { Limits } from '../../session/memory.js';
 import { expand } from '../expand.js';
+import { Sequence } from '../files/sequence.js';
 import { netpbmCutShort, netpbmFromBytes, netpbmHeader, netpbmSamples, readNetpbmStart } from '../netpbm.js';
 import { type Band, type BandedFile, type BandedImage, BandRoom } from './image.js';
-import { Sequence } from './sequence.js';
 
 /** Bytes in which a header must end for its image to be read by bands, and what is looked at behind an image's end. */
 const START = 1 << 16;

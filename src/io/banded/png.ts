@@ -7,6 +7,7 @@ import { metadataBytes } from '../../../codec/image.js';
 import type { Source } from '../../../codec/source.js';
 import { checkLimits, type Limits } from '../../session/memory.js';
 import { damaged } from '../decoded.js';
+import { Sequence } from '../files/sequence.js';
 import { PngRows, PngUnfilter } from '../png.js';
 import {
   CHUNK_FRAME,
@@ -22,7 +23,6 @@ import {
 } from '../png-chunks.js';
 import { ZlibPieces } from '../zlib-pieces.js';
 import { type Band, type BandedFile, type BandedImage, BandRoom } from './image.js';
-import { Sequence } from './sequence.js';
 
 /** Rows that are filtered and deflated at once. */
 const ROWS = 32;

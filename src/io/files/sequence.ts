@@ -2,7 +2,7 @@
 import type { Source } from '../../../codec/source.js';
 
 /** Bytes that are read at once. */
-const BLOCK = 1 << 18;
+export const BLOCK = 1 << 18;
 
 export class Sequence {
   #block: Uint8Array = new Uint8Array();
