@@ -12,7 +12,6 @@ import { seal } from './container/container.js';
 import { type ContentsOf, type LayerOf, partsOf, type TileOf } from './container/contents.js';
 import { crc32 } from './container/crc32.js';
 import { isSmall, writeHead } from './container/head.js';
-import { CnfzipError } from './error.js';
 import { USUAL_LEARNING } from './flow/learning.js';
 import type { Flow, Model } from './flow/model.js';
 import type { EncodedTile } from './flow/tile-codec.js';
@@ -118,6 +117,7 @@ export class BandEncoder {
   readonly #layers: BandedLayer[];
   readonly #coding: Coding;
   #stored = 0;
+  #appended: Promise<void> = Promise.resolve();
   #checksum = 0;
 
   /**
@@ -151,10 +151,10 @@ export class BandEncoder {
     for (const [i, original] of layersOf(this.image, samples).entries()) {
       const layer = this.#layers[i];
       const band = indexed(original, layer.alphabet);
-      const { tiles: coded, expected } = await encodeInTiles(band, layer.flow, this.#coding, layer.expected);
-      layer.expected = expected;
-      if (!coded) throw new CnfzipError('unsupported', 'it is too large to be coded without a flow for its samples');
-      for (const tile of coded) layer.tiles.push(await this.#keep(tile));
+      const above = layer.tiles.length;
+      layer.expected = await encodeInTiles(band, layer.flow, this.#coding, layer.expected, async (tile, place) => {
+        layer.tiles[above + place] = await this.#keep(tile);
+      });
     }
   }
 
@@ -163,11 +163,13 @@ export class BandEncoder {
     return this.#layers.some(({ expected }) => favoursWebp(this.image, expected));
   }
 
+  /** Stores a tile behind all that came before it; several may come at once. */
   async #keep(tile: EncodedTile | Uint8Array): Promise<Stored> {
     const payload = tile instanceof Uint8Array ? tile : tile.payload;
-    await this.store.append(payload);
     const offset = this.#stored;
     this.#stored += payload.length;
+    this.#appended = this.#appended.then(() => this.store.append(payload));
+    await this.#appended;
     return { offset, length: payload.length, ends: tile instanceof Uint8Array ? undefined : tile.ends };
   }
 

@@ -11,7 +11,8 @@ import type { Tile } from './tiles.js';
 export interface TileCoder {
   /** Tiles that are worth having under way at once, at least 1. */
   readonly concurrency: number;
-  /** The tile's samples are void afterwards. */
+  /** Memory for a tile's samples, of which `encode` needs no copy. */
+  allocate?(count: number, maxval: number): FlowLayer['samples'];
   encode(tile: FlowLayer): Promise<EncodedTile>;
   /** `level`: of the tile come its rows and columns 0, 2^level, 2 * 2^level ..., of the first bytes of the payload (see `EncodedTile`). */
   decode(payload: Uint8Array, shape: FlowShape, level: number): Promise<FlowLayer['samples']>;

@@ -12,6 +12,12 @@ export interface Source {
    * @param length at least 1
    */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * As `read`, into memory that is there already: what `read` gives would stay until garbage is looked for. Returns how many bytes.
+   *
+   * @internal
+   */
+  readInto?(offset: number, room: Uint8Array): Promise<number>;
 }
 
 /** @throws CnfzipError `usage` if it is nothing that can be read */

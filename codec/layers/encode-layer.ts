@@ -8,6 +8,7 @@ import type { Coding, Effort, TileCoder } from '../coding.js';
 import type { CodedLayer, CodedTile } from '../container/container.js';
 import type { FlowId } from '../container/contents.js';
 import { layerBytes } from '../container/head.js';
+import { CnfzipError } from '../error.js';
 import type { Flow } from '../flow/model.js';
 import type { EncodedTile } from '../flow/tile-codec.js';
 import { KERNEL_VERSION } from '../kernels/kernels.js';
@@ -61,9 +62,12 @@ export async function encodeLayer(
 ): Promise<CodedLayer> {
   const alphabet = alphabetOf(original);
   const layer = indexed(original, alphabet);
-  const trials = await tryTiles(layer, flow, coding);
+  const trials: Trial[] = [];
+  await tryTiles(layer, flow, coding, async (trial, i) => {
+    trials[i] = trial;
+  });
   const candidates: CodedLayer[] = [];
-  const expected = expectedBytes(trials);
+  const expected = expectedBytes(trials.map(trialBytes));
   const wholeFits = (trials.length === 1 || (coding.options.wholeWebp ?? true)) && (await mayBeWebp(layer));
   const asWhole = wholeFits && (isTiny(layer) || favoursWebp(layer, expected));
   if (asWhole) {
@@ -139,36 +143,60 @@ function mayTryBest({ width, height }: Pick<Layer, 'width' | 'height'>): boolean
 }
 
 /**
- * Codes each tile of a layer, or of a band of it, by the flow or WebP, whichever is smaller.
+ * Codes each tile of a band of a layer by the flow or WebP, whichever is smaller.
  *
  * @param before what the bands before it are expected to take
- * @returns no tiles if there is one that neither can code
+ * @param keep is given each tile, with its place in their order, when it is coded
+ * @returns what this band and those before it are expected to take
+ * @throws CnfzipError `unsupported` if there is a tile that neither can code
  */
 export async function encodeInTiles(
   layer: Layer,
   flow: Flow | undefined,
   coding: Coding,
   before: ExpectedBytes,
-): Promise<{ tiles: (EncodedTile | Uint8Array)[] | undefined; expected: ExpectedBytes }> {
-  const trials = await tryTiles(layer, flow, coding);
-  return { tiles: await chooseTiles(layer, trials, coding), expected: expectedBytes(trials, before) };
+  keep: (tile: EncodedTile | Uint8Array, index: number) => Promise<void>,
+): Promise<ExpectedBytes> {
+  const sizes: TrialBytes[] = [];
+  await tryTiles(layer, flow, coding, async (trial, i) => {
+    sizes[i] = trialBytes(trial);
+    const tile = await chooseTile(layer, trial);
+    if (!tile) throw new CnfzipError('unsupported', 'it is too large to be coded without a flow for its samples');
+    await keep(tile, i);
+  });
+  return expectedBytes(sizes, before);
 }
 
-function expectedBytes(trials: readonly Trial[], before = NO_BYTES): ExpectedBytes {
+/** Bytes of a tile by the flow, if it has coded it, and what WebP may come down to. */
+interface TrialBytes extends Pick<Trial, 'webpBytes'> {
+  readonly flowBytes?: number;
+}
+
+function trialBytes({ coded, webpBytes }: Trial): TrialBytes {
+  return { flowBytes: coded?.payload.length, webpBytes };
+}
+
+function expectedBytes(trials: readonly TrialBytes[], before = NO_BYTES): ExpectedBytes {
   return {
-    tiles: trials.reduce((sum, { coded, webpBytes }) => sum + (coded?.payload.length ?? webpBytes), before.tiles),
+    tiles: trials.reduce((sum, { flowBytes, webpBytes }) => sum + (flowBytes ?? webpBytes), before.tiles),
     webp: trials.reduce((sum, { webpBytes }) => sum + webpBytes, before.webp),
-    graphic: before.graphic || trials.some(({ coded }) => !coded),
+    graphic: before.graphic || trials.some(({ flowBytes }) => flowBytes === undefined),
   };
 }
 
-async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): Promise<Trial[]> {
+/** @param take is given what is known of each tile, with its place in their order */
+async function tryTiles(
+  layer: Layer,
+  flow: Flow | undefined,
+  coding: Coding,
+  take: (trial: Trial, index: number) => Promise<void>,
+): Promise<void> {
   const coder = flow && (await coding.coder(flow));
-  const trials: Trial[] = [];
   // Copies of tiles, one after the other: what is used once would be kept until it is looked for.
   const rooms: Layer['samples'][] = [];
   await coding.forEachTile(tileLayout(layer.width, layer.height), coder?.concurrency ?? 1, async (place, i) => {
-    const tile = extractTile(layer, place, rooms.pop());
+    const room = rooms.pop() ?? coder?.allocate?.(place.width * place.height * layer.channels, layer.maxval);
+    const tile = extractTile(layer, place, room);
     const webp = await mayBeWebp(tile);
     const repeated = repeats(tile);
     const wanted = async (own: FlowLayer, coder: TileCoder) =>
@@ -176,10 +204,9 @@ async function tryTiles(layer: Layer, flow: Flow | undefined, coding: Coding): P
     const byFlow = coder && isFlowLayer(tile) && (await wanted(tile, coder));
     const coded = byFlow ? await coder.encode(tile) : undefined;
     const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
-    trials[i] = { place, coded, webpBytes: probe * (1 - goodSaves(repeated)) };
     rooms.push(tile.samples);
+    await take({ place, coded, webpBytes: probe * (1 - goodSaves(repeated)) }, i);
   });
-  return trials;
 }
 
 /** Whether a flow may code a tile in less than WebP: of graphics, a sample tells. */
@@ -204,8 +231,13 @@ async function encodeTiles(
   flow: Flow | undefined,
   coding: Coding,
 ): Promise<CodedLayer | undefined> {
-  const tiles = await chooseTiles(layer, trials, coding);
-  if (!tiles) return undefined;
+  const tiles: (EncodedTile | Uint8Array)[] = [];
+  for (const trial of trials) {
+    await coding.turn();
+    const tile = await chooseTile(layer, trial);
+    if (!tile) return undefined;
+    tiles.push(tile);
+  }
   const byFlow = tiles.filter((tile): tile is EncodedTile => !(tile instanceof Uint8Array));
   const stages = cutStages(byFlow);
   const coded = tiles.map((tile): CodedTile => {
@@ -215,23 +247,15 @@ async function encodeTiles(
   return { method: 'tiles', flow: byFlow.length > 0 ? flowId(flow!) : undefined, tiles: coded };
 }
 
-/** Each tile by the flow or WebP, whichever is smaller; nothing if there is a tile that neither can code. */
-async function chooseTiles(
+/** A tile by the flow or WebP, whichever is smaller; nothing if neither can code it. */
+async function chooseTile(
   layer: Layer,
-  trials: readonly Trial[],
-  coding: Coding,
-): Promise<(EncodedTile | Uint8Array)[] | undefined> {
-  const tiles: (EncodedTile | Uint8Array)[] = [];
-  for (const { place, coded, webpBytes } of trials) {
-    await coding.turn();
-    // The best effort is for whole layers: where it matters most, graphics, they are the smaller ones.
-    const beatable = webpBytes < sizeOf(coded?.payload);
-    const webp = beatable ? await encodeWebp(extractTile(layer, place), 'good') : undefined;
-    if (coded && sizeOf(webp) >= coded.payload.length) tiles.push(coded);
-    else if (webp) tiles.push(webp);
-    else return undefined;
-  }
-  return tiles;
+  { place, coded, webpBytes }: Trial,
+): Promise<EncodedTile | Uint8Array | undefined> {
+  // The best effort is for whole layers: where it matters most, graphics, they are the smaller ones.
+  const beatable = webpBytes < sizeOf(coded?.payload);
+  const webp = beatable ? await encodeWebp(extractTile(layer, place), 'good') : undefined;
+  return coded && sizeOf(webp) >= coded.payload.length ? coded : webp;
 }
 
 function wholeLayer(method: 'plain' | 'webp', payload: Uint8Array): CodedLayer {

@@ -4,6 +4,7 @@ import type { Flow } from '../../codec/flow/model.js';
 import type { EncodedTile } from '../../codec/flow/tile-codec.js';
 import type { FlowLayer, FlowShape } from '../../codec/layers/flow-tiles.js';
 import { Threads } from '../threads/threads.js';
+import { collectGarbage } from './garbage.js';
 
 /** A flow goes with each call: that is a millisecond at most, and a thread keeps those that it has met. */
 export type TileCall = { readonly flow: Flow } & (
@@ -11,9 +12,14 @@ export type TileCall = { readonly flow: Flow } & (
   | { readonly kind: 'decode'; readonly payload: Uint8Array; readonly shape: FlowShape; readonly level: number }
 );
 
-export type TileResult = EncodedTile | FlowLayer['samples'];
+type Samples = FlowLayer['samples'];
+
+export type TileResult = EncodedTile | Samples;
 
 export type TileThreads = Threads<TileCall, TileResult>;
+
+/** After samples of so many bytes garbage is collected. */
+const TIDIED = 1 << 22;
 
 /** @param most threads, at least 1 */
 export function tileThreads(most: number): TileThreads {
@@ -29,34 +35,50 @@ export function tileThreads(most: number): TileThreads {
 export function codersIn(threads: TileThreads, concurrency: number, signal?: AbortSignal): CoderOf {
   // Copies of tiles and payloads, one after the other: what is given away would stay in a thread until it is looked for.
   const rooms: SharedArrayBuffer[] = [];
+  const run = async <Given extends Samples>(given: Given, call: (copy: Given) => TileCall): Promise<TileResult> => {
+    if (given.buffer instanceof SharedArrayBuffer) return threads.run(call(given), { signal });
+    const { copy, room } = sharedCopy(given, rooms.pop());
+    try {
+      return await threads.run(call(copy), { signal });
+    } finally {
+      rooms.push(room);
+    }
+  };
+  let coded = 0;
+  // In this thread, too, there are a tile's samples, its WebP, and copies of them, which nobody wants any more a few tiles later.
+  const tidy = ({ byteLength }: Samples) => {
+    coded += byteLength;
+    if (coded < TIDIED) return;
+    coded = 0;
+    collectGarbage();
+  };
   return async (flow) => ({
     concurrency,
+    allocate: (count, maxval) => {
+      const bytes = new SharedArrayBuffer(count * (maxval > 255 ? 2 : 1));
+      return maxval > 255 ? new Uint16Array(bytes) : new Uint8Array(bytes);
+    },
     async encode(tile) {
-      const { copy, room } = sharedCopy(tile.samples, rooms.pop());
-      const call: TileCall = { kind: 'encode', flow, tile: { ...tile, samples: copy } };
-      try {
-        return (await threads.run(call, { signal })) as EncodedTile;
-      } finally {
-        rooms.push(room);
-      }
+      const result = await run(tile.samples, (samples) => ({ kind: 'encode', flow, tile: { ...tile, samples } }));
+      tidy(tile.samples);
+      return result as EncodedTile;
     },
     async decode(payload, shape, level) {
-      const { copy, room } = sharedCopy(payload, rooms.pop());
-      const call: TileCall = { kind: 'decode', flow, shape, payload: copy, level };
-      try {
-        return (await threads.run(call, { signal })) as FlowLayer['samples'];
-      } finally {
-        rooms.push(room);
-      }
+      const samples = (await run(payload, (copy) => ({
+        kind: 'decode',
+        flow,
+        shape,
+        payload: copy,
+        level,
+      }))) as Samples;
+      tidy(samples);
+      return samples;
     },
   });
 }
 
 /** Copies bytes or samples where all threads see them, into a room if it is large enough. */
-function sharedCopy<T extends Uint8Array | Uint16Array>(
-  given: T,
-  room?: SharedArrayBuffer,
-): { copy: T; room: SharedArrayBuffer } {
+function sharedCopy<T extends Samples>(given: T, room?: SharedArrayBuffer): { copy: T; room: SharedArrayBuffer } {
   const { byteLength, length } = given;
   const own = room && room.byteLength >= byteLength ? room : new SharedArrayBuffer(byteLength);
   const copy = given instanceof Uint16Array ? new Uint16Array(own, 0, length) : new Uint8Array(own, 0, length);

@@ -173,7 +173,7 @@ async function chunkData(input: Sequence, { type, length }: ChunkHead): Promise<
   for (let left = length; left > 0; ) {
     const part = await input.some(left);
     if (part.length === 0) throw pngCutShort();
-    parts.push(part);
+    parts.push(part.slice());
     left -= part.length;
   }
   const data = concatenate(parts);

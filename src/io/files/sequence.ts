@@ -5,6 +5,7 @@ import type { Source } from '../../../codec/source.js';
 export const BLOCK = 1 << 18;
 
 export class Sequence {
+  readonly #room = new Uint8Array(BLOCK);
   #block: Uint8Array = new Uint8Array();
   #used = 0;
   /** Of the next byte. */
@@ -35,10 +36,13 @@ export class Sequence {
     return filled;
   }
 
-  /** Some of the next bytes, one at least unless the file ends. */
+  /** Some of the next bytes, one at least unless the file ends. They are void when the next are asked for. */
   async some(most: number): Promise<Uint8Array> {
     if (this.#used === this.#block.length) {
-      this.#block = await this.source.read(this.at, BLOCK);
+      const { source } = this;
+      this.#block = source.readInto
+        ? this.#room.subarray(0, await source.readInto(this.at, this.#room))
+        : await source.read(this.at, BLOCK);
       this.#used = 0;
     }
     const taken = this.#block.subarray(this.#used, this.#used + most);

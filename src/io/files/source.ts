@@ -25,19 +25,23 @@ export async function openFileSource(path: string): Promise<FileSource> {
 
 /** What can be read of a regular file that is open. */
 export function sourceIn(handle: FileHandle, size: number): Source & { readonly size: number } {
-  const read = async (offset: number, length: number): Promise<Uint8Array> => {
-    const bytes = new Uint8Array(Math.min(length, Math.max(0, size - offset)));
+  const readInto = async (offset: number, room: Uint8Array): Promise<number> => {
+    const wanted = Math.min(room.length, Math.max(0, size - offset));
     let filled = 0;
     try {
-      while (filled < bytes.length) {
-        const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, offset + filled);
+      while (filled < wanted) {
+        const { bytesRead } = await handle.read(room, filled, wanted - filled, offset + filled);
         if (bytesRead === 0) break;
         filled += bytesRead;
       }
     } catch (error) {
       throw fileError(error);
     }
-    return bytes.subarray(0, filled);
+    return filled;
   };
-  return { size, read };
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    const bytes = new Uint8Array(Math.min(length, Math.max(0, size - offset)));
+    return bytes.subarray(0, await readInto(offset, bytes));
+  };
+  return { size, read, readInto };
 }
