@@ -34,6 +34,8 @@ const manifest = {
   license,
   engines: { vscode: '^1.85.0' },
   main: './extension.js',
+  // On vscode.dev and in other browsers.
+  browser: './extension.js',
   contributes: {
     customEditors: [
       { viewType: 'cnfzip.image', displayName: 'cnfzip image', selector: [{ filenamePattern: '*.cnfz' }] },
