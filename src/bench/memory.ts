@@ -1,5 +1,5 @@
 /** Measures how much memory `compress` and `decompress` take, beside what `--max-memory` takes for granted. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { dot, line, selectLast, text } from '@observablehq/plot';
@@ -114,6 +114,7 @@ interface MemoryOptions {
   readonly threads: number;
   readonly megapixels: number[];
   readonly svg?: string;
+  readonly rows?: string;
 }
 
 await new Command('bench:memory')
@@ -131,12 +132,15 @@ await new Command('bench:memory')
     [],
   )
   .option('--svg <file>', 'write a chart')
+  .option('--rows <file>', 'add what is measured to a JSON file, whose earlier rows the chart shows, too')
   .action(async (files: string[], options: MemoryOptions) => {
-    const rows: Measured[] = [];
+    const rows: Measured[] =
+      options.rows && existsSync(options.rows) ? JSON.parse(readFileSync(options.rows, 'utf8')) : [];
     const add = async (file: string) => {
       const measured = await measure(file, options);
       report(measured);
       rows.push(...measured);
+      if (options.rows) writeFileSync(options.rows, `${JSON.stringify(rows, undefined, 2)}\n`);
     };
     for (const megapixels of options.megapixels) await withMosaic(files, megapixels, add);
     if (options.megapixels.length === 0) for (const file of files) await add(file);

@@ -2,29 +2,17 @@
  * TIFF files by bands of rows: some of their strips, or rows of tiles, at a time make a small TIFF file, which libvips decodes as it does
  * the whole one, however they are compressed.
  */
-import { concatenate } from '../../../codec/container/bytes.js';
 import { metadataBytes } from '../../../codec/image.js';
 import type { Source } from '../../../codec/source.js';
 import { checkLimits, type Limits } from '../../session/memory.js';
-import { damaged } from '../decoded.js';
 import { decodeRaster } from '../raster.js';
-import { LONG, readTiffDirectory, type TiffDirectory } from '../tiff-directory.js';
-import { HANDLED, inspectTiff, LOSSLESS, NONE, TAG } from '../tiff-tags.js';
+import { readTiffDirectory, type TiffDirectory } from '../tiff-directory.js';
+import { inspectTiff, LOSSLESS, NONE, TAG } from '../tiff-tags.js';
 import { type Band, type BandedFile, BandRoom, WHOLE_PIXELS } from './image.js';
+import { type Pieces, tiffOfPieces } from './tiff-pieces.js';
 
 /** Rows that are decoded at once, at least. */
 const ROWS = 128;
-
-/** Strips or tiles in their order, from the top. */
-interface Pieces {
-  readonly offsets: readonly number[];
-  readonly lengths: readonly number[];
-  /** Pieces beside each other: 1 of strips. */
-  readonly across: number;
-  /** Of each; the last may have fewer. */
-  readonly rows: number;
-  readonly tiled: boolean;
-}
 
 /**
  * Opens a TIFF file.
@@ -41,7 +29,8 @@ export async function openTiff(source: Source, limits: Limits): Promise<BandedFi
   if (!pieces) return undefined;
   const together = pieces.across * Math.ceil(ROWS / pieces.rows);
   const part = async (first: number) => {
-    const file = await partOf(directory, source, pieces, first, Math.min(first + together, pieces.offsets.length));
+    const end = Math.min(first + together, pieces.offsets.length);
+    const file = await tiffOfPieces({ directory, source, pieces, first, end });
     return (await decodeRaster(file, 'TIFF', {}, remarks)).image;
   };
   const found = await number(TAG.samplesPerPixel, 1);
@@ -107,65 +96,4 @@ function lowStrips(offset: number, height: number, rowBytes: number): Pieces {
     lengths.push(Math.min(ROWS, height - y) * rowBytes);
   }
   return { offsets, lengths, across: 1, rows: ROWS, tiled: false };
-}
-
-/** A TIFF file of some of the pieces. */
-async function partOf(
-  { tags, littleEndian, number }: TiffDirectory,
-  source: Source,
-  { offsets, lengths, across, rows, tiled }: Pieces,
-  first: number,
-  end: number,
-): Promise<Uint8Array> {
-  const below = (await number(TAG.height, 0)) - (first / across) * rows;
-  const full = ((end - first) / across) * rows;
-  // The lowest tiles have rows below the image. An image must not be less high than its tiles: they are decoded, and never asked for.
-  const height = tiled ? full : Math.min(full, below);
-  const parts: Uint8Array[] = [];
-  let at = 8;
-  const append = (bytes: Uint8Array) => {
-    const place = at;
-    const padded = bytes.length + (bytes.length % 2);
-    parts.push(bytes, new Uint8Array(padded - bytes.length));
-    at += padded;
-    return place;
-  };
-  const places: number[] = [];
-  for (let i = first; i < end; i++) {
-    const piece = await source.read(offsets[i], lengths[i]);
-    if (piece.length < lengths[i]) throw damaged('TIFF', 'it is cut short');
-    places.push(append(piece));
-  }
-  const own = new Map<number, readonly number[]>([
-    [TAG.height, [height]],
-    [tiled ? TAG.tileOffsets : TAG.stripOffsets, places],
-    [tiled ? TAG.tileBytes : TAG.stripBytes, lengths.slice(first, end)],
-    ...(tiled ? [] : [[TAG.stripRows, [rows]] as const]),
-  ]);
-  const words = (numbers: readonly number[]) => {
-    const bytes = new Uint8Array(4 * numbers.length);
-    for (const [i, value] of numbers.entries()) new DataView(bytes.buffer).setUint32(4 * i, value, littleEndian);
-    return bytes;
-  };
-  const kept = [...tags].filter(([tag]) => HANDLED.has(tag) && !own.has(tag));
-  const values = await Promise.all(
-    kept.map(async ([tag, { type, count, bytes }]) => ({ tag, type, count, bytes: await bytes() })),
-  );
-  for (const [tag, numbers] of own) values.push({ tag, type: LONG, count: numbers.length, bytes: words(numbers) });
-  values.sort((a, b) => a.tag - b.tag);
-  const directory = new DataView(new ArrayBuffer(2 + 12 * values.length + 4));
-  directory.setUint16(0, values.length, littleEndian);
-  for (const [i, { tag, type, count, bytes }] of values.entries()) {
-    const entry = 2 + 12 * i;
-    directory.setUint16(entry, tag, littleEndian);
-    directory.setUint16(entry + 2, type, littleEndian);
-    directory.setUint32(entry + 4, count, littleEndian);
-    if (bytes.length > 4) directory.setUint32(entry + 8, append(bytes), littleEndian);
-    else new Uint8Array(directory.buffer, entry + 8, 4).set(bytes);
-  }
-  const header = new DataView(new ArrayBuffer(8));
-  header.setUint16(0, littleEndian ? 0x4949 : 0x4d4d);
-  header.setUint16(2, 42, littleEndian);
-  header.setUint32(4, at, littleEndian);
-  return concatenate([new Uint8Array(header.buffer), ...parts, new Uint8Array(directory.buffer)]);
 }
