@@ -48,15 +48,20 @@ export function tileLayout(width: number, height: number): Tile[] {
   return tiles;
 }
 
+/** Whether memory is enough for so many samples of a layer, and of their type. */
+export function isRoomFor(room: Layer['samples'], { samples }: Pick<Layer, 'samples'>, count: number): boolean {
+  return room.length >= count && room.BYTES_PER_ELEMENT === samples.BYTES_PER_ELEMENT;
+}
+
 /**
  * Copies a tile out of a layer.
  *
- * @param room for its samples, in which something may be, of the type of the layer's; is used if it is large enough
+ * @param room for its samples, in which something may be; is used if it is one for them
  */
 export function extractTile({ width, channels, maxval, samples }: Layer, tile: Tile, room?: Layer['samples']): Layer {
   const row = tile.width * channels;
   const count = tile.height * row;
-  const out = room && room.length >= count ? room.subarray(0, count) : allocSamples(count, maxval);
+  const out = room && isRoomFor(room, { samples }, count) ? room.subarray(0, count) : allocSamples(count, maxval);
   for (let y = 0; y < tile.height; y++) {
     const from = ((tile.y + y) * width + tile.x) * channels;
     out.set(samples.subarray(from, from + row), y * row);

@@ -20,7 +20,7 @@ import { checkLimits, type ImageSize, planWithin, type Work, webpPixelsOf } from
 import { chooseModel, modelForDecoding, modelsForEncoding } from './models.js';
 import { type Openable, Opened, type OpenFile, openSource, type View } from './open.js';
 import { type CallOptions, type CodecOptions, checkOptions, type EncodeCallOptions, threadsOf } from './options.js';
-import { codersIn, type TileThreads, tileThreads } from './tile-threads.js';
+import { codersIn, TileThreads } from './tile-threads.js';
 import './webp.js';
 
 /**
@@ -55,7 +55,7 @@ export class Codec {
     checkOptions(options, 'codec');
     const threads = threadsOf(options);
     this.#options = { ...options, threads };
-    this.#tiles = tileThreads(threads);
+    this.#tiles = new TileThreads(threads);
     this.#calls = new Threads(new URL('./call-worker.js', import.meta.url), threads, this.#options);
   }
 

@@ -16,14 +16,25 @@ type Samples = FlowLayer['samples'];
 
 export type TileResult = EncodedTile | Samples;
 
-export type TileThreads = Threads<TileCall, TileResult>;
-
 /** After samples of so many bytes garbage is collected. */
 const TIDIED = 1 << 22;
 
-/** @param most threads, at least 1 */
-export function tileThreads(most: number): TileThreads {
-  return new Threads(new URL('./tile-worker.js', import.meta.url), most);
+export class TileThreads extends Threads<TileCall, TileResult> {
+  /**
+   * Memory for what they are given, tile after tile: what a thread has seen, it holds until it looks for garbage, which it does next to
+   * never.
+   */
+  readonly rooms: SharedArrayBuffer[] = [];
+
+  /** @param most threads, at least 1 */
+  constructor(most: number) {
+    super(new URL('./tile-worker.js', import.meta.url), most);
+  }
+
+  override async close(reason?: unknown): Promise<void> {
+    this.rooms.length = 0;
+    await super.close(reason);
+  }
 }
 
 /**
@@ -33,15 +44,13 @@ export function tileThreads(most: number): TileThreads {
  * @param signal ends those that its tiles are coded in
  */
 export function codersIn(threads: TileThreads, concurrency: number, signal?: AbortSignal): CoderOf {
-  // Copies of tiles and payloads, one after the other: what is given away would stay in a thread until it is looked for.
-  const rooms: SharedArrayBuffer[] = [];
   const run = async <Given extends Samples>(given: Given, call: (copy: Given) => TileCall): Promise<TileResult> => {
     if (given.buffer instanceof SharedArrayBuffer) return threads.run(call(given), { signal });
-    const { copy, room } = sharedCopy(given, rooms.pop());
+    const { copy, room } = sharedCopy(given, threads.rooms.pop());
     try {
       return await threads.run(call(copy), { signal });
     } finally {
-      rooms.push(room);
+      threads.rooms.push(room);
     }
   };
   let coded = 0;
