@@ -3,17 +3,17 @@ import type { Learning } from './flow/learning.js';
 import { type Flow, flowKey } from './flow/model.js';
 import { type EncodedTile, TileCodec } from './flow/tile-codec.js';
 import { Kernels } from './kernels/kernels.js';
-import type { Layer } from './layer.js';
 import { decodeFlowTile, encodeFlowTile, type FlowLayer, type FlowShape } from './layers/flow-tiles.js';
 import { once } from './once.js';
+import { Rooms } from './rooms.js';
 import type { Tile } from './tiles.js';
 
 /** Codes tiles by a flow, in this thread or in others. */
 export interface TileCoder {
   /** Tiles that are worth having under way at once, at least 1. */
   readonly concurrency: number;
-  /** Memory for a tile's samples, of which `encode` needs no copy. */
-  allocate?(this: void, count: number, maxval: number): FlowLayer['samples'];
+  /** For samples of which `encode` needs no copy. */
+  readonly rooms?: Rooms;
   encode(tile: FlowLayer): Promise<EncodedTile>;
   /** `level`: of the tile come its rows and columns 0, 2^level, 2 * 2^level ..., of the first bytes of the payload (see `EncodedTile`). */
   decode(payload: Uint8Array, shape: FlowShape, level: number): Promise<FlowLayer['samples']>;
@@ -67,8 +67,8 @@ export interface EncodingOptions extends CodingOptions {
 /** One image's coding under way. */
 export class Coding {
   #done = 0;
-  /** Memory for copies of tiles, one after the other: what is used once would be kept until it is looked for. */
-  readonly rooms: Layer['samples'][] = [];
+  /** For copies of tiles. */
+  readonly rooms = new Rooms();
   /** The coder of a flow's tiles, made once. */
   readonly coder: CoderOf;
 

@@ -4,6 +4,7 @@
  */
 import { allocSamples } from './image.js';
 import type { Layer } from './layer.js';
+import { samplesIn } from './rooms.js';
 
 /** Longest side of a tile, in pixels. */
 export const MAX_TILE_SIDE = 1024;
@@ -48,20 +49,15 @@ export function tileLayout(width: number, height: number): Tile[] {
   return tiles;
 }
 
-/** Whether memory is enough for so many samples of a layer, and of their type. */
-export function isRoomFor(room: Layer['samples'], { samples }: Pick<Layer, 'samples'>, count: number): boolean {
-  return room.length >= count && room.BYTES_PER_ELEMENT === samples.BYTES_PER_ELEMENT;
-}
-
 /**
  * Copies a tile out of a layer.
  *
- * @param room for its samples, in which something may be; is used if it is one for them
+ * @param room for its samples, in which something may be
  */
-export function extractTile({ width, channels, maxval, samples }: Layer, tile: Tile, room?: Layer['samples']): Layer {
+export function extractTile({ width, channels, maxval, samples }: Layer, tile: Tile, room?: ArrayBufferLike): Layer {
   const row = tile.width * channels;
   const count = tile.height * row;
-  const out = room && isRoomFor(room, { samples }, count) ? room.subarray(0, count) : allocSamples(count, maxval);
+  const out = room ? samplesIn(room, count, maxval) : allocSamples(count, maxval);
   for (let y = 0; y < tile.height; y++) {
     const from = ((tile.y + y) * width + tile.x) * channels;
     out.set(samples.subarray(from, from + row), y * row);

@@ -11,10 +11,9 @@ import { layerBytes } from '../container/head.js';
 import { CnfzipError } from '../error.js';
 import type { Flow } from '../flow/model.js';
 import type { EncodedTile } from '../flow/tile-codec.js';
-import { allocSamples } from '../image.js';
 import { KERNEL_VERSION } from '../kernels/kernels.js';
 import type { Layer } from '../layer.js';
-import { extractTile, isRoomFor, type Tile, tileLayout } from '../tiles.js';
+import { extractTile, type Tile, tileLayout } from '../tiles.js';
 import { findAlphabet, indexed, writeAlphabet } from './alphabet.js';
 import { type FlowLayer, isFlowLayer } from './flow-tiles.js';
 import { encodePlain } from './plain.js';
@@ -193,12 +192,11 @@ async function tryTiles(
   take: (trial: Trial, index: number) => Promise<void>,
 ): Promise<void> {
   const coder = flow && (await coding.coder(flow));
-  const allocate = coder?.allocate ?? allocSamples;
+  const rooms = coder?.rooms ?? coding.rooms;
   const places = tileLayout(layer.width, layer.height);
   const largest = layer.channels * Math.max(...places.map(({ width, height }) => width * height));
   await coding.forEachTile(places, coder?.concurrency ?? 1, async (place, i) => {
-    const kept = coding.rooms.pop();
-    const room = kept && isRoomFor(kept, layer, largest) ? kept : allocate(largest, layer.maxval);
+    const room = rooms.take(largest * layer.samples.BYTES_PER_ELEMENT);
     const tile = extractTile(layer, place, room);
     const webp = await mayBeWebp(tile);
     const repeated = repeats(tile);
@@ -207,7 +205,7 @@ async function tryTiles(
     const byFlow = coder && isFlowLayer(tile) && (await wanted(tile, coder));
     const coded = byFlow ? await coder.encode(tile) : undefined;
     const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
-    coding.rooms.push(room);
+    rooms.give(room);
     await take({ place, coded, webpBytes: probe * (1 - goodSaves(repeated)) }, i);
   });
 }

@@ -3,6 +3,7 @@ import type { CoderOf } from '../../codec/coding.js';
 import type { Flow } from '../../codec/flow/model.js';
 import type { EncodedTile } from '../../codec/flow/tile-codec.js';
 import type { FlowLayer, FlowShape } from '../../codec/layers/flow-tiles.js';
+import { Rooms } from '../../codec/rooms.js';
 import { Threads } from '../threads/threads.js';
 import { collectGarbage } from './garbage.js';
 
@@ -20,11 +21,8 @@ export type TileResult = EncodedTile | Samples;
 const TIDIED = 1 << 22;
 
 export class TileThreads extends Threads<TileCall, TileResult> {
-  /**
-   * Memory for what they are given, tile after tile: what a thread has seen, it holds until it looks for garbage, which it does next to
-   * never.
-   */
-  readonly rooms: SharedArrayBuffer[] = [];
+  /** For what they are given: what a thread has seen, it holds until it looks for garbage, which it does next to never. */
+  readonly rooms = new Rooms((bytes) => new SharedArrayBuffer(bytes));
 
   /** @param most threads, at least 1 */
   constructor(most: number) {
@@ -32,7 +30,7 @@ export class TileThreads extends Threads<TileCall, TileResult> {
   }
 
   override async close(reason?: unknown): Promise<void> {
-    this.rooms.length = 0;
+    this.rooms.clear();
     await super.close(reason);
   }
 }
@@ -46,11 +44,12 @@ export class TileThreads extends Threads<TileCall, TileResult> {
 export function codersIn(threads: TileThreads, concurrency: number, signal?: AbortSignal): CoderOf {
   const run = async <Given extends Samples>(given: Given, call: (copy: Given) => TileCall): Promise<TileResult> => {
     if (given.buffer instanceof SharedArrayBuffer) return threads.run(call(given), { signal });
-    const { copy, room } = sharedCopy(given, threads.rooms.pop());
+    const room = threads.rooms.take(given.byteLength);
+    const copy = copyIn(room, given);
     try {
       return await threads.run(call(copy), { signal });
     } finally {
-      threads.rooms.push(room);
+      threads.rooms.give(room);
     }
   };
   let coded = 0;
@@ -63,10 +62,7 @@ export function codersIn(threads: TileThreads, concurrency: number, signal?: Abo
   };
   return async (flow) => ({
     concurrency,
-    allocate: (count, maxval) => {
-      const bytes = new SharedArrayBuffer(count * (maxval > 255 ? 2 : 1));
-      return maxval > 255 ? new Uint16Array(bytes) : new Uint8Array(bytes);
-    },
+    rooms: threads.rooms,
     async encode(tile) {
       const result = await run(tile.samples, (samples) => ({ kind: 'encode', flow, tile: { ...tile, samples } }));
       tidy(tile.samples);
@@ -86,11 +82,9 @@ export function codersIn(threads: TileThreads, concurrency: number, signal?: Abo
   });
 }
 
-/** Copies bytes or samples where all threads see them, into a room if it is large enough. */
-function sharedCopy<T extends Samples>(given: T, room?: SharedArrayBuffer): { copy: T; room: SharedArrayBuffer } {
-  const { byteLength, length } = given;
-  const own = room && room.byteLength >= byteLength ? room : new SharedArrayBuffer(byteLength);
-  const copy = given instanceof Uint16Array ? new Uint16Array(own, 0, length) : new Uint8Array(own, 0, length);
+function copyIn<Given extends Samples>(room: ArrayBufferLike, given: Given): Given {
+  const copy =
+    given instanceof Uint16Array ? new Uint16Array(room, 0, given.length) : new Uint8Array(room, 0, given.length);
   copy.set(given);
-  return { copy: copy as T, room: own };
+  return copy as Given;
 }
