@@ -145,8 +145,9 @@ export class Codec {
           collectGarbage();
         }
         if (options.asWhole && encoder.mayBeWhole) return undefined;
-        // What follows, such as decoding the result, needs the memory.
+        // What follows, such as decoding the result, needs the memory, and threads less of it than for encoding.
         releaseWebpEncoder();
+        if (this.#underWay === 1) await this.#rest();
         collectGarbage();
         return { pieces: encoder.file(), image, lost };
       });
