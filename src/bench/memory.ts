@@ -97,7 +97,7 @@ function chart(rows: readonly Measured[]): string {
     marginLeft: 50,
     marginBottom: 45,
     x: { type: 'log', label: 'megapixels', tickFormat: String, ticks: 4 },
-    y: { type: 'log', label: null, grid: true, tickFormat: String },
+    y: { type: 'log', nice: true, label: null, grid: true, tickFormat: String },
     fx: { label: null },
     color: { domain: ['encode', 'decode'], range: ['#c2410c', '#475569'] },
     marks: [
