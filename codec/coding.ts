@@ -12,7 +12,11 @@ import type { Tile } from './tiles.js';
 export interface TileCoder {
   /** Tiles that are worth having under way at once, at least 1. */
   readonly concurrency: number;
-  /** For samples of which `encode` needs no copy. */
+  /**
+   * For samples of which `encode` needs no copy.
+   *
+   * @internal
+   */
   readonly rooms?: Rooms;
   encode(tile: FlowLayer): Promise<EncodedTile>;
   /** `level`: of the tile come its rows and columns 0, 2^level, 2 * 2^level ..., of the first bytes of the payload (see `EncodedTile`). */
