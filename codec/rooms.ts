@@ -23,7 +23,7 @@ export class Rooms {
   }
 }
 
-/** A room's first samples of 0 .. maxval. */
-export function samplesIn(room: ArrayBufferLike, count: number, maxval: number): Layer['samples'] {
-  return maxval > 255 ? new Uint16Array(room, 0, count) : new Uint8Array(room, 0, count);
+/** A room's first samples, of the type of others. */
+export function samplesIn(room: ArrayBufferLike, count: number, others: Layer['samples']): Layer['samples'] {
+  return others instanceof Uint16Array ? new Uint16Array(room, 0, count) : new Uint8Array(room, 0, count);
 }

@@ -57,7 +57,7 @@ export function tileLayout(width: number, height: number): Tile[] {
 export function extractTile({ width, channels, maxval, samples }: Layer, tile: Tile, room?: ArrayBufferLike): Layer {
   const row = tile.width * channels;
   const count = tile.height * row;
-  const out = room ? samplesIn(room, count, maxval) : allocSamples(count, maxval);
+  const out = room ? samplesIn(room, count, samples) : allocSamples(count, maxval);
   for (let y = 0; y < tile.height; y++) {
     const from = ((tile.y + y) * width + tile.x) * channels;
     out.set(samples.subarray(from, from + row), y * row);

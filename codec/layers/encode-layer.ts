@@ -13,7 +13,7 @@ import type { Flow } from '../flow/model.js';
 import type { EncodedTile } from '../flow/tile-codec.js';
 import { KERNEL_VERSION } from '../kernels/kernels.js';
 import type { Layer } from '../layer.js';
-import { extractTile, type Tile, tileLayout } from '../tiles.js';
+import { extractTile, maxTilePixels, type Tile, tileLayout } from '../tiles.js';
 import { findAlphabet, indexed, writeAlphabet } from './alphabet.js';
 import { type FlowLayer, isFlowLayer } from './flow-tiles.js';
 import { encodePlain } from './plain.js';
@@ -193,10 +193,10 @@ async function tryTiles(
 ): Promise<void> {
   const coder = flow && (await coding.coder(flow));
   const rooms = coder?.rooms ?? coding.rooms;
-  const places = tileLayout(layer.width, layer.height);
-  const largest = layer.channels * Math.max(...places.map(({ width, height }) => width * height));
-  await coding.forEachTile(places, coder?.concurrency ?? 1, async (place, i) => {
-    const room = rooms.take(largest * layer.samples.BYTES_PER_ELEMENT);
+  const { width, height, channels, samples } = layer;
+  const roomBytes = maxTilePixels(width, height) * channels * samples.BYTES_PER_ELEMENT;
+  await coding.forEachTile(tileLayout(width, height), coder?.concurrency ?? 1, async (place, i) => {
+    const room = rooms.take(roomBytes);
     const tile = extractTile(layer, place, room);
     const webp = await mayBeWebp(tile);
     const repeated = repeats(tile);

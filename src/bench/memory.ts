@@ -7,12 +7,12 @@ import { Command } from 'commander';
 import { tileCount } from '../../codec/tiles.js';
 import { integer } from '../cli/options.js';
 import { svg } from '../drawing/svg.js';
-import { info, readImage } from '../index.js';
+import { info } from '../index.js';
 import { netpbmPieces } from '../io/banded/netpbm.js';
 import { writeFileAtomic } from '../io/files/write.js';
 import { memoryFor, type Work, webpPixelsOf } from '../session/memory.js';
 import { modelForDecoding } from '../session/models.js';
-import { mosaic } from './mosaic.js';
+import { mosaicOfFiles } from './mosaic.js';
 import { runMeasured } from './processes.js';
 
 /** What a run of the command line took. */
@@ -66,9 +66,8 @@ async function withMosaic<T>(
   const folder = mkdtempSync(join(tmpdir(), 'cnfzip-mosaic-'));
   try {
     const side = Math.round(1000 * Math.sqrt(megapixels));
-    const images = await Promise.all(photographs.map((file) => readImage(file)));
     const file = join(folder, `${side} x ${side}.ppm`);
-    await writeFileAtomic(file, netpbmPieces(mosaic(images, side, side)));
+    await writeFileAtomic(file, netpbmPieces(await mosaicOfFiles(photographs, side, side)));
     return await work(file);
   } finally {
     rmSync(folder, { recursive: true });

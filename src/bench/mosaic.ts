@@ -1,6 +1,12 @@
 /** Large images made of photographs. */
 import type { Image, ImageHeader } from '../../codec/image.js';
+import { readImage } from '../index.js';
 import type { BandedImage } from '../io/banded/image.js';
+
+/** A mosaic of the photographs of files. */
+export async function mosaicOfFiles(files: readonly string[], width: number, height: number): Promise<BandedImage> {
+  return mosaic(await Promise.all(files.map((file) => readImage(file))), width, height);
+}
 
 /**
  * Photographs side by side and below each other, again and again, each cut to the size of the smallest and no two of a kind next to each

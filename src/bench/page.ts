@@ -4,16 +4,15 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Command, Option } from 'commander';
 import puppeteer, { type ElementHandle, type Page } from 'puppeteer-core';
-import { findProgram } from '../engines/engine.js';
-import { readImage } from '../index.js';
+import { findChromium, findFirefox } from '../engines/engine.js';
 import { pngPieces } from '../io/banded/png.js';
 import { writeFileAtomic } from '../io/files/write.js';
 import { servePage } from '../web/serve.js';
-import { mosaic } from './mosaic.js';
+import { mosaicOfFiles } from './mosaic.js';
 
 const BROWSERS = {
-  chromium: findProgram('chromium', 'chromium-browser', 'google-chrome'),
-  firefox: findProgram('firefox-esr', 'firefox'),
+  chromium: findChromium(),
+  firefox: findFirefox(),
 };
 type BrowserName = keyof typeof BROWSERS;
 
@@ -47,8 +46,7 @@ await new Command('bench:page')
 async function mosaicFile(folder: string, photographs: readonly string[], size: string): Promise<string> {
   const [width, height] = size.split('x').map(Number);
   const file = join(folder, `${size}.png`);
-  const images = await Promise.all(photographs.map((photograph) => readImage(photograph)));
-  await writeFileAtomic(file, pngPieces(mosaic(images, width, height)));
+  await writeFileAtomic(file, pngPieces(await mosaicOfFiles(photographs, width, height)));
   return file;
 }
 

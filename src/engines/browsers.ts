@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import type { Findings, Task } from './check.js';
-import { type Engine, findProgram, TIMEOUT, versionOf } from './engine.js';
+import { type Engine, findChromium, findFirefox, TIMEOUT, versionOf } from './engine.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 const TYPES: Record<string, string> = {
@@ -24,10 +24,10 @@ const IMPORTS = {
 
 export function browserEngines(): Engine[] {
   return [
-    browserEngine('chromium', 'Chromium', findProgram('chromium', 'chromium-browser', 'google-chrome'), (profile) => [
+    browserEngine('chromium', 'Chromium', findChromium(), (profile) => [
       ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', `--user-data-dir=${profile}`],
     ]),
-    browserEngine('firefox', 'Firefox', findProgram('firefox-esr', 'firefox'), (profile) => [
+    browserEngine('firefox', 'Firefox', findFirefox(), (profile) => [
       ...['--headless', '--no-remote', '--profile', profile],
     ]),
   ];

@@ -51,6 +51,9 @@ export function versionOf(program: string, flags: readonly string[] = []): strin
   return status === 0 ? stdout.match(/\d+(\.\d+)+\w*/)?.[0] : undefined;
 }
 
+export const findChromium = () => findProgram('chromium', 'chromium-browser', 'google-chrome');
+export const findFirefox = () => findProgram('firefox-esr', 'firefox');
+
 /** The first of these programs that is installed. */
 export function findProgram(...names: string[]): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter);

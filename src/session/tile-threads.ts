@@ -3,7 +3,7 @@ import type { CoderOf } from '../../codec/coding.js';
 import type { Flow } from '../../codec/flow/model.js';
 import type { EncodedTile } from '../../codec/flow/tile-codec.js';
 import type { FlowLayer, FlowShape } from '../../codec/layers/flow-tiles.js';
-import { Rooms } from '../../codec/rooms.js';
+import { Rooms, samplesIn } from '../../codec/rooms.js';
 import { Threads } from '../threads/threads.js';
 import { collectGarbage } from './garbage.js';
 
@@ -45,9 +45,10 @@ export function codersIn(threads: TileThreads, concurrency: number, signal?: Abo
   const run = async <Given extends Samples>(given: Given, call: (copy: Given) => TileCall): Promise<TileResult> => {
     if (given.buffer instanceof SharedArrayBuffer) return threads.run(call(given), { signal });
     const room = threads.rooms.take(given.byteLength);
-    const copy = copyIn(room, given);
+    const copy = samplesIn(room, given.length, given);
+    copy.set(given);
     try {
-      return await threads.run(call(copy), { signal });
+      return await threads.run(call(copy as Given), { signal });
     } finally {
       threads.rooms.give(room);
     }
@@ -80,11 +81,4 @@ export function codersIn(threads: TileThreads, concurrency: number, signal?: Abo
       return samples;
     },
   });
-}
-
-function copyIn<Given extends Samples>(room: ArrayBufferLike, given: Given): Given {
-  const copy =
-    given instanceof Uint16Array ? new Uint16Array(room, 0, given.length) : new Uint8Array(room, 0, given.length);
-  copy.set(given);
-  return copy as Given;
 }

@@ -14,11 +14,11 @@ import puppeteer from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeImage } from '../../codec/codec.js';
 import type { Image } from '../../codec/image.js';
-import { findProgram } from '../../src/engines/engine.js';
+import { findChromium } from '../../src/engines/engine.js';
 import { decodePng, encode, info } from '../../src/index.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const chromium = findProgram('chromium', 'chromium-browser', 'google-chrome');
+const chromium = findChromium();
 
 /** Bundlers and compilers take minutes on a slow machine. */
 const asked = process.env.TEST_BUNDLERS === 'all';

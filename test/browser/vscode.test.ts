@@ -7,13 +7,13 @@ import { extname } from 'node:path';
 import { unzipSync } from 'fflate';
 import puppeteer, { type Browser } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findProgram } from '../../src/engines/engine.js';
+import { findChromium } from '../../src/engines/engine.js';
 import { readImage } from '../../src/index.js';
 import { expand } from '../../src/io/expand.js';
 import { fixture } from '../paths.js';
 
 const root = (path: string) => new URL(`../../${path}`, import.meta.url);
-const chromium = findProgram('chromium', 'chromium-browser', 'google-chrome');
+const chromium = findChromium();
 
 let files: Record<string, Uint8Array>;
 

@@ -6,7 +6,7 @@ import { extname, join } from 'node:path';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deflateZlib, inflateZlib } from '../../src/browser/zlib.js';
-import { findProgram } from '../../src/engines/engine.js';
+import { findChromium, findFirefox } from '../../src/engines/engine.js';
 import { decode, decodePng, encode, encodePng, info } from '../../src/index.js';
 import * as node from '../../src/io/zlib.js';
 import { fixture } from '../paths.js';
@@ -16,8 +16,8 @@ const { servePage } = (await import(built)) as typeof import('../../src/web/serv
 
 type Library = typeof import('../../src/browser/index.js');
 
-const firefox = findProgram('firefox-esr', 'firefox');
-const chromium = findProgram('chromium', 'chromium-browser', 'google-chrome');
+const firefox = findFirefox();
+const chromium = findChromium();
 
 describe('zlib streams without Node', () => {
   const bytes = Uint8Array.from({ length: 20_000 }, (_, i) => (i * i) >> 7);

@@ -21,6 +21,8 @@ interface Part {
   readonly directory: TiffDirectory;
   readonly source: Source;
   readonly pieces: Pieces;
+  /** Of the file's tags, as `handledEntries` tells. */
+  readonly entries: readonly Entry[];
   /** The first piece that is taken, and the one behind the last: whole rows of them. */
   readonly first: number;
   readonly end: number;
@@ -30,7 +32,7 @@ const HEADER_BYTES = 8;
 const ENTRY_BYTES = 12;
 
 /** A tag's value as it is in the file: `bytes` are `count` numbers of a type. */
-interface Entry {
+export interface Entry {
   readonly tag: number;
   readonly type: number;
   readonly count: number;
@@ -70,8 +72,19 @@ export async function tiffOfPieces(part: Part): Promise<Uint8Array> {
   return concatenate([new Uint8Array(header.buffer), ...file.parts]);
 }
 
+/** The tags of a file that tell how its samples are stored, and what libvips reads beside. */
+export async function handledEntries({ tags }: TiffDirectory): Promise<Entry[]> {
+  const handled = [...tags].filter(([tag]) => HANDLED.has(tag));
+  return Promise.all(
+    handled.map(async ([tag, { type, count, bytes }]) => ({ tag, type, count, bytes: await bytes() })),
+  );
+}
+
 /** In the order of their tags, as TIFF wants them. */
-async function entriesOf({ directory, pieces, first, end }: Part, offsets: readonly number[]): Promise<Entry[]> {
+async function entriesOf(
+  { directory, pieces, entries, first, end }: Part,
+  offsets: readonly number[],
+): Promise<Entry[]> {
   const { across, rows, tiled, lengths } = pieces;
   const below = (await directory.number(TAG.height, 0)) - (first / across) * rows;
   const full = ((end - first) / across) * rows;
@@ -83,14 +96,11 @@ async function entriesOf({ directory, pieces, first, end }: Part, offsets: reado
     [tiled ? TAG.tileBytes : TAG.stripBytes, lengths.slice(first, end)],
   ]);
   if (!tiled) own.set(TAG.stripRows, [rows]);
-  const kept = [...directory.tags].filter(([tag]) => HANDLED.has(tag) && !own.has(tag));
-  const entries = await Promise.all(
-    kept.map(async ([tag, { type, count, bytes }]): Promise<Entry> => ({ tag, type, count, bytes: await bytes() })),
-  );
+  const all = entries.filter(({ tag }) => !own.has(tag));
   for (const [tag, numbers] of own) {
-    entries.push({ tag, type: LONG, count: numbers.length, bytes: longs(numbers, directory.littleEndian) });
+    all.push({ tag, type: LONG, count: numbers.length, bytes: longs(numbers, directory.littleEndian) });
   }
-  return entries.sort((a, b) => a.tag - b.tag);
+  return all.sort((a, b) => a.tag - b.tag);
 }
 
 function longs(numbers: readonly number[], littleEndian: boolean): Uint8Array {

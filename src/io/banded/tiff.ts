@@ -9,7 +9,7 @@ import { decodeRaster } from '../raster.js';
 import { readTiffDirectory, type TiffDirectory } from '../tiff-directory.js';
 import { inspectTiff, LOSSLESS, NONE, TAG } from '../tiff-tags.js';
 import { type Band, type BandedFile, BandRoom, WHOLE_PIXELS } from './image.js';
-import { type Pieces, tiffOfPieces } from './tiff-pieces.js';
+import { handledEntries, type Pieces, tiffOfPieces } from './tiff-pieces.js';
 
 /** Rows that are decoded at once, at least. */
 const ROWS = 128;
@@ -27,10 +27,11 @@ export async function openTiff(source: Source, limits: Limits): Promise<BandedFi
   const [width, height] = [await number(TAG.width, 0), await number(TAG.height, 0)];
   const pieces = await piecesOf(directory, width, height);
   if (!pieces) return undefined;
+  const entries = await handledEntries(directory);
   const together = pieces.across * Math.ceil(ROWS / pieces.rows);
   const part = async (first: number) => {
     const end = Math.min(first + together, pieces.offsets.length);
-    const file = await tiffOfPieces({ directory, source, pieces, first, end });
+    const file = await tiffOfPieces({ directory, source, pieces, entries, first, end });
     return (await decodeRaster(file, 'TIFF', {}, remarks)).image;
   };
   const found = await number(TAG.samplesPerPixel, 1);
