@@ -27,21 +27,37 @@ export function tileTexture(
   const sums = new Float64Array(channels * TEXTURE_VALUES);
   const counts = new Float64Array(TEXTURE_VALUES);
   const line = width * channels;
-  const add = (at: number, stride: number, value: number) => {
-    counts[value]++;
+  const add = (value: number, first: number, count: number, step: number, reach: number) => {
+    counts[value] += count;
     for (let c = 0; c < channels; c++) {
-      const distance = 2 * samples[at + c] - samples[at + c - stride] - samples[at + c + stride];
-      sums[c * TEXTURE_VALUES + value] += Math.abs(distance);
+      sums[c * TEXTURE_VALUES + value] += distances(samples, first + c, count, step, reach);
     }
   };
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const at = y * line + x * channels;
-      if (x > 0 && x < width - 1) add(at, channels, x & 1);
-      if (y > 0 && y < height - 1) add(at, line, 2 + (y & 1));
+    const first = y * line;
+    for (const parity of [0, 1]) {
+      const x = 2 - parity;
+      add(parity, first + x * channels, Math.max(0, (width - x) >> 1), 2 * channels, channels);
     }
+    if (y > 0 && y < height - 1) add(2 + (y & 1), first, width, channels, line);
   }
   return Uint8Array.from(sums, (sum, i) => textureLevel(Math.floor((UNIT * sum) / (2 * Math.max(1, counts[i % 4])))));
+}
+
+/** How far `count` samples, `step` apart, lie in sum from the middles of those at a distance of `reach` on both sides, twice. */
+function distances(
+  samples: Int32Array | Float32Array,
+  first: number,
+  count: number,
+  step: number,
+  reach: number,
+): number {
+  let sum = 0;
+  const end = first + count * step;
+  for (let at = first; at < end; at += step) {
+    sum += Math.abs(2 * samples[at] - samples[at - reach] - samples[at + reach]);
+  }
+  return sum;
 }
 
 /** Quarter octaves of an integer, in integers: 0, 1, 2, 3, then four levels for each power of two, up to the highest level. */

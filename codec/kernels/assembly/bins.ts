@@ -13,8 +13,8 @@
 // of the logistic's scale by an ulp changes none of this.
 
 import { flowBackward, flowForward } from './flow';
-import { Coordinate, coordinate, Flow, logistic } from './group';
-import { LOG2E, log4, sigmoid4, within4 } from './math';
+import { Coordinate, coordinate, Flow, Logistic, logistic } from './group';
+import { exp4, LOG2E, log4, within4 } from './math';
 import { siteOpen } from './site';
 
 /** Bins of a window around the mean; a sample outside goes through an escape. */
@@ -36,7 +36,7 @@ const FINE_SCALE: f32 = 5;
  */
 function binsOpen(at: Coordinate): void {
   const octave = f32x4.floor(f32x4.mul(at.logScale, f32x4.splat(LOG2E)));
-  const shift = f32x4.max(f32x4.sub(octave, f32x4.splat(FINE_SCALE)), f32x4.splat(0));
+  const shift = f32x4.pmax(f32x4.splat(0), f32x4.sub(octave, f32x4.splat(FINE_SCALE)));
   at.shift = i32x4.trunc_sat_f32x4_s(shift);
   at.samples = i32x4.shl(i32x4.add(i32x4.splat(127), at.shift), 23);
   at.perSample = i32x4.shl(i32x4.sub(i32x4.splat(127), at.shift), 23);
@@ -69,30 +69,46 @@ export function lowerEdge(at: Coordinate, bin: v128): v128 {
   return f32x4.mul(f32x4.add(at.first, bin), at.samples);
 }
 
-/** First slots of bins: integers, of which float32 holds all up to 2^24. */
+/** The slot that a share of the base below a bin's lower edge amounts to: an integer, of which float32 holds all up to 2^24. */
 @inline
-export function binSlots(flow: Flow, at: Coordinate, bin: v128): v128 {
-  const z = flowForward(at, lowerEdge(at, bin));
-  let sum = f32x4.splat(0);
-  for (let n: i32 = 0; n < flow.mixtures; n++) {
-    const own = logistic(at, n);
-    const share = sigmoid4(f32x4.mul(f32x4.sub(z, own.mean), own.inverseScale));
-    sum = f32x4.add(sum, f32x4.mul(own.weight, share));
-  }
-  const shared = f32x4.trunc(f32x4.mul(f32x4.min(sum, f32x4.splat(1)), f32x4.splat(SHARED_SLOTS)));
+function slotOf(share: v128, bin: v128): v128 {
+  const shared = f32x4.trunc(f32x4.mul(f32x4.pmin(f32x4.splat(1), share), f32x4.splat(SHARED_SLOTS)));
   const slot = v128.and(f32x4.add(shared, bin), f32x4.gt(bin, f32x4.splat(0)));
   return v128.bitselect(slot, f32x4.splat(<f32>ESCAPE), f32x4.lt(bin, f32x4.splat(<f32>BINS)));
+}
+
+/** What a logistic has below z: the sigmoid of (z - mean) / scale. */
+@inline
+function shareBelow(own: Logistic, z: v128): v128 {
+  const one = f32x4.splat(1);
+  return f32x4.div(one, f32x4.add(one, exp4(f32x4.mul(f32x4.sub(own.mean, z), own.inverseScale))));
+}
+
+/** Sets the first slots of bins, and those of the bins behind them: both edges at once, as neither waits for the other. */
+export function slotsOpen(flow: Flow, at: Coordinate, bin: v128): void {
+  const next = f32x4.add(bin, f32x4.splat(1));
+  const lower = flowForward(at, lowerEdge(at, bin));
+  const upper = flowForward(at, lowerEdge(at, next));
+  let below = f32x4.splat(0);
+  let upTo = f32x4.splat(0);
+  for (let n: i32 = 0; n < flow.mixtures; n++) {
+    const own = logistic(at, n);
+    below = f32x4.add(below, f32x4.mul(own.weight, shareBelow(own, lower)));
+    upTo = f32x4.add(upTo, f32x4.mul(own.weight, shareBelow(own, upper)));
+  }
+  at.firstSlot = slotOf(below, bin);
+  at.nextSlot = slotOf(upTo, next);
 }
 
 /** Takes the slots of bins in the window, and leaves other lanes at the escape's. */
 export function takeBins(flow: Flow, at: Coordinate, bin: v128): void {
   const inside = inWindow(bin);
-  const start = binSlots(flow, at, bin);
-  const frequency = f32x4.sub(binSlots(flow, at, f32x4.add(bin, f32x4.splat(1))), start);
+  slotsOpen(flow, at, bin);
+  const frequency = f32x4.sub(at.nextSlot, at.firstSlot);
   setBins(
     at,
     bin,
-    v128.bitselect(start, f32x4.splat(<f32>ESCAPE), inside),
+    v128.bitselect(at.firstSlot, f32x4.splat(<f32>ESCAPE), inside),
     v128.bitselect(frequency, f32x4.splat(<f32>ESCAPE_SLOTS), inside),
   );
 }
@@ -114,8 +130,9 @@ export function findBins(flow: Flow, at: Coordinate, slot: v128, wanted: v128): 
   let high = f32x4.splat(<f32>BINS);
   let bin = binGuess(flow, at, slot);
   while (true) {
-    const start = binSlots(flow, at, bin);
-    const end = binSlots(flow, at, f32x4.add(bin, one));
+    slotsOpen(flow, at, bin);
+    const start = at.firstSlot;
+    const end = at.nextSlot;
     const below = f32x4.lt(slot, start);
     const above = f32x4.ge(slot, end);
     const missed = v128.and(v128.or(below, above), wanted);
@@ -131,9 +148,22 @@ export function findBins(flow: Flow, at: Coordinate, slot: v128, wanted: v128): 
   }
 }
 
-/** The bins to which slots would belong if the base were one logistic of its mean and mean scale. */
+/** About the bins to which slots belong: those of the base's quantiles, carried backward. */
 @inline
 function binGuess(flow: Flow, at: Coordinate, slot: v128): v128 {
+  const one = f32x4.splat(1);
+  const share = f32x4.mul(f32x4.add(slot, f32x4.splat(0.5)), f32x4.splat(1.0 / 16777216));
+  const rest = f32x4.pmax(f32x4.splat(1e-8), f32x4.sub(one, share));
+  const logit = log4(f32x4.div(share, rest));
+  // One step costs half of what a missed bin does and saves most of them; a second saves less than it costs.
+  const z = nearerQuantile(flow, at, quantileGuess(flow, at, logit), logit);
+  const y = within4(flowBackward(at, z), -16777216, 16777216);
+  return within4(binOf(at, y), 0, <f32>(BINS - 1));
+}
+
+/** Where the base's distribution would have the given logits if it were one logistic of its mean and mean scale. */
+@inline
+function quantileGuess(flow: Flow, at: Coordinate, logit: v128): v128 {
   const one = f32x4.splat(1);
   let middle = f32x4.splat(0);
   for (let n: i32 = 0; n < flow.mixtures; n++) {
@@ -146,9 +176,25 @@ function binGuess(flow: Flow, at: Coordinate, slot: v128): v128 {
     const reach = f32x4.add(f32x4.div(one, own.inverseScale), f32x4.abs(f32x4.sub(own.mean, middle)));
     spread = f32x4.add(spread, f32x4.mul(own.weight, reach));
   }
-  const share = f32x4.mul(f32x4.add(slot, f32x4.splat(0.5)), f32x4.splat(1.0 / 16777216));
-  const rest = f32x4.max(f32x4.sub(one, share), f32x4.splat(1e-8));
-  const z = f32x4.add(middle, f32x4.mul(spread, log4(f32x4.div(share, rest))));
-  const y = within4(flowBackward(at, z), -16777216, 16777216);
-  return within4(binOf(at, y), 0, <f32>(BINS - 1));
+  return f32x4.add(middle, f32x4.mul(spread, logit));
+}
+
+/** A step of Newton's method to where the base's distribution G has the given logits: log (G / (1 - G)) is nearly linear. */
+@inline
+function nearerQuantile(flow: Flow, at: Coordinate, z: v128, logit: v128): v128 {
+  let below = f32x4.splat(0);
+  let above = f32x4.splat(0);
+  let density = f32x4.splat(0);
+  for (let n: i32 = 0; n < flow.mixtures; n++) {
+    const own = logistic(at, n);
+    const e = exp4(f32x4.mul(f32x4.sub(own.mean, z), own.inverseScale));
+    const left = f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), e));
+    const weighted = f32x4.mul(own.weight, left);
+    const right = f32x4.mul(e, left);
+    below = f32x4.add(below, weighted);
+    above = f32x4.add(above, f32x4.mul(own.weight, right));
+    density = f32x4.add(density, f32x4.mul(f32x4.mul(weighted, right), own.inverseScale));
+  }
+  const missing = f32x4.sub(logit, log4(f32x4.div(below, above)));
+  return f32x4.add(z, f32x4.div(f32x4.mul(f32x4.mul(below, above), missing), density));
 }

@@ -1,9 +1,9 @@
 // Coding the sites of a lattice row, in groups of four neighbours: the first coordinate of all its sites, then the second, each given
 // those before it.
 
-import { binSlots, coordinateOpen } from './bins';
+import { coordinateOpen, slotsOpen } from './bins';
 import { centreOpen, flowGiven } from './flow';
-import { coordinate, Flow, groupOpen, LANES, lanesOf, putSamples } from './group';
+import { Coordinate, coordinate, Flow, groupOpen, LANES, lanesOf, putSamples } from './group';
 import { groupLoss } from './loss';
 import { NOTE, Note, noteSymbols, popSymbols, symbolBits, takeSymbols } from './symbol';
 
@@ -95,11 +95,9 @@ export function sitesOpen(flow: Flow, head: usize, x: usize, locals: usize, coun
   }
 }
 
-/** Where `binSlot` looks at one lane. */
-const slots: usize = memory.data(16, 16);
-
 /** First slot of a bin of coordinate k in a lane. */
 export function binSlot(flow: Flow, k: i32, lane: i32, bin: i32): u32 {
-  v128.store(slots, binSlots(flow, coordinate(flow, k), f32x4.splat(<f32>bin)));
-  return <u32>load<f32>(slots + (<usize>lane << 2));
+  const at = coordinate(flow, k);
+  slotsOpen(flow, at, f32x4.splat(<f32>bin));
+  return <u32>load<f32>(changetype<usize>(at) + (<usize>lane << 2), offsetof<Coordinate>('firstSlot'));
 }

@@ -31,6 +31,9 @@ export class Coordinate {
   first: v128;
   samples: v128;
   perSample: v128;
+  /** First slots of bins and of those behind them, as float32. */
+  firstSlot: v128;
+  nextSlot: v128;
   /** `symbol.ts`: slots, as integers; the bins that own them; and the lower bits of the samples, with their number. */
   start: v128;
   frequency: v128;

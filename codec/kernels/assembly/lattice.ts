@@ -21,6 +21,18 @@ export function cell(map: usize, columns: i32, channels: i32, i: i32, j: i32): u
   return map + (<usize>(((i + RING) * (columns + 2 * RING) + j + RING) * channels) << 2);
 }
 
+/** Copies a pixel: a call of `memory.copy` takes longer than so few numbers. */
+@inline
+function copyPixel(to: usize, from: usize, channels: i32): void {
+  for (let c: usize = 0; c < <usize>channels << 2; c += 4) store<f32>(to + c, load<f32>(from + c));
+}
+
+/** Copies features, a multiple of four, as `copyPixel`. */
+@inline
+function copyFeatures(to: usize, from: usize, count: i32): void {
+  for (let c: usize = 0; c < <usize>count << 2; c += 16) v128.store(to + c, v128.load(from + c));
+}
+
 /**
  * Takes every second pixel of a level's image, from row dy and column dx, as a map of cells. The level's
  * height x width image is every 2^shift-th pixel of the tile, which is tileWidth wide.
@@ -41,7 +53,7 @@ export function splitLattice(
     const line = ((2 * i + dy) << shift) * tileWidth;
     for (let j: i32 = 0; 2 * j + dx < width; j++) {
       const from = tile + (<usize>((line + ((2 * j + dx) << shift)) * channels) << 2);
-      memory.copy(cell(map, columns, channels, i, j), from, <usize>channels << 2);
+      copyPixel(cell(map, columns, channels, i, j), from, channels);
     }
   }
 }
@@ -63,7 +75,7 @@ export function mergeLattice(
     const line = ((2 * i + dy) << shift) * tileWidth;
     for (let j: i32 = 0; 2 * j + dx < width; j++) {
       const to = tile + (<usize>((line + ((2 * j + dx) << shift)) * channels) << 2);
-      memory.copy(to, cell(map, columns, channels, i, j), <usize>channels << 2);
+      copyPixel(to, cell(map, columns, channels, i, j), channels);
     }
   }
 }
@@ -105,23 +117,32 @@ function difference(dst: usize, src: usize, offset: usize, mean: v128): void {
 }
 
 /** Windows of `count` rows by 4 columns from (i, j) on, as differences to the mean; returns the address behind them. */
-function windows(dst: usize, map: usize, columns: i32, channels: i32, i: i32, j: i32, count: i32, mean: usize): usize {
-  const m0 = load<f32>(mean);
+function windows(dst: usize, map: usize, columns: i32, channels: i32, i: i32, j: i32, count: i32, mean: v128): usize {
+  const m0 = i32x4.shuffle(mean, mean, 0, 1, 2, 0);
+  const m1 = i32x4.shuffle(mean, mean, 1, 2, 0, 1);
+  const m2 = i32x4.shuffle(mean, mean, 2, 0, 1, 2);
   for (let r: i32 = 0; r < count; r++) {
     const src = cell(map, columns, channels, i + r, j);
     if (channels == 3) {
-      const m1 = load<f32>(mean, 4);
-      const m2 = load<f32>(mean, 8);
-      difference(dst, src, 0, f32x4(m0, m1, m2, m0));
-      difference(dst, src, 16, f32x4(m1, m2, m0, m1));
-      difference(dst, src, 32, f32x4(m2, m0, m1, m2));
+      difference(dst, src, 0, m0);
+      difference(dst, src, 16, m1);
+      difference(dst, src, 32, m2);
       dst += 48;
     } else {
-      difference(dst, src, 0, f32x4.splat(m0));
+      difference(dst, src, 0, mean);
       dst += 16;
     }
   }
   return dst;
+}
+
+/** Mean of four cells: of three channels in a lane each, of one channel in all lanes. */
+@inline
+function meanOf(n0: usize, n1: usize, n2: usize, n3: usize, channels: i32): v128 {
+  if (channels == 1) return f32x4.splat((load<f32>(n0) + load<f32>(n1) + load<f32>(n2) + load<f32>(n3)) * 0.25);
+  // What lies behind three channels is of the next cell, which a map has: no site has the last cell of its ring among its neighbours.
+  const sum = f32x4.add(f32x4.add(v128.load(n0), v128.load(n1)), v128.load(n2));
+  return f32x4.mul(f32x4.add(sum, v128.load(n3)), f32x4.splat(0.25));
 }
 
 /** From the mean distances of channels: stores their spreads, at least LEAST_SPREAD, and these' logarithms; returns the inverses. */
@@ -163,10 +184,11 @@ function scaleWindows(from: usize, end: usize, channels: i32, local: usize): voi
     for (let at = from; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), inverse));
     return;
   }
-  const d0 = f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 3) + f32x4.extract_lane(s1, 2) + f32x4.extract_lane(s2, 1);
-  const d1 = f32x4.extract_lane(s0, 1) + f32x4.extract_lane(s1, 0) + f32x4.extract_lane(s1, 3) + f32x4.extract_lane(s2, 2);
-  const d2 = f32x4.extract_lane(s0, 2) + f32x4.extract_lane(s1, 1) + f32x4.extract_lane(s2, 0) + f32x4.extract_lane(s2, 3);
-  const inverse = spreads(local, 3, f32x4.mul(f32x4(d0, d1, d2, d2), f32x4.splat(share)));
+  // Lane c sums what channel c has in the three vectors, in their order.
+  let sum = f32x4.add(s0, i32x4.shuffle(s0, s1, 3, 4, 5, 5));
+  sum = f32x4.add(sum, i32x4.shuffle(s1, s2, 2, 3, 4, 4));
+  sum = f32x4.add(sum, i32x4.shuffle(s2, s2, 1, 2, 3, 3));
+  const inverse = spreads(local, 3, f32x4.mul(sum, f32x4.splat(share)));
   const i0 = i32x4.shuffle(inverse, inverse, 0, 1, 2, 0);
   const i1 = i32x4.shuffle(inverse, inverse, 1, 2, 0, 1);
   const i2 = i32x4.shuffle(inverse, inverse, 2, 0, 1, 2);
@@ -198,7 +220,7 @@ export function features(
 ): void {
   for (let j: i32 = 0; j < columns; j++) {
     let out = dst + (<usize>(j * inputs) << 2);
-    const mean = locals + (<usize>(3 * j * channels) << 2);
+    const local = locals + (<usize>(3 * j * channels) << 2);
     const n0 = cell(a, columns, channels, i, j);
     let n1: usize;
     let n2: usize;
@@ -216,23 +238,26 @@ export function features(
       n2 = cell(d, columns, channels, i, j - 1);
       n3 = cell(d, columns, channels, i, j);
     }
-    for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
-      store<f32>(mean + c, (load<f32>(n0 + c) + load<f32>(n1 + c) + load<f32>(n2 + c) + load<f32>(n3 + c)) * 0.25);
+    const mean = meanOf(n0, n1, n2, n3, channels);
+    store<f32>(local, f32x4.extract_lane(mean, 0));
+    if (channels == 3) {
+      store<f32>(local, f32x4.extract_lane(mean, 1), 4);
+      store<f32>(local, f32x4.extract_lane(mean, 2), 8);
     }
     for (let w: i32 = 0; w <= pass; w++) {
       const window = samplesWindow(firstOfSamples(pass) + w);
       const map = window.map == 0 ? a : window.map == 1 ? d : h;
       out = windows(out, map, columns, channels, i + window.row, j + window.column, window.rows, mean);
     }
-    scaleWindows(dst + (<usize>(j * inputs) << 2), out, channels, mean);
+    scaleWindows(dst + (<usize>(j * inputs) << 2), out, channels, local);
     for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
-      store<f32>(out + c, load<f32>(mean + c) * meanGain);
-      store<f32>(out + (<usize>channels << 2) + c, load<f32>(mean + 2 * (<usize>channels << 2) + c));
+      store<f32>(out + c, load<f32>(local + c) * meanGain);
+      store<f32>(out + (<usize>channels << 2) + c, load<f32>(local + 2 * (<usize>channels << 2) + c));
     }
     out += <usize>channels << 3;
     if (pass == PASS_D) {
       const from = carried + (<usize>(((i + 1) * (columns + 2) + j + 1) * carry) << 2);
-      memory.copy(out, from, <usize>carry << 2);
+      copyFeatures(out, from, carry);
     }
   }
 }
@@ -247,7 +272,7 @@ export function spreadCarry(fine: usize, rows: i32, columns: i32, coarse: usize,
       const part = 2 * (i & 1) + (j & 1);
       const from = (((i >> 1) + 1) * (coarseColumns + 2) + (j >> 1) + 1) * 4 * carry + part * carry;
       const to = ((i + 1) * (columns + 2) + j + 1) * carry;
-      memory.copy(fine + (<usize>to << 2), coarse + (<usize>from << 2), <usize>carry << 2);
+      copyFeatures(fine + (<usize>to << 2), coarse + (<usize>from << 2), carry);
     }
   }
 }
@@ -259,7 +284,7 @@ export function collectCarry(coarse: usize, coarseColumns: i32, fine: usize, row
       const part = 2 * (i & 1) + (j & 1);
       const to = (((i >> 1) + 1) * (coarseColumns + 2) + (j >> 1) + 1) * 4 * carry + part * carry;
       const from = ((i + 1) * (columns + 2) + j + 1) * carry;
-      memory.copy(coarse + (<usize>to << 2), fine + (<usize>from << 2), <usize>carry << 2);
+      copyFeatures(coarse + (<usize>to << 2), fine + (<usize>from << 2), carry);
     }
   }
 }

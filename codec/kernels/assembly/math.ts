@@ -18,7 +18,7 @@ function horner(p: v128, x: v128, c: f32): v128 {
 /** exp(x) in each lane; x is clamped to [-87, 88] so that the result is a normal number. */
 @inline
 export function exp4(x: v128): v128 {
-  x = f32x4.max(f32x4.min(x, f32x4.splat(88)), f32x4.splat(-87));
+  x = within4(x, -87, 88);
   // Added to so large a number, x log2(e) is rounded to an integer, which the sum's lowest bits hold.
   const sum = f32x4.add(f32x4.mul(x, f32x4.splat(LOG2E)), f32x4.splat(ROUNDER));
   const n = f32x4.sub(sum, f32x4.splat(ROUNDER));
@@ -57,12 +57,6 @@ export function log4(x: v128): v128 {
   return f32x4.add(f32x4.add(m, p), f32x4.mul(f32x4.splat(LN2_HI), e));
 }
 
-/** Four logistic functions; they never fall from one x to a larger one 2^-21 or more away, since exp4's error is below 2^-22. */
-@inline
-export function sigmoid4(x: v128): v128 {
-  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp4(f32x4.neg(x))));
-}
-
 /** x / (1 + |x| / bound): the identity near 0, within +-bound everywhere. */
 @inline
 export function bounded4(x: v128, bound: f32): v128 {
@@ -98,10 +92,10 @@ export function phiSlope4(x: v128, e: v128): v128 {
   return v128.bitselect(near, far, f32x4.lt(f32x4.abs(x), f32x4.splat(0.1)));
 }
 
-/** x within [low, high]. */
+/** x within [low, high]; what is no number becomes `low`. pmin and pmax are one instruction, min and max, which keep what is no number, many. */
 @inline
 export function within4(x: v128, low: f32, high: f32): v128 {
-  return f32x4.max(f32x4.min(x, f32x4.splat(high)), f32x4.splat(low));
+  return f32x4.pmin(f32x4.splat(high), f32x4.pmax(f32x4.splat(low), x));
 }
 
 /**
@@ -110,8 +104,7 @@ export function within4(x: v128, low: f32, high: f32): v128 {
  */
 @inline
 export function held(v: v128): v128 {
-  const largest = f32x4.splat(1048576);
-  return f32x4.pmin(largest, f32x4.pmax(f32x4.neg(largest), v));
+  return within4(v, -1048576, 1048576);
 }
 
 /** Holds `count` float32 values, a multiple of four. */

@@ -30,9 +30,10 @@ export function quantize(dst: usize, scales: usize, src: usize, stride: usize, c
     let most = f32x4.splat(0);
     for (let c: usize = 0; c < size; c += 16) most = f32x4.pmax(most, f32x4.abs(v128.load(src + c)));
     most = f32x4.pmax(most, i32x4.shuffle(most, most, 2, 3, 0, 1));
-    const largest = max<f32>(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1));
-    store<f32>(scales, largest / LARGEST);
-    const inverse = f32x4.splat(LARGEST / max<f32>(largest, TINIEST));
+    most = f32x4.pmax(most, i32x4.shuffle(most, most, 1, 0, 3, 2));
+    const largest = f32x4.splat(LARGEST);
+    store<f32>(scales, f32x4.extract_lane(f32x4.div(most, largest), 0));
+    const inverse = f32x4.div(largest, f32x4.pmax(f32x4.splat(TINIEST), most));
     for (let c: usize = 0; c < size; c += 32) {
       const a = rounded(f32x4.mul(v128.load(src + c), inverse));
       const b = rounded(f32x4.mul(v128.load(src + c, 16), inverse));

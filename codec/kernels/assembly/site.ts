@@ -72,7 +72,7 @@ function mixtureOpen(flow: Flow, k: i32): void {
   const logits = mixtureIndex(flow, k);
   const block = flow.channels * count;
   let highest = raw(flow, logits);
-  for (let n: i32 = 1; n < count; n++) highest = f32x4.max(highest, raw(flow, logits + n));
+  for (let n: i32 = 1; n < count; n++) highest = f32x4.pmax(highest, raw(flow, logits + n));
   let total = f32x4.splat(0);
   for (let n: i32 = 0; n < count; n++) {
     const own = logistic(at, n);
