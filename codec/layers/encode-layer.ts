@@ -202,9 +202,10 @@ async function tryTiles(
     const repeated = repeats(tile);
     const wanted = async (own: FlowLayer, coder: TileCoder) =>
       isTiny(layer) || !webp || mayBeFlows(own, repeated, coder, coding.options.effort);
+    // First of all: what engines do beside to make libwebp faster is done while the flow codes, and nobody waits for it in the end.
+    const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
     const byFlow = coder && isFlowLayer(tile) && (await wanted(tile, coder));
     const coded = byFlow ? await coder.encode(tile) : undefined;
-    const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
     rooms.give(room);
     await take({ place, coded, webpBytes: probe * (1 - goodSaves(repeated)) }, i);
   });
