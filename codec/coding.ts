@@ -62,7 +62,7 @@ export interface EncodingOptions extends CodingOptions {
   /** Decode the result and compare, which takes as long again. Without it: true. */
   verify?: boolean;
   /**
-   * What of the flow goes on learning while it codes, `none`, `heads` or `blocks`: with each files are smaller and take longer, both
+   * What of the flow goes on learning while it codes, `none`, `heads`, `sparse` or `blocks`: with each files are smaller and take longer, both
    * ways. Without it: `heads`.
    */
   learning?: Learning;

@@ -16,7 +16,7 @@ import type { Source } from '../source.js';
 import { MAX_TILE_SIDE } from '../tiles.js';
 import { MAX_NAMES, readNames, writeNames } from './names.js';
 
-const ARCHIVE_VERSION = 2;
+const ARCHIVE_VERSION = 3;
 
 /** Magic and version. */
 const HEAD = Uint8Array.of(0xcf, 0x41, 0x0d, 0x0a, ARCHIVE_VERSION);

@@ -188,8 +188,7 @@ function readLayer(reader: ByteReader, count: number): LayerOf<Blank> {
   const byte = reader.byte();
   const code = byte & CODES.mixed;
   const splits = byte >> SPLITS_SHIFT;
-  const learning = LEARNING.at((byte >> LEARNING_SHIFT) & 3);
-  if (!learning) throw contradiction();
+  const learning = LEARNING[(byte >> LEARNING_SHIFT) & 3];
   const alphabet = byte & ALPHABET_FLAG ? blank('alphabet') : undefined;
   const method: Method = code === CODES.plain ? 'plain' : code === CODES.webp ? 'webp' : 'tiles';
   if (method !== 'tiles') {

@@ -1,2 +1,2 @@
 /** Version of the file's layout. The flat decoder reads it, too. */
-export const FORMAT_VERSION = 6;
+export const FORMAT_VERSION = 7;

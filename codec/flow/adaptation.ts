@@ -11,7 +11,7 @@ import { BlockLearning } from './block-learning.js';
 import type { ContextNetwork, LevelState } from './context.js';
 import { Correction } from './correction.js';
 import { Learner, LearningArray } from './learner.js';
-import type { AdaptationRates } from './model.js';
+import type { Pace } from './model.js';
 import type { ParameterArray } from './parameter-array.js';
 import type { Run } from './run.js';
 
@@ -26,21 +26,21 @@ export class Adaptation {
   /** @param total if given, the gradients of heads and field are added there (see `Learned`) */
   constructor(
     readonly network: ContextNetwork,
-    rates: AdaptationRates,
+    pace: Pace,
     private readonly total?: ParameterArray,
   ) {
     const { parameters } = network;
     this.#array = new LearningArray(network.weights);
     for (const { passes } of parameters.contexts) {
       for (const { head } of Object.values(passes)) {
-        this.#heads.set(head, this.#learner(head.weight, head.bias, rates.head));
+        this.#heads.set(head, this.#learner(head.weight, head.bias, pace.head));
       }
     }
     const { others, bBias } = parameters.field;
-    this.#field = this.#learner(others, bBias, rates.field);
+    this.#field = this.#learner(others, bBias, pace.field);
     this.#learners = [...this.#heads.values(), this.#field];
-    this.#correction = new Correction(network, rates.correction);
-    if (network.lastWait) this.#blocks = new BlockLearning(network, this.#array, rates.block);
+    this.#correction = new Correction(network, pace.correction);
+    if (network.lastWait) this.#blocks = new BlockLearning(network, this.#array, pace);
   }
 
   /** What learns the parameters between two, and these. */

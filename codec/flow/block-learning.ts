@@ -7,8 +7,9 @@ import type { Affine, BlockParameters } from '../../models/definition.js';
 import type { Vectors } from '../kernels/operations.js';
 import type { ContextNetwork } from './context.js';
 import { Learner, type LearningArray } from './learner.js';
+import type { Pace } from './model.js';
 import type { Run, RunBlock } from './run.js';
-import { LEAST_BLOCK_SITES, RUN } from './schedule.js';
+import { LEAST_BLOCK_SITES, LEAST_SITES, RUN, SPARSE_RUNS } from './schedule.js';
 
 export class BlockLearning {
   readonly #learners = new Map<BlockParameters, Learner>();
@@ -17,6 +18,9 @@ export class BlockLearning {
   readonly #dHidden: Vectors;
   readonly #headBack: number;
   readonly #projectBack: number;
+  /** Of so many runs one is learned from; and runs since the tile began. */
+  readonly #every: number;
+  #runs = 0;
   /** The block whose projection's transpose is at hand. */
   #transposed: BlockParameters | undefined;
 
@@ -24,20 +28,19 @@ export class BlockLearning {
   constructor(
     readonly network: ContextNetwork,
     readonly array: LearningArray,
-    rate: number,
+    { block: rate, sparse = false }: Pace,
   ) {
     const { operations, parameters, definition } = network;
     const { width, expand } = definition;
+    this.#every = sparse ? SPARSE_RUNS : 1;
+    const least = sparse ? LEAST_SITES : LEAST_BLOCK_SITES;
     for (const { passes } of parameters.contexts) {
       for (const { blocks } of Object.values(passes)) {
         const last = blocks.at(-1);
         if (!last) continue;
         const { offset: from } = last.expand.weight;
         const { offset, size } = last.project.bias;
-        this.#learners.set(
-          last,
-          new Learner(array, { from, count: offset + size - from, rate, least: LEAST_BLOCK_SITES }),
-        );
+        this.#learners.set(last, new Learner(array, { from, count: offset + size - from, rate, least }));
       }
     }
     this.#dState = operations.vectors(RUN, width);
@@ -50,15 +53,17 @@ export class BlockLearning {
   reset(): void {
     for (const learner of this.#learners.values()) learner.reset();
     this.#transposed = undefined;
+    this.#runs = 0;
   }
 
   /**
-   * Learns from a run of sites, which are coded now.
+   * Learns from a run of sites, which are coded now, or lets it pass.
    *
    * @param head made the flow's parameters, and has not yet learned from the run
    * @param gradient in these parameters
    */
   learn(head: Affine, { count }: Run, { parameters, mixed, hidden }: RunBlock, gradient: Vectors): void {
+    if (this.#runs++ % this.#every > 0) return;
     const { operations, weights } = this.network;
     const { gradients } = this.array;
     const { expand, project } = parameters;

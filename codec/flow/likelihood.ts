@@ -15,7 +15,7 @@ import {
 import { Kernels } from '../kernels/kernels.js';
 import { type CellMap, cells, type Linear } from '../kernels/operations.js';
 import type { ContextNetwork, LevelState } from './context.js';
-import type { AdaptationRates } from './model.js';
+import type { Pace } from './model.js';
 import { ParameterArray } from './parameter-array.js';
 import type { Run } from './run.js';
 import { SiteWalk, type TileShape } from './walk.js';
@@ -32,19 +32,19 @@ export class Likelihood {
   /** The weights that carry gradients from a linear map's output to its input. */
   readonly #transposed: ParameterArray;
 
-  private constructor(kernels: Kernels, definition: ModelDefinition, rates: AdaptationRates | undefined) {
+  private constructor(kernels: Kernels, definition: ModelDefinition, pace: Pace | undefined) {
     this.#kernels = kernels;
     this.#definition = definition;
     const { count } = modelParameters(definition);
     this.#gradients = new ParameterArray(kernels, count);
     this.#transposed = new ParameterArray(kernels, count);
-    this.#walk = new SiteWalk(kernels, definition, rates, this.#gradients);
+    this.#walk = new SiteWalk(kernels, definition, pace, this.#gradients);
     this.#network = this.#walk.network;
   }
 
-  /** @param rates of a flow that goes on learning in every tile */
-  static async create(definition: ModelDefinition, rates?: AdaptationRates): Promise<Likelihood> {
-    return new Likelihood(await Kernels.create(), definition, rates);
+  /** @param pace of a flow that goes on learning in every tile */
+  static async create(definition: ModelDefinition, pace?: Pace): Promise<Likelihood> {
+    return new Likelihood(await Kernels.create(), definition, pace);
   }
 
   /** Sets the parameters and clears the gradient. */

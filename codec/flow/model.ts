@@ -43,10 +43,16 @@ export function flowKey({ model, learning }: Flow): string {
   return `${model.hash} ${learning}`;
 }
 
-/** How fast what is to learn does, of a model's rates; nothing if nothing is to. */
-export function ratesOf(rates: AdaptationRates, learning: Learning): AdaptationRates | undefined {
+/** How fast what is to learn does, and from what. */
+export interface Pace extends AdaptationRates {
+  /** Whether blocks learn from one run of `SPARSE_RUNS` only. */
+  readonly sparse?: boolean;
+}
+
+/** The pace of what is to learn, by a model's rates; nothing if nothing is to. */
+export function paceOf(rates: AdaptationRates, learning: Learning): Pace | undefined {
   if (learning === 'none') return undefined;
-  return learning === 'blocks' ? rates : { ...rates, block: 0 };
+  return learning === 'heads' ? { ...rates, block: 0 } : { ...rates, sparse: learning === 'sparse' };
 }
 
 /** For models whose training names no others. */

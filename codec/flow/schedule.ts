@@ -6,3 +6,5 @@ export const RUN = 64;
 export const LEAST_SITES = 48;
 /** The same of a block, which has many weights: a step takes as long as the gradient of some twenty sites. */
 export const LEAST_BLOCK_SITES = 112;
+/** A block that learns sparsely does so from one run of as many, the first of a tile among them, and waits for no others. */
+export const SPARSE_RUNS = 4;

@@ -11,7 +11,7 @@ import { PASSES, type Pass, TEXTURE_VALUES } from '../../models/definition.js';
 import { CnfzipError } from '../error.js';
 import { Kernels } from '../kernels/kernels.js';
 import type { ContextNetwork, TileSamples } from './context.js';
-import { type Flow, ratesOf } from './model.js';
+import { type Flow, paceOf } from './model.js';
 import { latticeOf, pyramid, sites } from './pyramid.js';
 import { TEXTURE_LEVELS, tileTexture } from './texture.js';
 import { type Samples, SiteWalk, type TileShape } from './walk.js';
@@ -77,7 +77,7 @@ export class TileCodec {
   constructor(kernels: Kernels, { model, learning }: Flow) {
     this.#kernels = kernels;
     this.#channels = model.definition.channels;
-    this.#walk = new SiteWalk(kernels, model.definition, ratesOf(model.rates, learning));
+    this.#walk = new SiteWalk(kernels, model.definition, paceOf(model.rates, learning));
     this.#walk.load(model.weights);
     this.#network = this.#walk.network;
   }

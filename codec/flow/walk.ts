@@ -8,7 +8,7 @@ import type { Kernels } from '../kernels/kernels.js';
 import type { Vectors } from '../kernels/operations.js';
 import { Adaptation } from './adaptation.js';
 import { ContextNetwork, type LevelState, type TileSamples } from './context.js';
-import type { AdaptationRates } from './model.js';
+import type { Pace } from './model.js';
 import type { ParameterArray } from './parameter-array.js';
 import { sites } from './pyramid.js';
 import type { Run } from './run.js';
@@ -35,17 +35,17 @@ export class SiteWalk {
   #weights: Float32Array = new Float32Array();
 
   /**
-   * @param rates of a flow that adapts
+   * @param pace of a flow that adapts
    * @param gradients where those of heads and field are to be added, if they are wanted beside what is learned from them
    */
   constructor(
     readonly kernels: Kernels,
     definition: ModelDefinition,
-    rates: AdaptationRates | undefined,
+    pace: Pace | undefined,
     readonly gradients?: ParameterArray,
   ) {
-    this.network = new ContextNetwork(kernels, definition, rates !== undefined && rates.block > 0);
-    this.#adaptation = rates && new Adaptation(this.network, rates, gradients);
+    this.network = new ContextNetwork(kernels, definition, pace !== undefined && pace.block > 0);
+    this.#adaptation = pace && new Adaptation(this.network, pace, gradients);
   }
 
   load(weights: Float32Array): void {

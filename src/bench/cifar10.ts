@@ -8,7 +8,7 @@ import { encodeImage } from '../../codec/codec.js';
 import type { TileCoder } from '../../codec/coding.js';
 import { forwardColour } from '../../codec/flow/colour.js';
 import { Likelihood } from '../../codec/flow/likelihood.js';
-import { ratesOf } from '../../codec/flow/model.js';
+import { paceOf } from '../../codec/flow/model.js';
 import { plainBits, TileCodec } from '../../codec/flow/tile-codec.js';
 import { decodeFlowTile, encodeFlowTile } from '../../codec/layers/flow-tiles.js';
 import { ArchiveBuilder, SHARD_PIXELS } from '../archive/create.js';
@@ -63,7 +63,7 @@ async function unpack(from: string, to: string): Promise<void> {
 async function measure(folder: string, { model: path, out }: { model: string; out: string }): Promise<void> {
   const model = await loadModel(path);
   const codec = await TileCodec.create({ model, learning: 'heads' });
-  const likelihood = await Likelihood.create(model.definition, ratesOf(model.rates, 'heads'));
+  const likelihood = await Likelihood.create(model.definition, paceOf(model.rates, 'heads'));
   likelihood.load(model.weights);
   const files = (await readdir(folder)).filter((name) => name.endsWith('.png')).sort();
   const read = await Promise.all(files.map((name) => readImage(join(folder, name))));

@@ -19,10 +19,10 @@ const LEVELS: Record<string, Level> = {
   2: FAST,
   3: { ...FAST, learning: 'blocks' },
   4: DEFAULT,
-  5: DEFAULT,
+  5: { ...DEFAULT, learning: 'sparse' },
   6: { ...DEFAULT, learning: 'blocks' },
   7: BEST,
-  8: BEST,
+  8: { ...BEST, learning: 'sparse' },
   9: { ...BEST, learning: 'blocks' },
 };
 
@@ -32,7 +32,7 @@ const NAMES = { fast: '1', best: '9' };
 /** Adds -1 to -9, of which the help shows four. */
 export function addLevels(command: Command): void {
   for (const [level, { model, learning }] of Object.entries(LEVELS)) {
-    const shown = ['1', '3', '5', '9'].includes(level);
+    const shown = ['1', '3', '4', '9'].includes(level);
     const how = `as --model ${model} --learning ${learning}`;
     const option = new Option(`-${level}`, `${how} (levels -1 to -9)`);
     command.addOption(shown ? option : option.hideHelp());

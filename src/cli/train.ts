@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
-import { type AdaptationRates, checkDefinition, ratesOf, USUAL_RATES } from '../../codec/flow/model.js';
+import { type AdaptationRates, checkDefinition, paceOf, USUAL_RATES } from '../../codec/flow/model.js';
 import type { ModelDefinition } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
 import { readInput } from '../io/files/read.js';
@@ -90,7 +90,7 @@ async function run({ threads, valid = [], resume = false, learning, adapt, ...op
     engine = await openEngine(
       adapt ? 'kernel' : options.engine,
       definition,
-      ratesOf(rates, adapt ? 'heads' : 'none'),
+      paceOf(rates, adapt ? 'heads' : 'none'),
       threads,
     );
     await train({

@@ -2,7 +2,7 @@
 
 import { USUAL_LEARNING } from '../../codec/flow/learning.js';
 import { Likelihood } from '../../codec/flow/likelihood.js';
-import { type Flow, type Model, ratesOf } from '../../codec/flow/model.js';
+import { type Flow, type Model, paceOf } from '../../codec/flow/model.js';
 import { plainBits } from '../../codec/flow/tile-codec.js';
 import type { Image } from '../../codec/image.js';
 import { encodeTraced } from './traced.js';
@@ -40,7 +40,7 @@ export async function codeLength(
       const { definition, rates, weights } = flow.model;
       let likelihood = likelihoods.get(flow);
       if (!likelihood) {
-        likelihood = await Likelihood.create(definition, ratesOf(rates, flow.learning));
+        likelihood = await Likelihood.create(definition, paceOf(rates, flow.learning));
         likelihood.load(weights);
         likelihoods.set(flow, likelihood);
       }

@@ -40,7 +40,7 @@ export interface EncodeCallOptions extends CallOptions {
   /** Decode the result and compare, which takes as long again; true without it. */
   verify?: boolean;
   /**
-   * What of the flow goes on learning while it codes, `none`, `heads` or `blocks`: with each files are smaller and take longer, both ways;
+   * What of the flow goes on learning while it codes, `none`, `heads`, `sparse` or `blocks`: with each files are smaller and take longer, both ways;
    * `heads` without it.
    */
   learning?: Learning;

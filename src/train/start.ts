@@ -6,7 +6,7 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import { Likelihood } from '../../codec/flow/likelihood.js';
-import { ratesOf, serializeModel } from '../../codec/flow/model.js';
+import { paceOf, serializeModel } from '../../codec/flow/model.js';
 import { integer } from '../cli/options.js';
 import { checkTarget, writeFileAtomic } from '../io/files/write.js';
 import { loadModel } from '../session/models.js';
@@ -44,7 +44,7 @@ async function run(file: string, { data, out, crops, crop, seed }: Options): Pro
   const random = new Random(seed);
   const paths = await listImages(data);
   const pool = await ImagePool.open(paths, definition.channels, POOL_SAMPLES, crop, 'full', random, () => {});
-  const likelihood = await Likelihood.create(definition, ratesOf(rates, 'heads'));
+  const likelihood = await Likelihood.create(definition, paceOf(rates, 'heads'));
   const began = performance.now();
   let nats = 0;
   for (let i = 0; i < crops; i++) {

@@ -547,6 +547,7 @@ test('levels stand for models and for learning; two of them, or a level and a mo
     [[], 'default', 'heads'],
     [['--learning', 'none'], 'default'],
     [['-9', '--learning', 'none'], 'best'],
+    [['-5'], 'default', 'sparse'],
     [['-6'], 'default', 'blocks'],
   ];
   const names = LEVELS.map(([options]) => `${options.join('')}.cnfz`.replace(/^-*/, 'level'));
@@ -555,7 +556,7 @@ test('levels stand for models and for learning; two of them, or a level and a mo
   }
   const told = cnfzip('info', ...names).text.matchAll(/model (\w+) \(\w+\)(?:, learning (\w+))?/g);
   expect([...told].map(([, ...flow]) => flow)).toEqual(LEVELS.map(([, flow, learning]) => [flow, learning]));
-  copyFileSync(join(folder, names[5]), join(folder, 'a.cnfz'));
+  copyFileSync(join(folder, names[6]), join(folder, 'a.cnfz'));
   for (const name of names) rmSync(join(folder, name));
   expect(cnfzip('-t', 'a.cnfz')).toMatchObject({ status: 0 });
   expect(cnfzip('compress', '-1', '-9', 'b.png')).toMatchObject({ status: 2 });

@@ -72,7 +72,9 @@ function randomLayer(seed: number, tiles: number): CodedLayer {
   const modelHash = Buffer.from(randomBytes(8, seed)).toString('hex');
   return {
     method,
-    flow: byFlow ? { kernelVersion: 1 + random(255), modelHash, learning: LEARNING[random(3)] } : undefined,
+    flow: byFlow
+      ? { kernelVersion: 1 + random(255), modelHash, learning: LEARNING[random(LEARNING.length)] }
+      : undefined,
     alphabet,
     tiles: Array.from({ length: tiles }, (_, i) => {
       const own: TileMethod = byFlow && (i === 0 || random(2)) ? 'flow' : 'webp';
@@ -150,7 +152,7 @@ test('the bytes of a small file are those that are documented', () => {
   });
   const expected =
     'cf5a0d0a' + // magic
-    '06' + // format version
+    '07' + // format version
     'ac02' + // width
     '02' + // height
     '0a' + // three channels, attachments
@@ -186,7 +188,7 @@ test('the bytes of a larger file are those that are documented: stages by scale,
   const hex = (part: Uint8Array) => Buffer.from(part).toString('hex');
   const parts = [one.stages[0], webp.stages[0], three.stages[0], alpha.stages[0], large, three.stages[1]];
   const head =
-    'cf5a0d0a06' +
+    'cf5a0d0a07' +
     'b817' + // width
     '02' + // height
     '33' + // four channels, alpha of its own, largest value 255

@@ -313,9 +313,9 @@ test('what a model of any weights codes is decoded', async () => {
     }
     const model = await parseModel(file);
     const samples = Uint8Array.from({ length: 150 * 130 * channels }, (_, i) => (random(9) ? i / 40 : random(256)));
-    const codec = await TileCodec.create({ model, learning: LEARNING[seed % 3] });
+    const codec = await TileCodec.create({ model, learning: LEARNING[seed % LEARNING.length] });
     const { payload } = codec.encode(forwardColour(samples, channels), { width: 150, height: 130, depth: 8 });
-    const flow = { kernelVersion: KERNEL_VERSION, modelHash: model.hash, learning: LEARNING[seed % 3] };
+    const flow = { kernelVersion: KERNEL_VERSION, modelHash: model.hash, learning: LEARNING[seed % LEARNING.length] };
     const layers = [{ method: 'tiles' as const, flow, tiles: [{ method: 'flow' as const, stages: [payload] }] }];
     const decoder = await FlatDecoder.create(flatModule);
     decoder.addModel(file);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { forwardColour } from '../../codec/flow/colour.js';
 import { LEARNING } from '../../codec/flow/learning.js';
 import { Likelihood } from '../../codec/flow/likelihood.js';
-import { type AdaptationRates, ratesOf, USUAL_RATES } from '../../codec/flow/model.js';
+import { type AdaptationRates, paceOf, USUAL_RATES } from '../../codec/flow/model.js';
 import { plainBits, TileCodec } from '../../codec/flow/tile-codec.js';
 import { type ModelDefinition, modelParameters } from '../../models/definition.js';
 import { randomIntegers } from '../../src/fuzz/random-bytes.js';
@@ -31,7 +31,7 @@ test.each([
   const shape = { width: columns, height, depth: 8 };
   const lengths: number[] = [];
   for (const learning of LEARNING) {
-    const likelihood = await Likelihood.create(model.definition, ratesOf(model.rates, learning));
+    const likelihood = await Likelihood.create(model.definition, paceOf(model.rates, learning));
     likelihood.load(model.weights);
     const length = likelihood.evaluate(tile, shape, false);
     lengths.push(length);

@@ -16,7 +16,7 @@ import {
 import { alloc, mark, release } from './arena';
 import { CORRUPT, fail, failed } from './error';
 import { PASSES, passAt, TEXTURE_VALUES } from './layout';
-import { BLOCKS_LEARN } from './head';
+import { SPARSE } from './head';
 import { correct, gradientsOf, Learning, learnFrom, openLearning, openPass, Run } from './learning';
 import { Model } from './model';
 import {
@@ -53,7 +53,7 @@ export class FlowTile {
   height: i32;
   depth: i32;
   model: Model;
-  /** What of the model goes on learning: 0 nothing, 1 its heads, `BLOCKS_LEARN` its last blocks, too. */
+  /** What of the model goes on learning, as a layer's head has it. */
   learning: i32;
   /** Its payload, which is overwritten. */
   payload: usize;
@@ -77,9 +77,9 @@ export function decodeFlowTile(tile: FlowTile, finest: i32): usize {
   if (failed() || !openStack(tile, states)) return 0;
   const adapts = tile.learning > 0;
   const gradients = adapts ? gradientsOf(tile.model) : 0;
-  const network = openNetwork(tile.model, gradients, tile.learning == BLOCKS_LEARN && tile.model.blockRate > 0);
+  const network = openNetwork(tile.model, gradients, tile.learning >= SPARSE && tile.model.blockRate > 0);
   if (failed()) return 0;
-  const learning = changetype<Learning>(adapts ? changetype<usize>(openLearning(network, gradients)) : 0);
+  const learning = changetype<Learning>(adapts ? changetype<usize>(openLearning(network, gradients, tile.learning == SPARSE)) : 0);
   if (failed()) return 0;
   depthOpen(tile.depth);
   const told = TEXTURE_VALUES * channels;

@@ -29,8 +29,8 @@ export class Part {
   checksum: u32;
 }
 
-/** What learns at most: the last blocks, too. */
-export const BLOCKS_LEARN: i32 = 2;
+/** What learns of a flow, from this on the last blocks, too: these from few of their sites. */
+export const SPARSE: i32 = 2;
 
 const PART: usize = (offsetof<Part>() + 7) & ~7;
 
@@ -43,7 +43,7 @@ export class Layer {
   tiles: u64;
   /** Times that the payloads of a flow's tiles are cut. */
   cuts: i32;
-  /** What of the flow goes on learning: 0 nothing, 1 its heads, 2 its last blocks, too. */
+  /** What of the flow goes on learning: 0 nothing, 1 its heads, `SPARSE` its last blocks, too, 3 these from all of their sites. */
   learning: i32;
   hasAlphabet: bool;
   /** Address of a bit for each tile, 1 for WebP; 0 if there are none. */
@@ -169,7 +169,6 @@ function readLayer(layer: Layer): bool {
   layer.learning = <i32>((first >> 3) & 3);
   layer.cuts = <i32>(first >> 5);
   layer.tiles = 1;
-  if (layer.learning > BLOCKS_LEARN) return contradiction();
   if (code < FLOW) {
     layer.method = code;
     return layer.learning > 0 || layer.cuts > 0 ? contradiction() : !failed();

@@ -10,7 +10,7 @@ import {
   correctionWeights,
   correctRow,
 } from '../../kernels/assembly/correction';
-import { LEAST_BLOCK_SITES, LEAST_SITES, RUN } from '../../flow/schedule';
+import { LEAST_BLOCK_SITES, LEAST_SITES, RUN, SPARSE_RUNS } from '../../flow/schedule';
 import { adamStep, FIRST_MEMORY, SECOND_MEMORY } from '../../kernels/assembly/optimizer';
 import {
   product,
@@ -84,6 +84,9 @@ export class Learning {
   dState: usize;
   dHidden: usize;
   transposed: usize;
+  /** Of so many runs they learn from one; and runs since the tile began. */
+  every: i32;
+  runs: i32;
   field: Learner;
   /** The kernels' correction. */
   correction: Correction;
@@ -100,7 +103,7 @@ export function gradientsOf(model: Model): usize {
 }
 
 /** What learns the weights of a network whose gradients lie at an address; with an error without memory. */
-export function openLearning(network: Network, gradients: usize): Learning {
+export function openLearning(network: Network, gradients: usize, isSparse: bool): Learning {
   const model = network.model;
   const layout = model.layout;
   const learning = changetype<Learning>(alloc(offsetof<Learning>()));
@@ -131,6 +134,8 @@ export function openLearning(network: Network, gradients: usize): Learning {
   learning.dState = dState;
   learning.dHidden = dHidden;
   learning.transposed = transposed;
+  learning.every = isSparse ? SPARSE_RUNS : 1;
+  learning.runs = 0;
   learning.correction = changetype<Correction>(correction);
   learning.field = changetype<Learner>(field);
   const weights = network.weights;
@@ -150,7 +155,7 @@ export function openLearning(network: Network, gradients: usize): Learning {
       const last = lastBlockAt(network, place, pass);
       const projected = last + projectBias(d) + (<usize>d.width << 2);
       open(block, weights, gradients, firsts, seconds, last + expandAt(d), projected, model.blockRate);
-      block.least = LEAST_BLOCK_SITES;
+      block.least = isSparse ? LEAST_SITES : LEAST_BLOCK_SITES;
     }
   }
   return learning;
@@ -268,8 +273,9 @@ function lastBlockAt(network: Network, place: PassLayout, pass: i32): usize {
   return place.blocks + <usize>(blocksOf(d, pass) - 1) * blockBytes(d);
 }
 
-/** Carries a run's gradient on through its pass's last block, which learns from it. */
+/** Carries a run's gradient on through its pass's last block, which learns from it, or lets it pass. */
 function learnBlock(learning: Learning, level: Level, pass: i32, run: Run): void {
+  if (learning.runs++ % learning.every > 0) return;
   const network = learning.network;
   const layout = network.model.layout;
   const d = network.model.definition;

@@ -4,7 +4,7 @@
  */
 
 import { forwardColour } from '../../../codec/flow/colour.js';
-import { type AdaptationRates, type Model, ratesOf } from '../../../codec/flow/model.js';
+import { type AdaptationRates, type Model, paceOf } from '../../../codec/flow/model.js';
 import { plainBits, TileCodec, TRACED, type Trace } from '../../../codec/flow/tile-codec.js';
 import { PASSES } from '../../../models/definition.js';
 import { modelsForEncoding } from '../../session/models.js';
@@ -188,7 +188,7 @@ async function code(photograph: Photograph, model: Model): Promise<Coded> {
     nothing: await walk(undefined),
     'heads and field': await walk({ ...rates, correction: 0, block: 0 }),
     correction: await walk({ ...OFF, correction: rates.correction }),
-    both: await walk(ratesOf(rates, 'heads')),
+    both: await walk(paceOf(rates, 'heads')),
     'last blocks, too': await walk(rates),
   };
   return { photograph, walks, unaccounted };
