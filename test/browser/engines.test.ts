@@ -11,7 +11,7 @@ test('the check of engines tells what is the same, what is other, and what fails
   const good = await check(task, read);
   expect(good.files).toEqual({ 'water-32x32.cnfz': 'same', 'tiny-5x3.cnfz': 'same' });
   const checksums = Object.values(good.tiles);
-  expect(checksums).toHaveLength(54);
+  expect(checksums).toHaveLength(72);
   for (const checksum of checksums) expect(checksum).toMatch(/^[0-9a-f]{8}$/);
   // Where a tile has few sites, or an overflowing model has nothing to learn with, learning may change nothing.
   expect(new Set(checksums).size).toBeGreaterThan(checksums.length / 3);
