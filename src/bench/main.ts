@@ -20,7 +20,7 @@ interface BenchOptions {
 const program = new Command('bench')
   .description('Compress PNG files with cnfzip and other lossless codecs, decode and compare them.')
   .argument('<folder>', 'folder of PNG files')
-  .option('--levels <n...>', 'levels of cnfzip', ['1', '3', '5', '9'])
+  .option('--levels <n...>', 'levels of cnfzip', ['1', '3', '4', '9'])
   .option('--models <file...>', 'models of cnfzip beside those of the levels', [])
   .option('--threads <n>', 'threads of every codec that has the option', '1')
   .option('--csv <file>', 'write every measurement')
