@@ -149,7 +149,7 @@ export class TileCodec {
       const notes = tiles.map((tile) => this.#note(tile, shape, trace));
       const samples = tiles.length * shape.width * shape.height * this.#channels;
       const capacity = samples * MAX_BYTES_PER_SAMPLE + 1024;
-      const stack = kernels.alloc(capacity);
+      const stack = kernels.reserve(capacity);
       const states = statesOf(tiles.length, shape);
       this.#open(stack, capacity, 0, Array<State>(states).fill(FIRST_STATE));
       // Words that are left when each level is decoded, the finest first.
@@ -176,7 +176,7 @@ export class TileCodec {
     const network = this.#network;
     const { run } = kernels;
     const d = this.#channels;
-    const from = kernels.alloc(this.#noteBytes(shape));
+    const from = kernels.reserve(this.#noteBytes(shape));
     return kernels.scoped(() => {
       const { tile, texture } = this.#walk.open(samples, shape);
       const first = kernels.floats(tile.address, d).slice();
@@ -279,7 +279,7 @@ export class TileCodec {
       return [view.getUint32(at + WORD_BYTES, true), view.getUint32(at, true)];
     });
     if (found.some(([high]) => high === 0)) throw new CnfzipError('corrupt', 'corrupt tile: impossible stack state');
-    const stack = this.#kernels.alloc(WORD_BYTES * count);
+    const stack = this.#kernels.reserve(WORD_BYTES * count);
     const words = this.#kernels.words(stack, count);
     for (let i = 0; i < count; i++) words[count - 1 - i] = view.getUint32(states * STATE_BYTES + WORD_BYTES * i, true);
     this.#open(stack, WORD_BYTES * count, count, found);

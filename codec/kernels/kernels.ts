@@ -290,11 +290,17 @@ export class Kernels {
 
   /** Address of `bytes` zeroed bytes, aligned to 16. */
   alloc(bytes: number): number {
+    const address = this.reserve(bytes);
+    new Uint8Array(this.run.memory.buffer, address, this.#top - address).fill(0);
+    return address;
+  }
+
+  /** As `alloc`, but what lies there is whatever it is: for what is written before it is read. Memory that is never written takes none. */
+  reserve(bytes: number): number {
     const address = this.#top;
     const end = address + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
     const { memory } = this.run;
     if (end > memory.buffer.byteLength) memory.grow(Math.ceil((end - memory.buffer.byteLength) / PAGE));
-    new Uint8Array(memory.buffer, address, end - address).fill(0);
     this.#top = end;
     return address;
   }
