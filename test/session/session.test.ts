@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { LEARNING } from '../../codec/flow/learning.js';
 import { sameImage } from '../../codec/image.js';
 import { randomBytes } from '../../src/fuzz/random-bytes.js';
 import type { EncodeOptions, Image } from '../../src/index.js';
@@ -195,4 +196,13 @@ test('with a limit of memory nothing is kept for the next image', async () => {
   expect(sameImage(await codec.decode(bytes, { signal: new AbortController().signal }), twoTiles)).toBe(true);
   expect(threadsNow()).toBe(before);
   await codec.close();
+});
+
+test('the more of a model learns on a photograph, the smaller is its file', async () => {
+  const photograph = await readImage(fixture('kodim23.png'));
+  const codec = new Codec({ model: 'fast', threads: 2 });
+  const files = await Promise.all(LEARNING.map((learning) => codec.encode(photograph, { learning, verify: false })));
+  await codec.close();
+  const sizes = files.map(({ length }) => length);
+  for (let i = 1; i < sizes.length; i++) expect(sizes[i]).toBeLessThan(sizes[i - 1]);
 });
