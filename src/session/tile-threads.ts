@@ -5,7 +5,7 @@ import type { EncodedTile } from '../../codec/flow/tile-codec.js';
 import type { FlowLayer, FlowShape } from '../../codec/layers/flow-tiles.js';
 import { Rooms, samplesIn } from '../../codec/rooms.js';
 import { Threads } from '../threads/threads.js';
-import { collectGarbage } from './garbage.js';
+import { Tidying } from './garbage.js';
 
 /** A flow goes with each call: that is a millisecond at most, and a thread keeps those that it has met. */
 export type TileCall = { readonly flow: Flow } & (
@@ -16,9 +16,6 @@ export type TileCall = { readonly flow: Flow } & (
 type Samples = FlowLayer['samples'];
 
 export type TileResult = EncodedTile | Samples;
-
-/** After samples of so many bytes garbage is collected. */
-const TIDIED = 1 << 22;
 
 export class TileThreads extends Threads<TileCall, TileResult> {
   /** For what they are given: what a thread has seen, it holds until it looks for garbage, which it does next to never. */
@@ -53,20 +50,14 @@ export function codersIn(threads: TileThreads, concurrency: number, signal?: Abo
       threads.rooms.give(room);
     }
   };
-  let coded = 0;
   // In this thread, too, there are a tile's samples, its WebP, and copies of them, which nobody wants any more a few tiles later.
-  const tidy = ({ byteLength }: Samples) => {
-    coded += byteLength;
-    if (coded < TIDIED) return;
-    coded = 0;
-    collectGarbage();
-  };
+  const tidying = new Tidying();
   return async (flow) => ({
     concurrency,
     rooms: threads.rooms,
     async encode(tile) {
       const result = await run(tile.samples, (samples) => ({ kind: 'encode', flow, tile: { ...tile, samples } }));
-      tidy(tile.samples);
+      tidying.done(tile.samples.byteLength);
       return result as EncodedTile;
     },
     async decode(payload, shape, level) {
@@ -77,7 +68,7 @@ export function codersIn(threads: TileThreads, concurrency: number, signal?: Abo
         payload: copy,
         level,
       }))) as Samples;
-      tidy(samples);
+      tidying.done(samples.byteLength);
       return samples;
     },
   });
