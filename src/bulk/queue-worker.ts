@@ -52,11 +52,9 @@ const GIVEN_UP = `it was begun ${TRIES} times, and each time its worker ended be
 export async function workOnQueue(address: QueueAddress, options: QueueWork): Promise<void> {
   const { threads: concurrency, limits, lock, mounts, stop, onDone, onTrouble } = options;
   const queue = await openQueue(address);
-  const threads = new Threads<BulkCall, BulkResult>(
-    new URL('./coding-worker.js', import.meta.url),
-    concurrency,
-    limits,
-  );
+  const threads = new Threads<BulkCall, BulkResult>(new URL('./coding-worker.js', import.meta.url), concurrency, {
+    workerData: limits,
+  });
   const name = `queue-${hostname().replace(/[^\w.-]/g, '_')}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const opened: ManifestWriter[] = [];
   const writerFor = once(async (folder: string) => {

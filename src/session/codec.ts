@@ -56,7 +56,7 @@ export class Codec {
     const threads = threadsOf(options);
     this.#options = { ...options, threads };
     this.#tiles = new TileThreads(threads);
-    this.#calls = new Threads(new URL('./call-worker.js', import.meta.url), threads, this.#options);
+    this.#calls = new Threads(new URL('./call-worker.js', import.meta.url), threads, { workerData: this.#options });
   }
 
   /**

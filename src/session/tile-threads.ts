@@ -23,7 +23,8 @@ export class TileThreads extends Threads<TileCall, TileResult> {
 
   /** @param most threads, at least 1 */
   constructor(most: number) {
-    super(new URL('./tile-worker.js', import.meta.url), most);
+    // Of JavaScript's objects a thread makes few, but V8 would give them 32 MB more in time.
+    super(new URL('./tile-worker.js', import.meta.url), most, { resourceLimits: { maxYoungGenerationSizeMb: 6 } });
   }
 
   override async close(reason?: unknown): Promise<void> {

@@ -1,5 +1,5 @@
 /** Threads that each make one call at a time, and wait for the next. */
-import { parentPort, type Worker } from 'node:worker_threads';
+import { parentPort, type Worker, type WorkerOptions } from 'node:worker_threads';
 import { type Failure, toError, toFailure } from './failure.js';
 import { startThread } from './thread.js';
 
@@ -30,12 +30,12 @@ export class Threads<Call, Result> {
 
   /**
    * @param most threads at once; further calls wait
-   * @param workerData given to each thread
+   * @param options of each thread
    */
   constructor(
     readonly module: URL,
     readonly most: number,
-    readonly workerData?: unknown,
+    readonly options: WorkerOptions = {},
   ) {}
 
   /** Makes a call; it is rejected, and its thread ended, if `onProgress` throws. */
@@ -99,7 +99,7 @@ export class Threads<Call, Result> {
   }
 
   #start(): Worker {
-    const worker = startThread(this.module, { workerData: this.workerData });
+    const worker = startThread(this.module, this.options);
     this.#jobs.set(worker, undefined);
     worker.on('message', (report: Report<Result>) => this.#hear(worker, report));
     worker.on('error', (error) => this.#end(worker, error));
