@@ -84,7 +84,8 @@ function report(rows: readonly Measured[]): void {
 
 /** Memory and time by the image's size, side by side. */
 function chart(rows: readonly Measured[]): string {
-  const points = rows.flatMap(({ operation, megapixels, peak, seconds }) => [
+  const ordered = [...rows].sort((a, b) => a.megapixels - b.megapixels);
+  const points = ordered.flatMap(({ operation, megapixels, peak, seconds }) => [
     { operation, megapixels, what: 'megabytes of memory', value: peak / 1e6 },
     { operation, megapixels, what: 'seconds', value: seconds },
   ]);
