@@ -103,7 +103,18 @@ function chart(rows: readonly Measured[]): string {
     marks: [
       line(points, channels),
       dot(points, channels),
-      text(points, { ...selectLast(channels), text: 'operation', dx: -8, dy: -10, fill: 'operation', stroke: 'white' }),
+      // They may be close: one above, one below.
+      ...(['encode', 'decode'] as const).map((operation, i) => {
+        const own = points.filter((point) => point.operation === operation);
+        return text(own, {
+          ...selectLast(channels),
+          text: 'operation',
+          dx: -8,
+          dy: [-10, 12][i],
+          fill: 'operation',
+          stroke: 'white',
+        });
+      }),
     ],
   });
 }
