@@ -82,6 +82,8 @@ function report(rows: readonly Measured[]): void {
   }
 }
 
+const OPERATIONS = ['encode', 'decode'] as const;
+
 /** Memory and time by the image's size, side by side. */
 function chart(rows: readonly Measured[]): string {
   const ordered = [...rows].sort((a, b) => a.megapixels - b.megapixels);
@@ -99,12 +101,12 @@ function chart(rows: readonly Measured[]): string {
     x: { type: 'log', label: 'megapixels', tickFormat: String, ticks: 4 },
     y: { type: 'log', nice: true, label: null, grid: true, tickFormat: String },
     fx: { label: null },
-    color: { domain: ['encode', 'decode'], range: ['#c2410c', '#475569'] },
+    color: { domain: OPERATIONS, range: ['#c2410c', '#475569'] },
     marks: [
       line(points, channels),
       dot(points, channels),
       // They may be close: one above, one below.
-      ...(['encode', 'decode'] as const).map((operation, i) => {
+      ...OPERATIONS.map((operation, i) => {
         const own = points.filter((point) => point.operation === operation);
         return text(own, {
           ...selectLast(channels),

@@ -4,7 +4,7 @@
 // side, as weights and gradients are then loaded once for all of them.
 
 import { LANES } from './group';
-import { cell, RING } from './lattice';
+import { cell, RING, storeChannels } from './lattice';
 import { held } from './math';
 import { errorsWindow, firstOfErrors, firstOfSamples, MAPS, SAMPLE_MAPS, samplesWindow, Window } from './windows';
 
@@ -277,8 +277,5 @@ function noteMissed(to: usize, sample: v128, raw: v128, local: usize, channels: 
   const missed = f32x4.sub(f32x4.add(sample, f32x4.splat(0.5)), location);
   const most = f32x4.mul(spread, f32x4.splat(MOST_SPREADS));
   const error = f32x4.pmin(most, f32x4.pmax(f32x4.neg(most), missed));
-  store<f32>(to, f32x4.extract_lane(error, 0));
-  if (channels == 1) return;
-  store<f32>(to, f32x4.extract_lane(error, 1), 4);
-  store<f32>(to, f32x4.extract_lane(error, 2), 8);
+  storeChannels(to, error, channels);
 }

@@ -27,6 +27,15 @@ function copyPixel(to: usize, from: usize, channels: i32): void {
   for (let c: usize = 0; c < <usize>channels << 2; c += 4) store<f32>(to + c, load<f32>(from + c));
 }
 
+/** Stores a number of each channel. */
+@inline
+export function storeChannels(to: usize, v: v128, channels: i32): void {
+  store<f32>(to, f32x4.extract_lane(v, 0));
+  if (channels == 1) return;
+  store<f32>(to, f32x4.extract_lane(v, 1), 4);
+  store<f32>(to, f32x4.extract_lane(v, 2), 8);
+}
+
 /** Copies features, a multiple of four, as `copyPixel`. */
 @inline
 function copyFeatures(to: usize, from: usize, count: i32): void {
@@ -147,17 +156,12 @@ function meanOf(n0: usize, n1: usize, n2: usize, n3: usize, channels: i32): v128
 
 /** From the mean distances of channels: stores their spreads, at least LEAST_SPREAD, and these' logarithms; returns the inverses. */
 @inline
-function spreads(local: usize, channels: usize, distances: v128): v128 {
+function spreads(local: usize, channels: i32, distances: v128): v128 {
   const values = f32x4.add(f32x4.splat(LEAST_SPREAD), distances);
   const logarithms = log4(values);
-  store<f32>(local + (channels << 2), f32x4.extract_lane(values, 0));
-  store<f32>(local + (channels << 3), f32x4.extract_lane(logarithms, 0));
-  if (channels == 3) {
-    store<f32>(local, f32x4.extract_lane(values, 1), 16);
-    store<f32>(local, f32x4.extract_lane(values, 2), 20);
-    store<f32>(local, f32x4.extract_lane(logarithms, 1), 28);
-    store<f32>(local, f32x4.extract_lane(logarithms, 2), 32);
-  }
+  const size = <usize>channels << 2;
+  storeChannels(local + size, values, channels);
+  storeChannels(local + 2 * size, logarithms, channels);
   return f32x4.div(f32x4.splat(1), values);
 }
 
@@ -239,11 +243,7 @@ export function features(
       n3 = cell(d, columns, channels, i, j);
     }
     const mean = meanOf(n0, n1, n2, n3, channels);
-    store<f32>(local, f32x4.extract_lane(mean, 0));
-    if (channels == 3) {
-      store<f32>(local, f32x4.extract_lane(mean, 1), 4);
-      store<f32>(local, f32x4.extract_lane(mean, 2), 8);
-    }
+    storeChannels(local, mean, channels);
     for (let w: i32 = 0; w <= pass; w++) {
       const window = samplesWindow(firstOfSamples(pass) + w);
       const map = window.map == 0 ? a : window.map == 1 ? d : h;

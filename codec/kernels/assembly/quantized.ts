@@ -3,7 +3,7 @@
 // inputs: for inputs 2 k and 2 k + 1 those of all outputs. pmin and pmax are one instruction where min and max, which keep what is no
 // number, are many.
 
-import { ROUNDER } from './math';
+import { ROUNDER, within4 } from './math';
 import { finish } from './product';
 
 /** A vector's largest number becomes this. */
@@ -18,9 +18,8 @@ const TINIEST: f32 = 1e-30;
 /** The nearest integers of numbers within +-`LARGEST`; what is no number becomes the least. */
 @inline
 function rounded(v: v128): v128 {
-  const within = f32x4.pmin(f32x4.splat(LARGEST), f32x4.pmax(f32x4.splat(-LARGEST), v));
   const rounder = f32x4.splat(ROUNDER);
-  return i32x4.sub(f32x4.add(within, rounder), rounder);
+  return i32x4.sub(f32x4.add(within4(v, -LARGEST, LARGEST), rounder), rounder);
 }
 
 /** Numbers of vectors as integers, times a scale of each vector. `channels` is a multiple of 8; `stride` in bytes. */
