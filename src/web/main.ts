@@ -5,7 +5,7 @@ import { droppedFiles } from './dropped.js';
 import { ask } from './measures.js';
 import { byId, megabytes, say } from './page.js';
 import { save, saveAll } from './save.js';
-import { addRow, type Done } from './table.js';
+import { addRow, type Done, type Row } from './table.js';
 import { show } from './viewer.js';
 
 const files = byId('files', HTMLInputElement);
@@ -29,10 +29,10 @@ function take(given: readonly File[]): void {
         const done = COMPRESSED.test(file.name) ? await unpack(file) : await pack(file, row.progress);
         row.finish(done, {
           show: () => show(done),
-          save: () => save(done),
+          save: () => save(done.saved),
         });
         say(`${file.name}: ${summary(done)}`);
-        await show(done);
+        await Promise.all([show(done), compare(done, row)]);
       } catch (error) {
         row.fail((error as Error).message);
         say(`${file.name}: ${(error as Error).message}`);
@@ -47,28 +47,23 @@ async function pack(file: File, onProgress: (part: number) => void): Promise<Don
   // The result is decoded again and compared before it is given.
   const bytes = await compress(file, { model: chosen, onProgress });
   const seconds = (performance.now() - started) / 1000;
-  const image = await readImage(file);
-  const webp = await ask({ kind: 'webp', image });
   const name = file.name.replace(/\.[^.]+$/, '.cnfz');
-  return {
-    original: file,
-    file: await open(bytes),
-    model: chosen,
-    webp,
-    seconds,
-    saved: { name, bytes, type: 'application/octet-stream' },
-  };
+  const saved = { name, file: await ask({ kind: 'file', bytes, type: 'application/octet-stream' }) };
+  return { original: file, file: await open(saved.file), model: chosen, seconds, saved };
+}
+
+/** Computes what WebP would make of an image that was compressed. */
+async function compare(done: Done, row: Row): Promise<void> {
+  if (done.seconds === undefined) return;
+  const image = await readImage(done.original);
+  done.webp = await ask({ kind: 'webp', image });
+  row.compare(done);
 }
 
 async function unpack(file: File): Promise<Done> {
   const { bytes, type, extension } = await decompress(file);
-  const name = file.name.replace(COMPRESSED, '') + extension;
-  return {
-    original: new Blob([bytes], { type }),
-    file: await open(file),
-    model: 'default',
-    saved: { name, bytes, type },
-  };
+  const saved = { name: file.name.replace(COMPRESSED, '') + extension, file: await ask({ kind: 'file', bytes, type }) };
+  return { original: saved.file, file: await open(file), model: 'default', saved };
 }
 
 function summary({ original, file, seconds }: Done): string {

@@ -1,4 +1,5 @@
 /** Answers one question of the page. */
+import { zipSync } from 'fflate';
 import { encodeImage } from '../../codec/codec.js';
 import { OFFSETS, pyramid, sites } from '../../codec/flow/pyramid.js';
 import { TRACED, type Trace } from '../../codec/flow/tile-codec.js';
@@ -9,7 +10,7 @@ import { PASSES } from '../../models/definition.js';
 import { type ColourModel, modelsForEncoding } from '../browser/models.js';
 import { expand } from '../io/expand.js';
 import { tracingCoder } from '../measure/tracing.js';
-import { type Answer, type Picture, type Question, SHOWN_SIDE } from './measures.js';
+import { type Answer, type Answers, type Picture, type Question, SHOWN_SIDE } from './measures.js';
 import { picture } from './picture.js';
 
 /** Pixels of a side of the map's blocks. */
@@ -23,9 +24,26 @@ globalThis.onmessage = async ({ data }: MessageEvent<Question>) => {
   }
 };
 
-function answer(question: Question) {
-  if (question.kind === 'webp') return webpBytes(question.image);
-  return question.kind === 'picture' ? toPicture(picture(question.image)) : map(question.image, question.model);
+function answer(question: Question): Answers[Question['kind']] | Promise<Answers[Question['kind']]> {
+  switch (question.kind) {
+    case 'webp':
+      return webpBytes(question.image);
+    case 'picture':
+      return toPicture(picture(question.image));
+    case 'map':
+      return map(question.image, question.model);
+    case 'file':
+      return new Blob([question.bytes], { type: question.type });
+    case 'archive':
+      return archive(question.files);
+  }
+}
+
+async function archive(files: Readonly<Record<string, Blob>>): Promise<Blob> {
+  const entries: Record<string, Uint8Array> = {};
+  for (const [name, file] of Object.entries(files)) entries[name] = new Uint8Array(await file.arrayBuffer());
+  // What is compressed already is stored.
+  return new Blob([zipSync(entries, { level: 0 }) as Uint8Array<ArrayBuffer>], { type: 'application/zip' });
 }
 
 async function webpBytes(image: Image): Promise<number | undefined> {

@@ -1,27 +1,28 @@
 /** Downloads. */
-import { zip } from 'fflate';
+import { ask } from './measures.js';
 import { say } from './page.js';
-import { type Done, finished } from './table.js';
+import { finished, type Saved } from './table.js';
 
-export function save({ saved: { name, bytes, type } }: Pick<Done, 'saved'>): void {
+export function save({ name, file }: Saved): void {
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([bytes], { type }));
+  link.href = URL.createObjectURL(file);
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** All results in one archive: what is compressed already is stored. */
-export function saveAll(): void {
-  const entries: Record<string, Uint8Array> = {};
+/** All results in one archive. */
+export async function saveAll(): Promise<void> {
+  const files: Record<string, Blob> = {};
   for (const { saved } of finished) {
     const [, stem, extension] = /^(.*?)(\.[^.]*)?$/.exec(saved.name)!;
     let name = saved.name;
-    for (let n = 2; Object.hasOwn(entries, name); n++) name = `${stem} ${n}${extension ?? ''}`;
-    entries[name] = saved.bytes;
+    for (let n = 2; Object.hasOwn(files, name); n++) name = `${stem} ${n}${extension ?? ''}`;
+    files[name] = saved.file;
   }
-  zip(entries, { level: 0 }, (error, bytes) => {
-    if (error) return say(`The archive cannot be made: ${error.message}`);
-    save({ saved: { name: 'cnfzip.zip', bytes: new Uint8Array(bytes), type: 'application/zip' } });
-  });
+  try {
+    save({ name: 'cnfzip.zip', file: await ask({ kind: 'archive', files }) });
+  } catch (error) {
+    say(`The archive cannot be made: ${(error as Error).message}`);
+  }
 }

@@ -3,23 +3,30 @@ import type { OpenFile } from '../browser/index.js';
 import type { ColourModel } from '../browser/models.js';
 import { byId, megabytes, percent } from './page.js';
 
+/** What is to be downloaded. */
+export interface Saved {
+  readonly name: string;
+  readonly file: Blob;
+}
+
 /** A file that the page is done with. */
 export interface Done {
   /** The image's file: the one that was given, or that a `.cnfz` file was decompressed to. */
   readonly original: Blob;
   readonly file: OpenFile;
   readonly model: ColourModel;
-  /** Bytes of a lossless WebP of it, if that was computed. */
-  readonly webp?: number;
+  /** Bytes of a lossless WebP of it, once that is computed. */
+  webp?: number;
   /** That it took to compress and to compare, if it was. */
   readonly seconds?: number;
-  /** What is to be downloaded. */
-  readonly saved: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer>; readonly type: string };
+  readonly saved: Saved;
 }
 
 export interface Row {
   progress(part: number): void;
   finish(done: Done, actions: { show(): void; save(): void }): void;
+  /** Tells the size of a WebP of a file that is finished. */
+  compare(done: Done): void;
   fail(reason: string): void;
 }
 
@@ -43,11 +50,14 @@ export function addRow({ name, size }: File): Row {
     finish(done, { show, save }) {
       const { bytes } = done.file.info;
       original.textContent = megabytes(done.original.size);
-      webp.textContent = done.webp === undefined ? '–' : megabytes(done.webp);
       own.textContent = megabytes(bytes);
       saved.textContent = percent(1 - bytes / done.original.size);
       actions.append(button('Look', `Look at ${name}`, show), button('Save', `Save ${done.saved.name}`, save));
       finished.push(done);
+      this.compare(done);
+    },
+    compare(done) {
+      webp.textContent = done.webp === undefined ? '–' : megabytes(done.webp);
       showTotals();
     },
     fail(reason) {
