@@ -10,8 +10,7 @@ import { PASSES } from '../../models/definition.js';
 import { type ColourModel, modelsForEncoding } from '../browser/models.js';
 import { expand } from '../io/expand.js';
 import { tracingCoder } from '../measure/tracing.js';
-import { type Answer, type Answers, type Picture, type Question, SHOWN_SIDE } from './measures.js';
-import { picture } from './picture.js';
+import type { Answer, Answers, Question } from './measures.js';
 
 /** Pixels of a side of the map's blocks. */
 const BLOCK = 4;
@@ -28,8 +27,6 @@ function answer(question: Question): Answers[Question['kind']] | Promise<Answers
   switch (question.kind) {
     case 'webp':
       return webpBytes(question.image);
-    case 'picture':
-      return toPicture(picture(question.image));
     case 'map':
       return map(question.image, question.model);
     case 'file':
@@ -53,15 +50,7 @@ async function webpBytes(image: Image): Promise<number | undefined> {
   return (await encodeWebpFile(layer, 'good').catch(() => undefined))?.length;
 }
 
-async function toPicture(data: ImageData): Promise<Picture> {
-  const whole = await createImageBitmap(data);
-  const part = SHOWN_SIDE / Math.max(data.width, data.height);
-  if (part >= 1) return { whole };
-  const [resizeWidth, resizeHeight] = [data.width, data.height].map((side) => Math.max(1, Math.round(part * side)));
-  return { whole, small: await createImageBitmap(data, { resizeWidth, resizeHeight, resizeQuality: 'high' }) };
-}
-
-async function map(image: Image, model: ColourModel): Promise<Picture | undefined> {
+async function map(image: Image, model: ColourModel): Promise<Image | undefined> {
   const { width, height } = image;
   const [columns, rows] = [Math.ceil(width / BLOCK), Math.ceil(height / BLOCK)];
   const bits = new Float64Array(columns * rows);
@@ -107,17 +96,16 @@ function* tracedSites(trace: Trace, tile: Tile, channels: number) {
 }
 
 /** The busiest hundredth of the blocks is white. */
-function shade(bits: Float64Array, width: number, height: number): Promise<Picture> {
+function shade(bits: Float64Array, width: number, height: number): Image {
   const white = Float64Array.from(bits).sort()[Math.floor(0.99 * (bits.length - 1))] || 1;
-  const rgba = new Uint8ClampedArray(4 * bits.length);
+  const samples = new Uint8Array(3 * bits.length);
   for (const [i, amount] of bits.entries()) {
     const part = Math.min(1, amount / white);
-    rgba.set([20 + 235 * part * part, 30 + 215 * part, 45 + 130 * Math.sqrt(part), 255], 4 * i);
+    samples.set([20 + 235 * part * part, 30 + 215 * part, 45 + 130 * Math.sqrt(part)], 3 * i);
   }
-  return toPicture(new ImageData(rgba, width, height));
+  return { width, height, channels: 3, samples };
 }
 
 function tell(answer: Answer): void {
-  const bitmaps = 'answer' in answer && typeof answer.answer === 'object' ? Object.values(answer.answer) : [];
-  globalThis.postMessage(answer, { transfer: bitmaps });
+  globalThis.postMessage(answer);
 }

@@ -1,30 +1,18 @@
-/** What the page asks of its worker beside coding: sizes, maps and pictures of images, and files made of bytes. */
+/** What the page asks of its worker beside coding: sizes and maps of images, and files made of bytes. */
 import type { Image } from '../../codec/image.js';
 import type { ColourModel } from '../browser/models.js';
 
 export type Question =
   | { readonly kind: 'webp'; readonly image: Image }
-  | { readonly kind: 'picture'; readonly image: Image }
   | { readonly kind: 'map'; readonly image: Image; readonly model: ColourModel }
   | { readonly kind: 'file'; readonly bytes: Uint8Array<ArrayBuffer>; readonly type: string }
   | { readonly kind: 'archive'; readonly files: Readonly<Record<string, Blob>> };
 
-/** Pixels of the longer side of what is shown of an image at once, however many it has. */
-export const SHOWN_SIDE = 1200;
-
-/** An image to be drawn. */
-export interface Picture {
-  readonly whole: ImageBitmap;
-  /** Of an image that is larger than what is shown of it at once, that. */
-  readonly small?: ImageBitmap;
-}
-
 export interface Answers {
   /** Bytes of a lossless WebP; nothing where WebP cannot hold the samples, or libwebp is not to be had. */
   webp: number | undefined;
-  picture: Picture;
-  /** A picture of bits by blocks of 4 x 4 pixels, the more the brighter; nothing where no flow codes the image. */
-  map: Picture | undefined;
+  /** An image of bits by blocks of 4 x 4 pixels, the more the brighter; nothing where no flow codes the image. */
+  map: Image | undefined;
   /** The bytes as a file: a page that made it would not answer while a large one is copied. */
   file: Blob;
   /** A zip archive of the files, stored. */

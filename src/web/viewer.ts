@@ -1,12 +1,13 @@
 /** The original and the compressed image side by side: replay, zoom, and the map of bits. */
 import { readImage, type ScaledImage } from '../browser/index.js';
-import { ask, type Picture, SHOWN_SIDE } from './measures.js';
+import { ask } from './measures.js';
 import { byId, megabytes, percent, say } from './page.js';
+import { Painter, type View } from './painter.js';
 import type { Done } from './table.js';
 
 const viewer = byId('viewer', HTMLElement);
-const original = byId('original', HTMLCanvasElement);
-const replay = byId('replay', HTMLCanvasElement);
+const original = new Painter(byId('original', HTMLCanvasElement));
+const replay = new Painter(byId('replay', HTMLCanvasElement));
 const stage = byId('stage', HTMLElement);
 const play = byId('play', HTMLButtonElement);
 const scale = byId('scale', HTMLInputElement);
@@ -15,26 +16,26 @@ const bits = byId('bits', HTMLButtonElement);
 /** Milliseconds between two images of the replay. */
 const STEP = 550;
 const MAX_ZOOM = 32;
-/** Where pixels are larger than this they show their edges. */
-const SMOOTH_ZOOM = 2;
+/** Pixels of the longer side of what shows an image, however many it has. */
+const SHOWN_SIDE = 1200;
 
 interface Frame {
-  readonly picture: Picture;
+  readonly picture: number;
   readonly caption: string;
 }
 
-/** What is looked at; its frames come one after the other. */
+/** What is looked at; pictures by their numbers, frames one after the other. */
 interface Shown {
   readonly done: Done;
   readonly stop: AbortController;
   readonly frames: Frame[];
-  original?: Picture;
-  map?: Picture;
+  original?: number;
+  map?: number;
 }
 
 let shown: Shown | undefined;
 let playing: number | undefined;
-let zoom = { factor: 1, x: 0, y: 0 };
+let zoom: View = { factor: 1, x: 0, y: 0 };
 
 export async function show(done: Done): Promise<void> {
   shown?.stop.abort();
@@ -49,16 +50,13 @@ export async function show(done: Done): Promise<void> {
     `${info.width} × ${info.height}, ${megabytes(info.bytes)}, ${info.bitsPerSample.toFixed(2)} bits per sample`;
   bits.setAttribute('aria-pressed', 'false');
   offerFrames(0);
-  for (const canvas of [original, replay]) {
-    const side = SHOWN_SIDE / Math.max(info.width, info.height);
-    canvas.width = Math.max(1, Math.round(side * info.width));
-    canvas.height = Math.max(1, Math.round(side * info.height));
-  }
+  const side = SHOWN_SIDE / Math.max(info.width, info.height);
+  const [width, height] = [info.width, info.height].map((length) => Math.max(1, Math.round(side * length)));
+  for (const painter of [original, replay]) painter.clear(width, height);
   moveTo({ factor: 1, x: 0, y: 0 });
   try {
     const { signal } = stop;
-    const image = await readImage(done.original, { signal });
-    own.original = await ask({ kind: 'picture', image });
+    own.original = await original.add(await readImage(done.original, { signal }));
     if (shown !== own) return;
     draw();
     for await (const finer of done.file.finer({ signal })) {
@@ -77,7 +75,7 @@ async function frameOf({ scale, image }: ScaledImage, { file: { info } }: Done):
   const bytes = info.scales.find((known) => known.scale === scale)?.bytes ?? info.bytes;
   const whole = scale === 1 ? 'every pixel, exactly' : `${image.width} × ${image.height} pixels`;
   const caption = `${percent(bytes / info.bytes)} of the bytes: ${whole}`;
-  return { picture: await ask({ kind: 'picture', image }), caption };
+  return { picture: await replay.add(image), caption };
 }
 
 /** Lets the last of so many frames be shown, and the others be chosen. */
@@ -89,27 +87,16 @@ function offerFrames(count: number): void {
 
 /** Draws what is wanted of what is there. */
 function draw(): void {
-  if (shown?.original) paint(original, shown.original);
+  if (shown?.original !== undefined) original.paint(shown.original, zoom);
   const frame = shown?.frames[Number(scale.value)];
   if (!frame) return;
-  const mapped = bits.getAttribute('aria-pressed') === 'true' && shown?.map;
-  paint(replay, mapped || frame.picture);
-  stage.textContent = mapped ? 'Where the bits went: bright is dear' : frame.caption;
+  const map = bits.getAttribute('aria-pressed') === 'true' ? shown?.map : undefined;
+  replay.paint(map ?? frame.picture, zoom);
+  stage.textContent = map !== undefined ? 'Where the bits went: bright is dear' : frame.caption;
   scale.setAttribute('aria-valuetext', frame.caption);
 }
 
-/** Draws the part of a picture that is looked at: many megapixels as a whole would stall the page. */
-function paint(canvas: HTMLCanvasElement, { whole, small }: Picture): void {
-  const { factor, x, y } = zoom;
-  const from = factor === 1 && small ? small : whole;
-  const [width, height] = [from.width / factor, from.height / factor];
-  const context = canvas.getContext('2d')!;
-  context.imageSmoothingEnabled = factor <= SMOOTH_ZOOM;
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(from, -x * width, -y * height, width, height, 0, 0, canvas.width, canvas.height);
-}
-
-function moveTo({ factor, x, y }: typeof zoom): void {
+function moveTo({ factor, x, y }: View): void {
   const clamped = Math.min(Math.max(factor, 1), MAX_ZOOM);
   const least = 1 - clamped;
   zoom = { factor: clamped, x: Math.min(0, Math.max(least, x)), y: Math.min(0, Math.max(least, y)) };
@@ -185,16 +172,17 @@ bits.addEventListener('click', async () => {
   if (!own) return;
   clearInterval(playing);
   const wanted = bits.getAttribute('aria-pressed') !== 'true';
-  if (wanted && !own.map) {
+  if (wanted && own.map === undefined) {
     stage.textContent = 'Counting bits …';
     try {
       const image = await readImage(own.done.original);
-      own.map = await ask({ kind: 'map', image, model: own.done.model });
+      const map = await ask({ kind: 'map', image, model: own.done.model });
+      if (map && shown === own) own.map = await replay.add(map);
     } catch (error) {
       say((error as Error).message);
     }
     if (shown !== own) return;
-    if (!own.map) say('No flow codes this image: there is no map.');
+    if (own.map === undefined) say('No flow codes this image: there is no map.');
   }
   bits.setAttribute('aria-pressed', String(wanted && own.map !== undefined));
   draw();
