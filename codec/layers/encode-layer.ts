@@ -17,10 +17,10 @@ import { extractTile, maxTilePixels, type Tile, tileLayout } from '../tiles.js';
 import { findAlphabet, indexed, writeAlphabet } from './alphabet.js';
 import { type FlowLayer, isFlowLayer } from './flow-tiles.js';
 import { encodePlain } from './plain.js';
-import { favoursCopies, isConstant, repeats } from './repetition.js';
+import { copies, favoursCopies, isConstant, repeats } from './repetition.js';
 import { sampleOf } from './sample.js';
 import { cutStages } from './stages.js';
-import { encodeWebp, isPredicted, mayBeWebp } from './webp.js';
+import { encodeWebp, isPredicted, mayBeWebp, type WebpEffort } from './webp.js';
 
 /** With so many repeats a tile is next to empty: the flow's time would be wasted on it. */
 const EMPTY = 0.985;
@@ -28,6 +28,12 @@ const EMPTY = 0.985;
 const GRAPHIC = 0.75;
 /** So much longer than WebP's may a graphic's sample be by the flow if the flow is to code the whole: 0.86 to 1.05 where it won, 1.7 to 15 elsewhere. */
 const FLOW_ON_SAMPLES = 1.3;
+/** WebP is not tried on a photograph where its sample's WebP, for as many pixels, is so much longer than what the flow makes of all: 0.86 to 1.1 of all by WebP. */
+const WEBP_ON_SAMPLES = 1.05;
+/** With so many copies a sample does not stand for a tile: photographs have up to 0.02, mostly none. */
+const COPIED = 0.01;
+/** So many are worth the effort that finds them from farther away than 256 rows, in what is no graphic: a collage, a pattern. */
+const MUCH_COPIED = 0.1;
 /** A layer with fewer repeats is no graphic: few values are worth an alphabet. */
 const PHOTOGRAPH = 0.5;
 /** Layers up to this many pixels are coded in every way there is. */
@@ -41,13 +47,15 @@ const goodSaves = (repeated: number) => 0.6 * repeated;
 const bestSaves = (repeated: number) => (repeated * repeated * repeated) / 3;
 const THOROUGH_SAVES = 0.06;
 
-/** What is known of a tile once the flow has coded it and WebP has had a fast try. */
+/** What is known of a tile once the flow has coded it and WebP has had a fast try, if only of a sample. */
 interface Trial {
   readonly place: Tile;
   /** The tile by the flow; nothing where there is none, or the tile is next to empty. */
   readonly coded?: EncodedTile;
   /** Bytes that WebP may come down to; infinite where it cannot code the tile, or need not. */
   readonly webpBytes: number;
+  /** How hard WebP tries where that may be less than the flow's. */
+  readonly webpEffort: WebpEffort;
 }
 
 /**
@@ -203,12 +211,35 @@ async function tryTiles(
     const wanted = async (own: FlowLayer, coder: TileCoder) =>
       isTiny(layer) || !webp || mayBeFlows(own, repeated, coder, coding.options.effort);
     // First of all: what engines do beside to make libwebp faster is done while the flow codes, and nobody waits for it in the end.
-    const probe = sizeOf(webp ? await encodeWebp(tile, 'probe') : undefined);
+    const guess = webp ? await webpBySample(tile, repeated, coding.options.effort) : undefined;
     const byFlow = coder && isFlowLayer(tile) && (await wanted(tile, coder));
     const coded = byFlow ? await coder.encode(tile) : undefined;
+    const copied = webp ? copiesIn(tile, repeated) : 0;
+    const hopeless = guess && guess > WEBP_ON_SAMPLES * sizeOf(coded?.payload) && copied < COPIED;
+    const saves = Math.max(goodSaves(repeated), copied < MUCH_COPIED ? 0 : copied);
+    const probe = async () => sizeOf(await encodeWebp(tile, 'probe')) * (1 - saves);
+    const webpBytes = hopeless ? guess : webp ? await probe() : Number.POSITIVE_INFINITY;
     rooms.give(room);
-    await take({ place, coded, webpBytes: probe * (1 - goodSaves(repeated)) }, i);
+    await take({ place, coded, webpBytes, webpEffort: goodEffort(copied) }, i);
   });
+}
+
+/** The part of a layer's pixels that copies tell; of graphics, which are coded by them anyway, none. */
+function copiesIn(layer: Layer, repeated: number): number {
+  return mayBeGraphic(repeated) ? 0 : copies(layer);
+}
+
+/** How hard WebP tries in earnest, where such a part of the pixels is copied. */
+function goodEffort(copied: number): WebpEffort {
+  return copied < MUCH_COPIED ? 'good' : 'thorough';
+}
+
+/** What WebP may make of a tile, told by a sample; nothing of graphics, and of what is too small for samples. */
+async function webpBySample(tile: Layer, repeated: number, effort: Effort = 'medium'): Promise<number | undefined> {
+  const sample = sampleOf(tile);
+  if (sample === tile || mayBeGraphic(repeated) || effort === 'high') return undefined;
+  const share = (sample.width * sample.height) / (tile.width * tile.height);
+  return (await encodeWebp(sample, 'good')).length / share;
 }
 
 /** Whether a flow may code a tile in less than WebP: of graphics, a sample tells. */
@@ -252,11 +283,11 @@ async function encodeTiles(
 /** A tile by the flow or WebP, whichever is smaller; nothing if neither can code it. */
 async function chooseTile(
   layer: Layer,
-  { place, coded, webpBytes }: Trial,
+  { place, coded, webpBytes, webpEffort }: Trial,
 ): Promise<EncodedTile | Uint8Array | undefined> {
   // The best effort is for whole layers: where it matters most, graphics, they are the smaller ones.
   const beatable = webpBytes < sizeOf(coded?.payload);
-  const webp = beatable ? await encodeWebp(extractTile(layer, place), 'good') : undefined;
+  const webp = beatable ? await encodeWebp(extractTile(layer, place), webpEffort) : undefined;
   return coded && sizeOf(webp) >= coded.payload.length ? coded : webp;
 }
 
@@ -270,8 +301,8 @@ export function flowId({ model, learning }: Flow): FlowId {
 
 async function encodeWholeWebp(layer: Layer, toBeat: number, coding: Coding): Promise<Uint8Array> {
   if (isConstant(layer) && !isTiny(layer)) return encodeWebp(layer, 'probe');
-  const good = await encodeWebp(layer, 'good');
   const repeated = repeats(layer);
+  const good = await encodeWebp(layer, goodEffort(copiesIn(layer, repeated)));
   const { effort = 'medium' } = coding.options;
   const few = mayTryBest(layer) && effort !== 'low';
   if (!isTiny(layer) && !(repeated > BEST_REPEATS && few)) return good;

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { decodeImage, encodeImage } from '../../codec/codec.js';
 import { EFFORTS, type Effort, oncePerFlow } from '../../codec/coding.js';
+import { parseModel } from '../../codec/flow/model.js';
 import { type Image, sameImage } from '../../codec/image.js';
-import { favoursCopies, repeats } from '../../codec/layers/repetition.js';
+import { copies, favoursCopies, repeats } from '../../codec/layers/repetition.js';
 import { sampleOf } from '../../codec/layers/sample.js';
 import { randomBytes } from '../../src/fuzz/random-bytes.js';
 import { decodePng } from '../../src/index.js';
@@ -66,6 +67,22 @@ test('photographs are coded alike at every effort', async () => {
     expect(bytes).toEqual(files[0].bytes);
     expect(flows).toEqual([160 * 120]);
   }
+});
+
+test('a photograph that is pasted twice is told by copies, though samples of it say nothing of them', async () => {
+  const { metadata, ...once } = fixture('kodim23.png');
+  const samples = new Uint8Array(2 * once.samples.length);
+  samples.set(once.samples);
+  samples.set(once.samples, once.samples.length);
+  const twice: Image = { ...once, height: 2 * once.height, samples };
+  expect(copies({ ...once, maxval: 255 })).toBeLessThan(0.01);
+  expect(copies({ ...twice, maxval: 255 })).toBeGreaterThan(0.4);
+  const shipped = [await parseModel(readFileSync(new URL('../../models/fast.cnfm', import.meta.url)))];
+  const [one, two] = await Promise.all(
+    [once, twice].map((image) => encodeImage(image, shipped, { learning: 'none', verify: false })),
+  );
+  expect(two.length).toBeLessThan(1.25 * one.length);
+  expect(sameImage(await decodeImage(two, shipped), twice)).toBe(true);
 });
 
 test('an image of one colour takes next to nothing, at every effort', async () => {
