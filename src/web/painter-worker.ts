@@ -6,15 +6,16 @@ import { picture } from './picture.js';
 /** Where pixels are larger than this they show their edges. */
 const SMOOTH_ZOOM = 2;
 
+/** Canvases, not bitmaps: Firefox makes bitmaps of samples in the page's own thread. */
 interface Picture {
-  readonly whole: ImageBitmap;
+  readonly whole: OffscreenCanvas;
   /** Of a picture that is larger than the canvas, one as large: many megapixels take long to paint. */
-  readonly small?: ImageBitmap;
+  readonly small?: OffscreenCanvas;
 }
 
 /** Of the canvas. It is asked for once: Firefox does not show what is painted by one that was asked for again. */
 let context: OffscreenCanvasRenderingContext2D;
-let pictures = new Map<number, Picture>();
+const pictures = new Map<number, Picture>();
 /** What is to be painted: commands that come meanwhile are passed over but for the last. */
 let wanted: (() => void) | undefined;
 
@@ -37,31 +38,40 @@ globalThis.onmessage = ({ data }: MessageEvent<Command>) => {
 };
 
 function clear(width: number, height: number): void {
-  for (const { whole, small } of pictures.values()) {
-    whole.close();
-    small?.close();
-  }
-  // What is still being made goes to where nobody looks.
-  pictures = new Map();
+  // Their memory is not to wait for a collection.
+  for (const kept of pictures.values())
+    for (const each of Object.values(kept)) Object.assign(each, { width: 0, height: 0 });
+  pictures.clear();
   Object.assign(context.canvas, { width, height });
 }
 
-async function add(number: number, image: Image): Promise<void> {
-  const into = pictures;
+function add(number: number, image: Image): void {
   try {
-    into.set(number, await pictureOf(picture(image)));
+    pictures.set(number, pictureOf(picture(image)));
     tell({ picture: number });
   } catch (error) {
     tell({ picture: number, failure: (error as Error).message });
   }
 }
 
-async function pictureOf(data: ImageData): Promise<Picture> {
+function pictureOf(data: ImageData): Picture {
+  const whole = painted(data.width, data.height, (own) => own.putImageData(data, 0, 0));
   const { width, height } = context.canvas;
-  const whole = await createImageBitmap(data);
   if (data.width <= width && data.height <= height) return { whole };
-  const small = { resizeWidth: width, resizeHeight: height, resizeQuality: 'high' } as const;
-  return { whole, small: await createImageBitmap(data, small) };
+  return { whole, small: painted(width, height, (own) => own.drawImage(whole, 0, 0, width, height)) };
+}
+
+function painted(
+  width: number,
+  height: number,
+  paint: (own: OffscreenCanvasRenderingContext2D) => void,
+): OffscreenCanvas {
+  const canvas = new OffscreenCanvas(width, height);
+  // Read again and again, it is kept where it can be.
+  const own = canvas.getContext('2d', { willReadFrequently: true })!;
+  own.imageSmoothingQuality = 'high';
+  paint(own);
+  return canvas;
 }
 
 function paintWanted(): void {
