@@ -28,7 +28,7 @@ const EMPTY = 0.985;
 const GRAPHIC = 0.75;
 /** So much longer than WebP's may a graphic's sample be by the flow if the flow is to code the whole: 0.86 to 1.05 where it won, 1.7 to 15 elsewhere. */
 const FLOW_ON_SAMPLES = 1.3;
-/** WebP is not tried on a photograph where its sample's WebP, for as many pixels, is so much longer than what the flow makes of all: of 107 tiles none was then less than 1.03 by WebP. */
+/** WebP is not tried on a photograph where its sample's WebP, for as many pixels, is so much longer than what the flow makes of all. */
 const WEBP_ON_SAMPLES = 1.05;
 /** With so many copies a sample does not stand for a tile: photographs have up to 0.02, mostly none. */
 const COPIED = 0.01;

@@ -90,7 +90,7 @@ export const experiment: Experiment = {
         atMost(
           'without divergence: log of the area’s change over all kicks, root mean square',
           over(SOLENOIDAL, ({ areas }) => areas[KICKS - 1]),
-          quick ? 0.1 : 0.05,
+          0.1,
         ),
         atLeast(
           'free and time-dependent: the same over that',
