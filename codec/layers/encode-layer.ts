@@ -26,8 +26,10 @@ import { encodeWebp, isPredicted, mayBeWebp, type WebpEffort } from './webp.js';
 const EMPTY = 0.985;
 /** With so many repeats it is a graphic, which WebP is likely to code in less than the flow. */
 const GRAPHIC = 0.75;
+/** With fewer repeats it may also be a photograph out of focus, of which low effort has the flow code a sample. */
+const SMOOTH = 0.9;
 /** So much longer than WebP's may a graphic's sample be by the flow if the flow is to code the whole: 0.86 to 1.05 where it won, 1.7 to 15 elsewhere. */
-const FLOW_ON_SAMPLES = 1.3;
+const FLOW_ON_SAMPLES: Record<Exclude<Effort, 'high'>, number> = { low: 1, medium: 1.3 };
 /** WebP is not tried on a photograph where its sample's WebP, for as many pixels, is so much longer than what the flow makes of all. */
 const WEBP_ON_SAMPLES = 1.05;
 /** With so many copies a sample does not stand for a tile: photographs have up to 0.02, mostly none. */
@@ -262,12 +264,12 @@ async function mayBeFlows(
   effort: Effort = 'medium',
 ): Promise<boolean> {
   if (repeated < GRAPHIC) return true;
-  if (repeated >= EMPTY || effort === 'low') return false;
+  if (repeated >= EMPTY || (effort === 'low' && repeated >= SMOOTH)) return false;
   if (effort === 'high') return true;
   const sample = sampleOf(tile);
-  if (sample === tile) return true;
+  if (sample === tile) return effort !== 'low';
   const [{ payload }, webp] = [await coder.encode(sample), await encodeWebp(sample, 'good')];
-  return payload.length < FLOW_ON_SAMPLES * webp.length;
+  return payload.length < FLOW_ON_SAMPLES[effort] * webp.length;
 }
 
 async function encodeTiles(
