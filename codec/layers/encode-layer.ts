@@ -60,6 +60,8 @@ interface Trial {
   readonly webpEffort: WebpEffort;
 }
 
+const NO_WEBP = { webpBytes: Number.POSITIVE_INFINITY, webpEffort: 'good' } as const;
+
 /**
  * @param flow codes layers with as many channels as this one
  * @param toBeat bytes in which the layer can be coded elsehow
@@ -214,13 +216,9 @@ async function tryTiles(
       isTiny(layer) || !webp || mayBeFlows(own, repeated, coder, coding.options.effort);
     const byFlow = coder && isFlowLayer(tile) && (await wanted(tile, coder));
     const coded = byFlow ? await coder.encode(tile) : undefined;
-    const copied = webp ? copiesIn(tile, repeated) : 0;
-    const { effort } = coding.options;
-    const webpBytes = webp
-      ? await expectedWebp(tile, { repeated, copied, effort, flowBytes: sizeOf(coded?.payload) })
-      : Number.POSITIVE_INFINITY;
+    const tried = webp ? await tryWebp(tile, repeated, sizeOf(coded?.payload), coding.options.effort) : NO_WEBP;
     rooms.give(room);
-    await take({ place, coded, webpBytes, webpEffort: goodEffort(copied) }, i);
+    await take({ place, coded, ...tried }, i);
   });
 }
 
@@ -234,26 +232,29 @@ function goodEffort(copied: number): WebpEffort {
   return copied < MUCH_COPIED ? 'good' : 'thorough';
 }
 
-/** Bytes that WebP may come down to: told by a sample where that is more than the flow takes anyway. */
-async function expectedWebp(
+/** Gives WebP a fast try: of a sample, where that tells that it takes more than the flow, else of the tile. */
+async function tryWebp(
   tile: Layer,
-  known: { repeated: number; copied: number; effort?: Effort; flowBytes: number },
-): Promise<number> {
-  const { repeated, copied, effort, flowBytes } = known;
+  repeated: number,
+  flowBytes: number,
+  effort: Effort = 'medium',
+): Promise<Pick<Trial, 'webpBytes' | 'webpEffort'>> {
+  const copied = copiesIn(tile, repeated);
+  const webpEffort = goodEffort(copied);
   const saves = goodSaves(repeated);
-  const sample = sampleOf(tile);
-  const stands = sample !== tile && !mayBeGraphic(repeated) && copied < COPIED;
-  if (stands && flowBytes < Number.POSITIVE_INFINITY && effort !== 'high') {
+  const sampled = copied < COPIED && !mayBeGraphic(repeated) && effort !== 'high';
+  const sample = sampled && flowBytes < Number.POSITIVE_INFINITY ? sampleOf(tile) : tile;
+  if (sample !== tile) {
     const share = (sample.width * sample.height) / (tile.width * tile.height);
     const told = async (tried: WebpEffort) => (await encodeWebp(sample, tried)).length / share;
     const enough = WEBP_ON_SAMPLES * flowBytes;
     const fast = (await told('probe')) * (1 - saves);
-    if (fast > enough) return fast;
+    if (fast > enough) return { webpBytes: fast, webpEffort };
     const good = await told('good');
-    if (good > enough) return good;
+    if (good > enough) return { webpBytes: good, webpEffort };
   }
   const most = copied < MUCH_COPIED ? saves : Math.max(saves, copied);
-  return (await encodeWebp(tile, 'probe')).length * (1 - most);
+  return { webpBytes: (await encodeWebp(tile, 'probe')).length * (1 - most), webpEffort };
 }
 
 /** Whether a flow may code a tile in less than WebP: of graphics, a sample tells. */
