@@ -4,8 +4,9 @@ import { CnfzipError } from '../../codec/error.js';
 import { type AdaptationRates, checkDefinition, paceOf, USUAL_RATES } from '../../codec/flow/model.js';
 import type { ModelDefinition } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
-import { readInput } from '../io/files/read.js';
+import { exists, readInput } from '../io/files/read.js';
 import { requirePackages } from '../package/packages.js';
+import { loadModel } from '../session/models.js';
 import type { Augmentation } from '../train/dataset.js';
 import type { Engine } from '../train/engine.js';
 import { integer } from './options.js';
@@ -26,7 +27,7 @@ interface TrainOptions {
   engine: 'auto' | 'kernel' | 'tfjs';
   resume?: boolean;
   init?: string;
-  learning: number;
+  learning?: number;
   adapt?: boolean;
 }
 
@@ -46,7 +47,7 @@ export function addTrain(program: Command): void {
     .option('--batch <n>', 'crops a step', integer(1, 4096), 8)
     .option('--crop <pixels>', "a crop's side", integer(8, 512), 64)
     .addOption(
-      new Option('--augment <how>', 'full: flips, scales, noise, half chroma; flips: nothing else')
+      new Option('--augment <how>', 'full: all that photographs differ in (docs/training.md); flips: nothing else')
         .choices(['full', 'flips'])
         .default('full'),
     )
@@ -61,9 +62,8 @@ export function addTrain(program: Command): void {
     .addOption(new Option('--init <model>', 'begin with the weights of this model').conflicts('resume'))
     .option(
       '--learning <x>',
-      "rate at which the model's heads and field are to go on learning while they code",
+      `rate at which the model's heads and field are to go on learning while they code (default: what the model begun with tells, else ${USUAL_RATES.head})`,
       positive,
-      USUAL_RATES.head,
     )
     .option('--adapt', 'let it do so in every crop that is trained on, too: for crops of 128 and more')
     .option('--resume', 'go on from the checkpoint')
@@ -86,7 +86,9 @@ async function run({ threads, valid = [], resume = false, learning, adapt, ...op
     await requirePackages('training', ['sharp', '@observablehq/plot', 'linkedom']);
     const { train } = await import('../train/trainer.js');
     const definition = await readDefinition(options.definition);
-    const rates: AdaptationRates = { ...USUAL_RATES, head: learning, field: learning };
+    const begun = options.init ?? (resume && (await exists(options.out)) ? options.out : undefined);
+    const known = begun === undefined ? USUAL_RATES : (await loadModel(begun)).rates;
+    const rates: AdaptationRates = learning === undefined ? known : { ...known, head: learning, field: learning };
     engine = await openEngine(
       adapt ? 'kernel' : options.engine,
       definition,

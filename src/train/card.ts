@@ -25,7 +25,7 @@ export function modelCard(
     ],
     [
       'augmentation',
-      'flips and transposition; unless `--augment flips`, also scales from a half to 1, Gaussian noise of random strength and colour, chroma at half its resolution',
+      'flips and transposition; unless `--augment flips`, also scales from a half to 1, casts, saturation, Bayer patterns, sharpening, noise of random strength and colour that may grow with the light or be coarse, chroma at half its resolution',
     ],
     [
       'goes on learning',

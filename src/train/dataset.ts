@@ -7,6 +7,7 @@ import { forwardColour } from '../../codec/flow/colour.js';
 import type { TileShape } from '../../codec/flow/walk.js';
 import type { Image } from '../../codec/image.js';
 import { filesBelow, isFolder } from '../io/files/folders.js';
+import { augment, type Square } from './augmentation.js';
 import type { Random } from './random.js';
 
 /** A square piece of an image as the flow codes it: side * side * channels integers after the colour transform. */
@@ -25,17 +26,6 @@ const EXTENSIONS = ['.png', '.webp', '.tif', '.tiff'];
 /** Share of the images that are scaled down before crops are taken, by a uniform factor from this on. */
 const SCALED_SHARE = 0.3;
 const LEAST_SCALE = 0.5;
-
-/** Share of the crops that get noise, and the mean of its exponentially distributed standard deviation. */
-const NOISE_SHARE = 0.3;
-const NOISE_MEAN = 1.5;
-
-/**
- * Share of the colour crops whose chroma is brought to half its resolution, as Photo CD scans, video stills and decoded 4:2:0
- * files have it, and the range of the steps that it is rounded to (uniform, in sample units).
- */
-const HALF_CHROMA_SHARE = 0.25;
-const CHROMA_STEPS = [1, 2.5] as const;
 
 /** Every lossless-format image below the folders, in alphabetical order. */
 export async function listImages(folders: readonly string[]): Promise<string[]> {
@@ -102,18 +92,15 @@ export class ImagePool {
     this.#images[slot] = await this.#read();
   }
 
-  /** A random crop; with full augmentation some get noise, and some half their chroma's resolution. */
+  /** A random crop, in one of eight orientations. */
   crop(): Crop {
-    const { random, side, channels } = this;
+    const { random, side } = this;
     const image = this.#images[random.below(this.#images.length)];
     const left = random.below(image.width - side + 1);
     const top = random.below(image.height - side + 1);
-    const samples = square(image, left, top, side);
-    if (this.augmentation === 'full') {
-      if (random.uniform() < NOISE_SHARE) addNoise(samples, channels, random);
-      if (channels === 3 && random.uniform() < HALF_CHROMA_SHARE) halveChroma(samples, side, random);
-    }
-    return { side, samples: forwardColour(oriented(samples, side, channels, random.below(8)), channels) };
+    const piece = oriented(square(image, left, top, side), random.below(8));
+    if (this.augmentation === 'full') augment(piece, random);
+    return asCrop(piece);
   }
 
   /** A random image of the set; what cannot be used is warned about once and dropped. */
@@ -138,18 +125,18 @@ export class ImagePool {
   }
 }
 
-function square({ width, channels, samples }: Image, left: number, top: number, side: number): Uint8Array {
-  const out = new Uint8Array(side * side * channels);
+function square({ width, channels, samples }: Image, left: number, top: number, side: number): Square {
+  const out = new Float32Array(side * side * channels);
   for (let y = 0; y < side; y++) {
     const from = ((top + y) * width + left) * channels;
     out.set(samples.subarray(from, from + side * channels), y * side * channels);
   }
-  return out;
+  return { side, channels: channels as 1 | 3, samples: out };
 }
 
 /** One of a square's eight orientations: bits for a flip along each axis and for transposition. */
-function oriented(samples: Uint8Array, side: number, channels: number, orientation: number): Uint8Array {
-  const out = new Uint8Array(samples.length);
+function oriented({ side, channels, samples }: Square, orientation: number): Square {
+  const out = new Float32Array(samples.length);
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
       const [a, b] = orientation & 4 ? [x, y] : [y, x];
@@ -159,51 +146,11 @@ function oriented(samples: Uint8Array, side: number, channels: number, orientati
       for (let c = 0; c < channels; c++) out[(y * side + x) * channels + c] = samples[from + c];
     }
   }
-  return out;
+  return { side, channels, samples: out };
 }
 
-/** Gaussian noise of random strength and random correlation between the channels, in place. */
-function addNoise(samples: Uint8Array, channels: number, random: Random): void {
-  const strength = -NOISE_MEAN * Math.log(random.uniform());
-  const shared = random.uniform();
-  const [common, own] = [strength * Math.sqrt(shared), strength * Math.sqrt(1 - shared)];
-  for (let i = 0; i < samples.length; i += channels) {
-    const noise = common * random.normal();
-    for (let c = 0; c < channels; c++) {
-      const value = Math.round(samples[i + c] + noise + own * random.normal());
-      samples[i + c] = Math.max(0, Math.min(255, value));
-    }
-  }
-}
-
-/**
- * Keeps a square's chroma (R - Y and B - Y) at even rows and columns only and interpolates the rest from those, in place; luma
- * (Rec. 601) keeps its resolution.
- */
-function halveChroma(samples: Uint8Array, side: number, random: Random): void {
-  const step = CHROMA_STEPS[0] + (CHROMA_STEPS[1] - CHROMA_STEPS[0]) * random.uniform();
-  const luma = (i: number) => 0.299 * samples[i] + 0.587 * samples[i + 1] + 0.114 * samples[i + 2];
-  const planes = [0, 2].map((c) =>
-    Float64Array.from({ length: side * side }, (_, i) => samples[3 * i + c] - luma(3 * i)),
-  );
-  const between = (plane: Float64Array, i: number, stride: number, last: boolean) =>
-    last ? plane[i - stride] : (plane[i - stride] + plane[i + stride]) / 2;
-  for (const plane of planes) {
-    for (let y = 0; y < side; y += 2) {
-      for (let x = 1; x < side; x += 2) plane[y * side + x] = between(plane, y * side + x, 1, x === side - 1);
-    }
-    for (let y = 1; y < side; y += 2) {
-      for (let x = 0; x < side; x++) plane[y * side + x] = between(plane, y * side + x, side, y === side - 1);
-    }
-  }
-  const limited = (value: number) => Math.max(0, Math.min(255, Math.round(value)));
-  for (let i = 0; i < side * side; i++) {
-    const y = luma(3 * i);
-    const [red, blue] = planes.map((plane) => step * Math.round(plane[i] / step));
-    samples[3 * i] = limited(y + red);
-    samples[3 * i + 1] = limited(y - (0.299 * red + 0.114 * blue) / 0.587);
-    samples[3 * i + 2] = limited(y + blue);
-  }
+function asCrop({ side, channels, samples }: Square): Crop {
+  return { side, samples: forwardColour(Uint8Array.from(samples), channels) };
 }
 
 /** The central crop of each image, side 128 or what the image has, for held-out measurement. */
@@ -224,10 +171,9 @@ export async function validationCrops(
 }
 
 function centralCrop(image: Image): Crop {
-  const { width, height, channels } = image;
+  const { width, height } = image;
   const side = Math.min(128, width, height);
-  const samples = square(image, (width - side) >> 1, (height - side) >> 1, side);
-  return { side, samples: forwardColour(samples, channels as 1 | 3) };
+  return asCrop(square(image, (width - side) >> 1, (height - side) >> 1, side));
 }
 
 function leftOut(path: string, error: unknown): string {

@@ -77,6 +77,9 @@ test('trains for a flow that goes on learning, at the rate that the model tells'
   expect(cnfzip('train', ...adapting, '--steps', '2', '--adapt', '--learning', '0.002')).toMatchObject({ status: 0 });
   expect((await loadModel(join(folder, 'adapting.cnfm'))).rates).toEqual({ ...USUAL_RATES, head: 0.002, field: 0.002 });
   expect(readFileSync(join(folder, 'adapting.md'), 'utf8')).toContain('at rates of 0.002 (heads)');
+  const following = adapting.map((word) => (word === 'adapting.cnfm' ? 'following.cnfm' : word));
+  expect(cnfzip('train', ...following, '--steps', '1', '--init', 'adapting.cnfm')).toMatchObject({ status: 0 });
+  expect((await loadModel(join(folder, 'following.cnfm'))).rates.head).toBe(0.002);
 });
 
 test('the start of learning is moved: heads and field, nothing else, and for the better', {
