@@ -12,6 +12,9 @@ import type { Layer } from '../layer.js';
 /** An alphabet is worth its part where the values that occur are at most this part of those that could. */
 const SPARSE = 0.5;
 
+/** Samples between two looks at whether their values are too many already: as many as there are values at most. */
+const NOTED_AT_ONCE = 1 << 16;
+
 /** The values that occur, ascending, if they are few; else nothing. */
 export function findAlphabet(samples: Uint8Array | Uint16Array, maxval: number): Uint16Array | undefined {
   const occurs = new Uint8Array(maxval + 1);
@@ -19,15 +22,23 @@ export function findAlphabet(samples: Uint8Array | Uint16Array, maxval: number):
   return alphabetOfValues(occurs);
 }
 
-/** Sets `occurs[value]` to 1 for each value that occurs. */
+/** Sets `occurs[value]` to 1 for values that occur: for all of them, or for too many for an alphabet. */
 export function noteValues(samples: Uint8Array | Uint16Array, occurs: Uint8Array): void {
-  for (const sample of samples) occurs[sample] = 1;
+  for (let from = 0; from < samples.length && isSparse(occurs); from += NOTED_AT_ONCE) {
+    const to = Math.min(samples.length, from + NOTED_AT_ONCE);
+    for (let i = from; i < to; i++) occurs[samples[i]] = 1;
+  }
+}
+
+function isSparse(occurs: Uint8Array): boolean {
+  let count = 0;
+  for (const value of occurs) count += value;
+  return count <= SPARSE * occurs.length;
 }
 
 /** As `findAlphabet`, by what `noteValues` has found of all samples. */
 export function alphabetOfValues(occurs: Uint8Array): Uint16Array | undefined {
-  const values = Uint16Array.from(occurs.keys()).filter((value) => occurs[value]);
-  return values.length <= SPARSE * occurs.length ? values : undefined;
+  return isSparse(occurs) ? Uint16Array.from(occurs.keys()).filter((value) => occurs[value]) : undefined;
 }
 
 /** Samples as indexes of the alphabet that has all of them. */
