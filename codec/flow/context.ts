@@ -6,6 +6,7 @@
  */
 
 import {
+  type Affine,
   type BlockParameters,
   contextAt,
   headLayout,
@@ -19,7 +20,15 @@ import {
   TEXTURE_VALUES,
 } from '../../models/definition.js';
 import type { Kernels } from '../kernels/kernels.js';
-import { type CellMap, cells, Operations, type QuantizedVectors, rowOf, type Vectors } from '../kernels/operations.js';
+import {
+  type CellMap,
+  cells,
+  type Mode,
+  Operations,
+  type QuantizedVectors,
+  rowOf,
+  type Vectors,
+} from '../kernels/operations.js';
 import { ParameterArray } from './parameter-array.js';
 import { type Level, OFFSETS, pyramid, sites } from './pyramid.js';
 import { QuantizedWeights } from './quantized-weights.js';
@@ -79,7 +88,7 @@ export interface LevelState {
   readonly inputs: number;
   readonly hidden: Vectors;
   readonly mixed: CellMap;
-  /** Scratch: either of them as integers. */
+  /** Scratch: any of them as integers. */
   readonly quantized: QuantizedVectors;
   /** Unless all are kept: room for the first state, above which there is room for those that follow (see `#room`). */
   readonly first: CellMap | undefined;
@@ -99,21 +108,55 @@ export class ContextNetwork {
   /** Address of the flow among the kernels, which the model's weights set. */
   readonly flow: number;
 
-  /** @param lastWait whether each pass's last block waits to be computed by `openRow` and `block`, as its weights change on the way */
+  readonly headsLearn: boolean;
+  readonly lastWait: boolean;
+
+  /**
+   * @param options.headsLearn whether the heads' weights change on the way: then no whole numbers are made of them
+   * @param options.lastWait whether each pass's last block waits to be computed by `openRow` and `block`, as its weights change, too
+   */
   constructor(
     readonly kernels: Kernels,
     readonly definition: ModelDefinition,
-    readonly lastWait = false,
+    { headsLearn = false, lastWait = false } = {},
   ) {
+    this.headsLearn = headsLearn;
+    this.lastWait = lastWait;
     const { channels, width } = definition;
     this.operations = new Operations(kernels);
     this.parameters = modelParameters(definition);
     this.weights = new ParameterArray(kernels, this.parameters.count);
-    this.#quantized = new QuantizedWeights(kernels, this.parameters, this.weights);
+    this.#quantized = new QuantizedWeights(kernels, this.#wholeMaps(), this.weights);
     this.texture = this.operations.vectors(1, TEXTURE_VALUES * channels);
     this.#bias = this.operations.vectors(1, width);
     this.#headSize = headLayout(definition).size;
     this.flow = kernels.alloc(kernels.run.flowBytes(channels, this.#headSize));
+  }
+
+  /** The linear maps that compute with whole numbers. */
+  #wholeMaps(): Affine[] {
+    return this.parameters.contexts.flatMap(({ carry, passes }) => [
+      carry,
+      ...Object.values(passes).flatMap(({ stem, state, blocks, head }) => [
+        stem,
+        ...(state ? [state] : []),
+        ...blocks.flatMap(({ expand, project }) => [expand, project]),
+        ...(this.headsLearn ? [] : [head]),
+      ]),
+    ]);
+  }
+
+  /** A linear map of `to.count` vectors with whole numbers, for which `room` is scratch. */
+  #linear(
+    to: Vectors,
+    from: Vectors,
+    map: Affine,
+    room: QuantizedVectors,
+    mode: Mode = 'replace',
+    bias = this.weights.at(map.bias),
+  ): void {
+    const { weight, scales } = this.#quantized.of(map);
+    this.operations.quantizedProduct(to, from, { weight, scales, bias }, room, mode);
   }
 
   /** Sets the weights; the flow uses them from now on, and adds its gradients to `gradients`. */
@@ -191,10 +234,11 @@ export class ContextNetwork {
   }
 
   /** Raw flow parameters of `to.count` sites of row i, the first in column j; returns the states that they are read from. */
-  head({ index, passes }: LevelState, pass: Pass, i: number, j: number, to: Vectors): Vectors {
+  head({ index, passes, quantized }: LevelState, pass: Pass, i: number, j: number, to: Vectors): Vectors {
     const { head } = this.at(index, pass);
     const from = cells(passes[pass]!.state, i, to.count, j);
-    this.operations.product(to, from, this.weights.of(head), 'replace');
+    if (this.headsLearn) this.operations.product(to, from, this.weights.of(head), 'replace');
+    else this.#linear(to, from, head, quantized);
     return from;
   }
 
@@ -246,12 +290,12 @@ export class ContextNetwork {
     const { carry } = this.definition;
     const carried = room ? operations.mapIn(room, level) : operations.map(level, carry);
     if (!coarser) return carried;
-    const projection = this.weights.of(contextAt(this.parameters, index).carry);
+    const projection = contextAt(this.parameters, index).carry;
     kernels.scoped(() => {
       const { columns, rows } = coarser.level;
       const projected = operations.map({ rows: 1, columns }, 4 * carry);
       for (let i = 0; i < rows; i++) {
-        operations.product(cells(projected, 0), cells(coarser.passes.V!.state, i), projection, 'replace');
+        this.#linear(cells(projected, 0), cells(coarser.passes.V!.state, i), projection, coarser.quantized);
         const { address } = rowOf(carried, 2 * i);
         const count = Math.min(2, level.rows - 2 * i);
         kernels.run.spreadCarry(address, count, level.columns, projected.address, columns, carry);
@@ -279,7 +323,7 @@ export class ContextNetwork {
       inputs: kernels.alloc(columns * widest * BYTES),
       hidden: operations.vectors(columns, expand * width),
       mixed: operations.map({ rows: 1, columns }, width),
-      quantized: operations.quantizedVectors(columns, expand * width),
+      quantized: operations.quantizedVectors(columns, Math.max(widest, expand * width)),
       first: keep ? undefined : this.#firstState(level),
       locals: this.#locals(level),
     };
@@ -308,16 +352,18 @@ export class ContextNetwork {
 
   /** Runs a pass, whose known lattices must be complete. */
   #forward(state: LevelState, pass: Pass, keep: boolean): void {
-    const { operations, weights } = this;
-    const { level, index, passes } = state;
+    const { operations } = this;
+    const { level, index, passes, quantized } = state;
     const parameters = this.at(index, pass);
     const locals = keep ? this.#locals(level) : state.locals;
     const previous = pass === 'D' ? undefined : passes[pass === 'H' ? 'D' : 'H']!.state;
     const stem = this.#room(state, previous);
-    if (previous) operations.mapProduct(stem, previous, weights.of(parameters.state!), 'replace');
-    const linear = { weight: weights.at(parameters.stem.weight), bias: this.#stemBias(parameters, index) };
+    const bias = this.#stemBias(parameters, index);
     for (let i = 0; i < level.rows; i++) {
-      operations.product(cells(stem, i), this.inputs(state, pass, i, locals), linear, previous ? 'add' : 'replace');
+      const to = cells(stem, i);
+      if (previous) this.#linear(to, cells(previous, i), parameters.state!, quantized);
+      const inputs = this.inputs(state, pass, i, locals);
+      this.#linear(to, inputs, parameters.stem, quantized, previous ? 'add' : 'replace', bias);
     }
     operations.closeBelow(stem);
     const blocks: BlockState[] = [];
@@ -370,9 +416,9 @@ export class ContextNetwork {
       ? cells(to.hidden, i, count, j)
       : { address: address + j * channels * BYTES, count, channels };
     const state = cells(to.state, i, count, j);
-    operations.quantizedProduct(hidden, mixed, this.#quantized.of(parameters.expand), level.quantized, 'relu');
+    this.#linear(hidden, mixed, parameters.expand, level.quantized, 'relu');
     operations.copy(state, cells(from, i, count, j));
-    operations.quantizedProduct(state, hidden, this.#quantized.of(parameters.project), level.quantized, 'add');
+    this.#linear(state, hidden, parameters.project, level.quantized, 'add');
     return { parameters, mixed, hidden };
   }
 

@@ -1,6 +1,6 @@
-/** The residual blocks' weights as whole numbers (see `quantized.ts` among the kernels). */
+/** The weights of linear maps as whole numbers (see `quantized.ts` among the kernels). */
 
-import type { Affine, ModelParameters } from '../../models/definition.js';
+import type { Affine } from '../../models/definition.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { QuantizedLinear } from '../kernels/operations.js';
 import type { ParameterArray } from './parameter-array.js';
@@ -8,25 +8,24 @@ import type { ParameterArray } from './parameter-array.js';
 const WEIGHT_BYTES = 2;
 const SCALE_BYTES = 4;
 
+/** Addresses of a linear map's weights as integers and of the scales of its outputs. */
+type WholeWeights = Omit<QuantizedLinear, 'bias'>;
+
 export class QuantizedWeights {
-  readonly #linears = new Map<Affine, QuantizedLinear>();
+  readonly #linears = new Map<Affine, WholeWeights>();
 
   /** @param weights what the whole numbers are taken from */
   constructor(
     readonly kernels: Kernels,
-    { contexts }: ModelParameters,
+    linears: readonly Affine[],
     readonly weights: ParameterArray,
   ) {
-    const passes = contexts.flatMap((context) => Object.values(context.passes));
-    for (const { expand, project } of passes.flatMap(({ blocks }) => blocks)) {
-      for (const linear of [expand, project]) {
-        const [inputs, outputs] = linear.weight.shape;
-        this.#linears.set(linear, {
-          weight: kernels.alloc(inputs * outputs * WEIGHT_BYTES),
-          scales: kernels.alloc(outputs * SCALE_BYTES),
-          bias: weights.at(linear.bias),
-        });
-      }
+    for (const linear of linears) {
+      const [inputs, outputs] = linear.weight.shape;
+      this.#linears.set(linear, {
+        weight: kernels.alloc(inputs * outputs * WEIGHT_BYTES),
+        scales: kernels.alloc(outputs * SCALE_BYTES),
+      });
     }
   }
 
@@ -42,8 +41,7 @@ export class QuantizedWeights {
     this.kernels.run.quantizeWeights(weight, scales, this.weights.at(linear.weight), inputs, outputs);
   }
 
-  /** Addresses of a linear map. */
-  of(linear: Affine): QuantizedLinear {
+  of(linear: Affine): WholeWeights {
     return this.#linears.get(linear)!;
   }
 }

@@ -55,6 +55,9 @@ test('products of integers are those of floats, as far as their steps allow', as
     [16, 32, 9],
     [96, 48, 6],
     [256, 128, 3],
+    [70, 16, 7],
+    [34, 8, 2],
+    [36, 24, 5],
   ]) {
     for (const spread of [0, 20]) {
       // With a spread a few numbers are far larger than the others.

@@ -26,6 +26,7 @@ import {
   describe,
   Level,
   levelsOf,
+  linear,
   localsAt,
   mapBytes,
   Network,
@@ -33,6 +34,7 @@ import {
   openNetwork,
   openRow,
   putLattice,
+  REPLACE,
   runPass,
   samplesAt,
   siteColumns,
@@ -203,17 +205,13 @@ function decodePass(network: Network, learning: Learning, pass: i32): bool {
 function readHead(network: Network, pass: i32): void {
   const width = network.model.definition.width;
   const place = passAt(network.model.layout, level.index, pass);
-  const size = <usize>network.headSize << 2;
-  product(
-    run.outputs,
-    size,
-    statesAt(network, level, run.row, run.first),
-    <usize>width << 2,
-    width,
-    network.weights + place.head,
-    network.weights + place.headBias,
-    network.headSize,
-    run.count,
-    0,
-  );
+  const size = network.headSize;
+  const states = statesAt(network, level, run.row, run.first);
+  const bias = network.weights + place.headBias;
+  if (!network.headsLearn) {
+    linear(network, level, run.outputs, size, states, width, place.head, bias, run.count, REPLACE);
+    return;
+  }
+  const head = network.weights + place.head;
+  product(run.outputs, <usize>size << 2, states, <usize>width << 2, width, head, bias, size, run.count, REPLACE);
 }

@@ -4,7 +4,7 @@ import { depthwise } from '../../kernels/assembly/depthwise';
 import { flowOpen } from '../../kernels/assembly/field';
 import { Flow, flowBytes } from '../../kernels/assembly/group';
 import { extendLattice, features, mergeLattice, RING, splitLattice, spreadCarry } from '../../kernels/assembly/lattice';
-import { ACCUMULATE, mapProduct, product, RELU } from '../../kernels/assembly/product';
+import { ACCUMULATE, product, RELU } from '../../kernels/assembly/product';
 import { quantize, quantizedProduct, quantizeWeights } from '../../kernels/assembly/quantized';
 import { alloc, mark, release } from './arena';
 import { failed } from './error';
@@ -12,7 +12,6 @@ import {
   blockBytes,
   blocksOf,
   contextAt,
-  contextIndex,
   depthwiseBias,
   expandAt,
   expandBias,
@@ -27,13 +26,14 @@ import {
 import { Model } from './model';
 
 /** What a result does: it replaces what is there. */
-const REPLACE: i32 = 0;
+export const REPLACE: i32 = 0;
 
 @unmanaged
 export class Network {
   model: Model;
-  /** The weights, of its own where they learn, and the residual blocks' as whole numbers with their scales. */
+  /** The weights, of its own where they learn. */
   weights: usize;
+  /** Linear maps as whole numbers, each where its weights lie among those: of half their bytes, with the outputs' scales behind. */
   integers: usize;
   /** The tile's texture as the network sees it. */
   texture: usize;
@@ -41,6 +41,8 @@ export class Network {
   bias: usize;
   /** Outputs of the head. */
   headSize: i32;
+  /** Whether the heads' weights change on the way: then no whole numbers are made of them. */
+  headsLearn: bool;
   /** Whether each pass's last block waits to be computed by `openRow` and `computeStates`, as its weights change on the way. */
   lastWaits: bool;
   flow: Flow;
@@ -76,21 +78,6 @@ export class Level {
   locals: usize;
 }
 
-/** Of a pass's residual blocks, as whole numbers. */
-function integerBytes(network: Network): usize {
-  const d = network.model.definition;
-  const matrix = <usize>(d.width * d.width * d.expand) << 1;
-  return 2 * matrix + (<usize>(d.width * d.expand + d.width) << 2);
-}
-
-/** Where a block's whole numbers lie: the weights of expand, their scales, the weights of project, their scales. */
-function integersAt(network: Network, level: i32, pass: i32, block: i32): usize {
-  const d = network.model.definition;
-  let number = contextIndex(network.model.layout, level) * (d.blocksD + d.blocksH + d.blocksV) + block;
-  for (let before = 0; before < pass; before++) number += blocksOf(d, before);
-  return network.integers + <usize>number * integerBytes(network);
-}
-
 /** A network with its model's weights; `gradients` of all of them where they learn, else 0. Null with an error without memory. */
 export function openNetwork(model: Model, gradients: usize, lastWaits: bool): Network {
   const d = model.definition;
@@ -98,10 +85,10 @@ export function openNetwork(model: Model, gradients: usize, lastWaits: bool): Ne
   const network = changetype<Network>(alloc(offsetof<Network>()));
   if (failed()) return network;
   network.model = model;
+  network.headsLearn = gradients != 0;
   network.lastWaits = lastWaits;
-  const blocks = <u64>(layout.contextCount * (d.blocksD + d.blocksH + d.blocksV));
   network.weights = alloc(layout.bytes);
-  network.integers = alloc(blocks * integerBytes(network));
+  network.integers = alloc(layout.bytes);
   network.texture = alloc(<u64>(TEXTURE_VALUES * d.channels) << 2);
   network.bias = alloc(<u64>d.width << 2);
   network.headSize = headSize(d);
@@ -124,30 +111,56 @@ export function openNetwork(model: Model, gradients: usize, lastWaits: bool): Ne
 
 function takeIntegers(network: Network): void {
   const d = network.model.definition;
-  for (let level = 0; level < network.model.layout.contextCount; level++) {
+  const layout = network.model.layout;
+  for (let level = 0; level < layout.contextCount; level++) {
+    takeMap(network, contextAt(layout, level).carry, d.width, 4 * d.carry);
     for (let pass = 0; pass < PASSES; pass++) {
-      for (let block = 0; block < blocksOf(d, pass); block++) {
-        takeBlockIntegers(network, level, pass, block);
-      }
+      const own = passAt(layout, level, pass);
+      takeMap(network, own.stem, stemInputs(d, pass), d.width);
+      if (pass > 0) takeMap(network, own.state, d.width, d.width);
+      for (let block = 0; block < blocksOf(d, pass); block++) takeBlock(network, blockAt(network, level, pass, block));
+      if (!network.headsLearn) takeMap(network, own.head, d.width, network.headSize);
     }
   }
 }
 
-function takeBlockIntegers(network: Network, level: i32, pass: i32, block: i32): void {
-  const d = network.model.definition;
-  const inner = d.width * d.expand;
-  const matrix = <usize>(d.width * inner) << 1;
-  const from = blockAt(network, level, pass, block);
-  const to = integersAt(network, level, pass, block);
-  quantizeWeights(to, to + matrix, from + expandAt(d), d.width, inner);
-  const project = to + matrix + (<usize>inner << 2);
-  quantizeWeights(project, project + matrix, from + projectAt(d), inner, d.width);
+/** Takes a linear map's weights, `map` bytes from the first, as whole numbers. */
+function takeMap(network: Network, map: usize, inputs: i32, outputs: i32): void {
+  const to = network.integers + map;
+  quantizeWeights(to, to + (<usize>(inputs * outputs) << 1), network.weights + map, inputs, outputs);
 }
 
-/** Address of a block's weights. */
+function takeBlock(network: Network, block: usize): void {
+  const d = network.model.definition;
+  const inner = d.width * d.expand;
+  takeMap(network, block + expandAt(d), d.width, inner);
+  takeMap(network, block + projectAt(d), inner, d.width);
+}
+
+/** Bytes from the first weight to a block's. */
 function blockAt(network: Network, level: i32, pass: i32, block: i32): usize {
   const own = passAt(network.model.layout, level, pass);
-  return network.weights + own.blocks + <usize>block * blockBytes(network.model.definition);
+  return own.blocks + <usize>block * blockBytes(network.model.definition);
+}
+
+/** A linear map of `count` vectors with whole numbers, for which a level has scratch; its weights lie `map` bytes from the first. */
+export function linear(
+  network: Network,
+  level: Level,
+  to: usize,
+  outputs: i32,
+  from: usize,
+  inputs: i32,
+  map: usize,
+  bias: usize,
+  count: i32,
+  mode: i32,
+): void {
+  const weights = network.integers + map;
+  const scales = weights + (<usize>(inputs * outputs) << 1);
+  const own = level.quantized;
+  quantize(own, level.scales, from, <usize>inputs << 2, inputs, count);
+  quantizedProduct(to, <usize>outputs << 2, own, level.scales, inputs, weights, scales, bias, outputs, count, mode);
 }
 
 /** Takes a tile's texture, a byte each. */
@@ -200,14 +213,12 @@ export function carryUp(network: Network, coarser: Level, level: Level, carried:
   const projected = alloc(mapBytes(1, coarser.columns, 4 * d.carry));
   if (!projected) return false;
   const context = contextAt(network.model.layout, level.index);
-  const from = <usize>d.width << 2;
-  const to = <usize>(4 * d.carry) << 2;
-  const weight = network.weights + context.carry;
   const bias = network.weights + context.carryBias;
   const columns = coarser.columns;
+  const to = cells(projected, columns, 4 * d.carry, 0);
   for (let i = 0; i < coarser.rows; i++) {
     const state = cells(coarser.state, columns, d.width, i);
-    product(cells(projected, columns, 4 * d.carry, 0), to, state, from, d.width, weight, bias, 4 * d.carry, columns, REPLACE);
+    linear(network, coarser, to, 4 * d.carry, state, d.width, context.carry, bias, columns, REPLACE);
     const row = carried + <usize>(2 * i) * rowBytes(level.columns, d.carry);
     spreadCarry(row, min<i32>(2, level.rows - 2 * i), level.columns, projected, columns, d.carry);
   }
@@ -231,7 +242,7 @@ export function openLevel(network: Network, level: Level, carried: usize, tile: 
   level.inputs = alloc(<u64>(columns * widest) << 2);
   level.mixed = alloc(mapBytes(1, columns, d.width));
   level.hidden = alloc(<u64>(columns * inner) << 2);
-  level.quantized = alloc(<u64>(columns * inner) << 1);
+  level.quantized = alloc(<u64>(columns * max<i32>(inner, widest)) << 1);
   level.scales = alloc(<u64>columns << 2);
   // A state lies over the one before, a row higher: its row i is computed of the other's rows i - 1, i and i + 1.
   const following = PASSES - 1 + d.blocksD + d.blocksH + d.blocksV;
@@ -300,11 +311,7 @@ export function runPass(network: Network, level: Level, pass: i32): void {
   const size = <usize>d.width << 2;
   const isFirst = pass == 0;
   let state = level.first;
-  if (!isFirst) {
-    state = level.state - row;
-    const bias = weights + own.stateBias;
-    mapProduct(state, level.state, level.rows, columns, d.width, weights + own.state, bias, d.width, REPLACE);
-  }
+  if (!isFirst) state = level.state - row;
   const depth = stemInputs(d, pass);
   stemBias(network, own.texture, own.stemBias + <usize>min<i32>(level.index, d.levels - 1) * size);
   for (let i = 0; i < level.rows; i++) {
@@ -323,8 +330,12 @@ export function runPass(network: Network, level: Level, pass: i32): void {
       d.channels,
     );
     const to = cells(state, columns, d.width, i);
+    if (!isFirst) {
+      const before = cells(level.state, columns, d.width, i);
+      linear(network, level, to, d.width, before, d.width, own.state, weights + own.stateBias, columns, REPLACE);
+    }
     const mode = isFirst ? REPLACE : ACCUMULATE;
-    product(to, size, level.inputs, <usize>depth << 2, depth, weights + own.stem, network.bias, d.width, columns, mode);
+    linear(network, level, to, d.width, level.inputs, depth, own.stem, network.bias, columns, mode);
   }
   closeBelow(level, state, d.width);
   const blocks = blocksOf(d, pass);
@@ -375,7 +386,7 @@ function statesBefore(network: Network, level: Level, i: i32): usize {
 /** Filters row i of the states before a block. The states behind it may lie over the row above from now on. */
 function filterRow(network: Network, level: Level, pass: i32, block: i32, i: i32): void {
   const d = network.model.definition;
-  const weights = blockAt(network, level.index, pass, block);
+  const weights = network.weights + blockAt(network, level.index, pass, block);
   const from = statesBefore(network, level, i);
   depthwise(level.mixed, from, weights, weights + depthwiseBias(d), 1, level.columns, d.width, REPLACE);
 }
@@ -384,47 +395,16 @@ function filterRow(network: Network, level: Level, pass: i32, block: i32, i: i32
 function computeCells(network: Network, level: Level, pass: i32, block: i32, i: i32, j: i32, count: i32): void {
   const d = network.model.definition;
   const columns = level.columns;
-  const size = <usize>d.width << 2;
   const inner = d.width * d.expand;
-  const innerSize = <usize>inner << 2;
-  const parameters = blockAt(network, level.index, pass, block);
-  const integers = integersAt(network, level.index, pass, block);
-  const expandScales = integers + (<usize>(d.width * inner) << 1);
-  const project = expandScales + innerSize;
-  const projectScales = project + (<usize>(d.width * inner) << 1);
+  const own = blockAt(network, level.index, pass, block);
+  const expandedBias = network.weights + own + expandBias(d);
+  const projectedBias = network.weights + own + projectBias(d);
   const hidden = hiddenAt(network, level, j);
-  const quantized = level.quantized;
-  const scales = level.scales;
-  quantize(quantized, scales, mixedAt(network, level, j), size, d.width, count);
-  quantizedProduct(
-    hidden,
-    innerSize,
-    quantized,
-    scales,
-    d.width,
-    integers,
-    expandScales,
-    parameters + expandBias(d),
-    inner,
-    count,
-    RELU,
-  );
+  const mixed = mixedAt(network, level, j);
+  linear(network, level, hidden, inner, mixed, d.width, own + expandAt(d), expandedBias, count, RELU);
   const out = statesAt(network, level, i, j);
-  memory.copy(out, out + rowBytes(columns, d.width), <usize>count * size);
-  quantize(quantized, scales, hidden, innerSize, inner, count);
-  quantizedProduct(
-    out,
-    size,
-    quantized,
-    scales,
-    inner,
-    project,
-    projectScales,
-    parameters + projectBias(d),
-    d.width,
-    count,
-    ACCUMULATE,
-  );
+  memory.copy(out, out + rowBytes(columns, d.width), <usize>(count * d.width) << 2);
+  linear(network, level, out, d.width, hidden, inner, own + projectAt(d), projectedBias, count, ACCUMULATE);
 }
 
 /** Whether a pass's last block waits. */
@@ -455,7 +435,7 @@ export function closePass(network: Network, level: Level): void {
 
 /** Takes the weights of a pass's last block, which have changed, as whole numbers anew. */
 export function requantize(network: Network, level: Level, pass: i32): void {
-  takeBlockIntegers(network, level.index, pass, lastBlock(network, pass));
+  takeBlock(network, blockAt(network, level.index, pass, lastBlock(network, pass)));
 }
 
 /** Filtered states and hidden channels of the row at hand, from column j on. */

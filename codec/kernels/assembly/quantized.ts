@@ -3,7 +3,7 @@
 // inputs: for inputs 2 k and 2 k + 1 those of all outputs. pmin and pmax are one instruction where min and max, which keep what is no
 // number, are many.
 
-import { ROUNDER, within4 } from './math';
+import { ROUNDER } from './math';
 import { finish } from './product';
 
 /** A vector's largest number becomes this. */
@@ -15,36 +15,82 @@ const LARGEST_SUM: f32 = 260000;
 /** What is smaller than this is as good as zero: no inverse of a scale overflows. */
 const TINIEST: f32 = 1e-30;
 
-/** The nearest integers of numbers within +-`LARGEST`; what is no number becomes the least. */
+/** The nearest integers of numbers that are at most `LARGEST` in size; what is no number becomes the largest. */
 @inline
 function rounded(v: v128): v128 {
   const rounder = f32x4.splat(ROUNDER);
-  return i32x4.sub(f32x4.add(within4(v, -LARGEST, LARGEST), rounder), rounder);
+  return i32x4.sub(f32x4.add(f32x4.pmin(f32x4.splat(LARGEST), v), rounder), rounder);
 }
 
-/** Numbers of vectors as integers, times a scale of each vector. `channels` is a multiple of 8; `stride` in bytes. */
-export function quantize(dst: usize, scales: usize, src: usize, stride: usize, channels: i32, count: i32): void {
-  const size = <usize>channels << 2;
-  for (let p: i32 = 0; p < count; p++) {
-    let most = f32x4.splat(0);
-    for (let c: usize = 0; c < size; c += 16) most = f32x4.pmax(most, f32x4.abs(v128.load(src + c)));
-    most = f32x4.pmax(most, i32x4.shuffle(most, most, 2, 3, 0, 1));
-    most = f32x4.pmax(most, i32x4.shuffle(most, most, 1, 0, 3, 2));
-    const largest = f32x4.splat(LARGEST);
-    store<f32>(scales, f32x4.extract_lane(f32x4.div(most, largest), 0));
-    const inverse = f32x4.div(largest, f32x4.pmax(f32x4.splat(TINIEST), most));
-    for (let c: usize = 0; c < size; c += 32) {
-      const a = rounded(f32x4.mul(v128.load(src + c), inverse));
-      const b = rounded(f32x4.mul(v128.load(src + c, 16), inverse));
-      v128.store(dst, i16x8.narrow_i32x4_s(a, b));
-      dst += 16;
-    }
-    src += stride;
-    scales += 4;
+/** Of four lanes the largest sizes in a vector of `size` bytes, the eights of whose numbers end at `eights`. */
+@inline
+function mostOf(src: usize, eights: usize, size: usize): v128 {
+  let most = f32x4.splat(0);
+  for (let c: usize = 0; c < eights; c += 32) {
+    most = f32x4.pmax(most, f32x4.abs(v128.load(src + c)));
+    most = f32x4.pmax(most, f32x4.abs(v128.load(src + c, 16)));
+  }
+  for (let c = eights; c < size; c += 8) most = f32x4.pmax(most, f32x4.abs(v128.load64_zero(src + c)));
+  return most;
+}
+
+/** Writes a vector's integers. */
+@inline
+function toIntegers(dst: usize, src: usize, eights: usize, size: usize, inverse: v128): void {
+  for (let c: usize = 0; c < eights; c += 32) {
+    const a = rounded(f32x4.mul(v128.load(src + c), inverse));
+    const b = rounded(f32x4.mul(v128.load(src + c, 16), inverse));
+    v128.store(dst + (c >> 1), i16x8.narrow_i32x4_s(a, b));
+  }
+  for (let c = eights; c < size; c += 8) {
+    const a = rounded(f32x4.mul(v128.load64_zero(src + c), inverse));
+    v128.store32_lane(dst + (c >> 1), i16x8.narrow_i32x4_s(a, a), 0);
   }
 }
 
-/** Weights of cin x cout float32 as integers in pairs of inputs, times a scale of each output. Both are multiples of 8. */
+/** The largest of each of four vectors' lanes. */
+@inline
+function largestOf(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.pmax(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7));
+  const cd = f32x4.pmax(i32x4.shuffle(c, d, 0, 4, 1, 5), i32x4.shuffle(c, d, 2, 6, 3, 7));
+  return f32x4.pmax(i32x4.shuffle(ab, cd, 0, 1, 4, 5), i32x4.shuffle(ab, cd, 2, 3, 6, 7));
+}
+
+/**
+ * Numbers of vectors as integers, times a scale of each vector. `channels` is even; `stride` in bytes. Of scales there is room for a multiple
+ * of four: vectors are taken by fours, the last again where fewer are left.
+ */
+export function quantize(dst: usize, scales: usize, src: usize, stride: usize, channels: i32, count: i32): void {
+  const size = <usize>channels << 2;
+  const eights = size & ~31;
+  const largest = f32x4.splat(LARGEST);
+  for (let p: i32 = 0; p < count; p += 4) {
+    const l1 = <usize>min<i32>(1, count - 1 - p);
+    const l2 = <usize>min<i32>(2, count - 1 - p);
+    const l3 = <usize>min<i32>(3, count - 1 - p);
+    const s1 = src + l1 * stride;
+    const s2 = src + l2 * stride;
+    const s3 = src + l3 * stride;
+    const most = largestOf(
+      mostOf(src, eights, size),
+      mostOf(s1, eights, size),
+      mostOf(s2, eights, size),
+      mostOf(s3, eights, size),
+    );
+    v128.store(scales, f32x4.div(most, largest));
+    const inverse = f32x4.div(largest, f32x4.pmax(f32x4.splat(TINIEST), most));
+    const half = size >> 1;
+    toIntegers(dst, src, eights, size, i32x4.shuffle(inverse, inverse, 0, 0, 0, 0));
+    toIntegers(dst + l1 * half, s1, eights, size, i32x4.shuffle(inverse, inverse, 1, 1, 1, 1));
+    toIntegers(dst + l2 * half, s2, eights, size, i32x4.shuffle(inverse, inverse, 2, 2, 2, 2));
+    toIntegers(dst + l3 * half, s3, eights, size, i32x4.shuffle(inverse, inverse, 3, 3, 3, 3));
+    src += 4 * stride;
+    dst += 4 * half;
+    scales += 16;
+  }
+}
+
+/** Weights of cin x cout float32 as integers in pairs of inputs, times a scale of each output. `cin` is even, `cout` a multiple of 8. */
 export function quantizeWeights(dst: usize, scales: usize, weights: usize, cin: i32, cout: i32): void {
   const row = <usize>cout << 2;
   const end = weights + <usize>cin * row;
