@@ -82,7 +82,7 @@ export class Adaptation {
     this.#correction.learn(run, gradient.address);
     if (run.block) this.#blocks?.learn(head, run, run.block, gradient);
     this.network.operations.productGradient(this.#array.gradients.of(head), run.states, gradient);
-    this.#heads.get(head)!.learn(run.count);
+    if (this.#heads.get(head)!.learn(run.count)) this.network.requantize(head);
     this.#field.learn(run.count);
   }
 }

@@ -80,7 +80,7 @@ export class BlockLearning {
     operations.reluGradient(dHidden, hidden);
     operations.productGradient(gradients.of(expand), mixed, dHidden);
     if (!this.#learners.get(parameters)!.learn(count)) return;
-    this.network.requantize(parameters);
+    this.network.requantize(expand, project);
     this.#transposed = undefined;
   }
 }

@@ -108,20 +108,12 @@ export class ContextNetwork {
   /** Address of the flow among the kernels, which the model's weights set. */
   readonly flow: number;
 
-  readonly headsLearn: boolean;
-  readonly lastWait: boolean;
-
-  /**
-   * @param options.headsLearn whether the heads' weights change on the way: then no whole numbers are made of them
-   * @param options.lastWait whether each pass's last block waits to be computed by `openRow` and `block`, as its weights change, too
-   */
+  /** @param lastWait whether each pass's last block waits to be computed by `openRow` and `block`, as its weights change on the way */
   constructor(
     readonly kernels: Kernels,
     readonly definition: ModelDefinition,
-    { headsLearn = false, lastWait = false } = {},
+    readonly lastWait = false,
   ) {
-    this.headsLearn = headsLearn;
-    this.lastWait = lastWait;
     const { channels, width } = definition;
     this.operations = new Operations(kernels);
     this.parameters = modelParameters(definition);
@@ -141,7 +133,7 @@ export class ContextNetwork {
         stem,
         ...(state ? [state] : []),
         ...blocks.flatMap(({ expand, project }) => [expand, project]),
-        ...(this.headsLearn ? [] : [head]),
+        head,
       ]),
     ]);
   }
@@ -237,8 +229,7 @@ export class ContextNetwork {
   head({ index, passes, quantized }: LevelState, pass: Pass, i: number, j: number, to: Vectors): Vectors {
     const { head } = this.at(index, pass);
     const from = cells(passes[pass]!.state, i, to.count, j);
-    if (this.headsLearn) this.operations.product(to, from, this.weights.of(head), 'replace');
-    else this.#linear(to, from, head, quantized);
+    this.#linear(to, from, head, quantized);
     return from;
   }
 
@@ -440,10 +431,9 @@ export class ContextNetwork {
     if (waiting) this.operations.closeBelow(waiting.to.state);
   }
 
-  /** Takes a block's weights, which have changed, as whole numbers anew. */
-  requantize({ expand, project }: BlockParameters): void {
-    this.#quantized.take(expand);
-    this.#quantized.take(project);
+  /** Takes the weights of linear maps, which have changed, as whole numbers anew. */
+  requantize(...maps: Affine[]): void {
+    for (const map of maps) this.#quantized.take(map);
   }
 
   /** Room for a level's first state, below as many rows as states follow it. */

@@ -44,10 +44,7 @@ export class SiteWalk {
     pace: Pace | undefined,
     readonly gradients?: ParameterArray,
   ) {
-    this.network = new ContextNetwork(kernels, definition, {
-      headsLearn: pace !== undefined,
-      lastWait: pace !== undefined && pace.block > 0,
-    });
+    this.network = new ContextNetwork(kernels, definition, pace !== undefined && pace.block > 0);
     this.#adaptation = pace && new Adaptation(this.network, pace, gradients);
   }
 

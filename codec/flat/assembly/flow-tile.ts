@@ -3,7 +3,6 @@
 import { RUN } from '../../flow/schedule';
 import { depthOpen } from '../../kernels/assembly/depth';
 import { decodeRow } from '../../kernels/assembly/code';
-import { product } from '../../kernels/assembly/product';
 import {
   popUniform,
   stackCount,
@@ -208,10 +207,5 @@ function readHead(network: Network, pass: i32): void {
   const size = network.headSize;
   const states = statesAt(network, level, run.row, run.first);
   const bias = network.weights + place.headBias;
-  if (!network.headsLearn) {
-    linear(network, level, run.outputs, size, states, width, place.head, bias, run.count, REPLACE);
-    return;
-  }
-  const head = network.weights + place.head;
-  product(run.outputs, <usize>size << 2, states, <usize>width << 2, width, head, bias, size, run.count, REPLACE);
+  linear(network, level, run.outputs, size, states, width, place.head, bias, run.count, REPLACE);
 }

@@ -35,7 +35,7 @@ import {
   projectBias,
 } from './layout';
 import { Model } from './model';
-import { hiddenAt, latticeBytes, Level, mixedAt, Network, requantize, statesAt, waits } from './network';
+import { hiddenAt, latticeBytes, Level, mixedAt, Network, requantize, statesAt, takeHead, waits } from './network';
 
 /** Neighbouring sites of a lattice's row. */
 @unmanaged
@@ -263,7 +263,7 @@ export function learnFrom(learning: Learning, level: Level, pass: i32, run: Run)
     count,
   );
   productBiasGradient(learning.gradients + place.headBias, run.gradient, stride, size, count);
-  learn(learnerOf(learning.heads, layout, level.index, pass), count);
+  if (learn(learnerOf(learning.heads, layout, level.index, pass), count)) takeHead(network, level.index, pass);
   learn(learning.field, count);
 }
 

@@ -41,8 +41,6 @@ export class Network {
   bias: usize;
   /** Outputs of the head. */
   headSize: i32;
-  /** Whether the heads' weights change on the way: then no whole numbers are made of them. */
-  headsLearn: bool;
   /** Whether each pass's last block waits to be computed by `openRow` and `computeStates`, as its weights change on the way. */
   lastWaits: bool;
   flow: Flow;
@@ -85,7 +83,6 @@ export function openNetwork(model: Model, gradients: usize, lastWaits: bool): Ne
   const network = changetype<Network>(alloc(offsetof<Network>()));
   if (failed()) return network;
   network.model = model;
-  network.headsLearn = gradients != 0;
   network.lastWaits = lastWaits;
   network.weights = alloc(layout.bytes);
   network.integers = alloc(layout.bytes);
@@ -119,7 +116,7 @@ function takeIntegers(network: Network): void {
       takeMap(network, own.stem, stemInputs(d, pass), d.width);
       if (pass > 0) takeMap(network, own.state, d.width, d.width);
       for (let block = 0; block < blocksOf(d, pass); block++) takeBlock(network, blockAt(network, level, pass, block));
-      if (!network.headsLearn) takeMap(network, own.head, d.width, network.headSize);
+      takeHead(network, level, pass);
     }
   }
 }
@@ -128,6 +125,11 @@ function takeIntegers(network: Network): void {
 function takeMap(network: Network, map: usize, inputs: i32, outputs: i32): void {
   const to = network.integers + map;
   quantizeWeights(to, to + (<usize>(inputs * outputs) << 1), network.weights + map, inputs, outputs);
+}
+
+/** Takes a head's weights as whole numbers, as they are now. */
+export function takeHead(network: Network, level: i32, pass: i32): void {
+  takeMap(network, passAt(network.model.layout, level, pass).head, network.model.definition.width, network.headSize);
 }
 
 function takeBlock(network: Network, block: usize): void {

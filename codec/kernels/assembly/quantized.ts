@@ -15,11 +15,11 @@ const LARGEST_SUM: f32 = 260000;
 /** What is smaller than this is as good as zero: no inverse of a scale overflows. */
 const TINIEST: f32 = 1e-30;
 
-/** The nearest integers of numbers that are at most `LARGEST` in size; what is no number becomes the largest. */
+/** The nearest integers of numbers that are at most `largest` in size, below 2^22; what is no number becomes the largest. */
 @inline
-function rounded(v: v128): v128 {
+function rounded(v: v128, largest: f32): v128 {
   const rounder = f32x4.splat(ROUNDER);
-  return i32x4.sub(f32x4.add(f32x4.pmin(f32x4.splat(LARGEST), v), rounder), rounder);
+  return i32x4.sub(f32x4.add(f32x4.pmin(f32x4.splat(largest), v), rounder), rounder);
 }
 
 /** Of four lanes the largest sizes in a vector of `size` bytes, the eights of whose numbers end at `eights`. */
@@ -38,12 +38,12 @@ function mostOf(src: usize, eights: usize, size: usize): v128 {
 @inline
 function toIntegers(dst: usize, src: usize, eights: usize, size: usize, inverse: v128): void {
   for (let c: usize = 0; c < eights; c += 32) {
-    const a = rounded(f32x4.mul(v128.load(src + c), inverse));
-    const b = rounded(f32x4.mul(v128.load(src + c, 16), inverse));
+    const a = rounded(f32x4.mul(v128.load(src + c), inverse), LARGEST);
+    const b = rounded(f32x4.mul(v128.load(src + c, 16), inverse), LARGEST);
     v128.store(dst + (c >> 1), i16x8.narrow_i32x4_s(a, b));
   }
   for (let c = eights; c < size; c += 8) {
-    const a = rounded(f32x4.mul(v128.load64_zero(src + c), inverse));
+    const a = rounded(f32x4.mul(v128.load64_zero(src + c), inverse), LARGEST);
     v128.store32_lane(dst + (c >> 1), i16x8.narrow_i32x4_s(a, a), 0);
   }
 }
@@ -99,20 +99,20 @@ export function quantizeWeights(dst: usize, scales: usize, weights: usize, cin: 
     let sum = f32x4.splat(0);
     for (let w = weights + o; w < end; w += row) {
       const size = f32x4.abs(v128.load(w));
-      most = f32x4.max(most, size);
+      most = f32x4.pmax(most, size);
       sum = f32x4.add(sum, size);
     }
     // What the scale's inverse must be, so that neither the largest weight nor all of them are too large.
     const tiniest = f32x4.splat(TINIEST);
-    const inverse = f32x4.min(
-      f32x4.div(f32x4.splat(LARGEST_WEIGHT), f32x4.max(most, tiniest)),
-      f32x4.div(f32x4.splat(LARGEST_SUM), f32x4.max(sum, tiniest)),
+    const inverse = f32x4.pmin(
+      f32x4.div(f32x4.splat(LARGEST_WEIGHT), f32x4.pmax(tiniest, most)),
+      f32x4.div(f32x4.splat(LARGEST_SUM), f32x4.pmax(tiniest, sum)),
     );
     v128.store(scales + o, f32x4.div(f32x4.splat(1), inverse));
     let to = dst + o;
     for (let w = weights + o; w < end; w += 2 * row) {
-      const even = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(w), inverse)));
-      const odd = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(w + row), inverse)));
+      const even = rounded(f32x4.mul(v128.load(w), inverse), LARGEST_WEIGHT);
+      const odd = rounded(f32x4.mul(v128.load(w + row), inverse), LARGEST_WEIGHT);
       v128.store(to, v128.or(v128.and(even, i32x4.splat(0xffff)), i32x4.shl(odd, 16)));
       to += row;
     }
