@@ -43,6 +43,9 @@ test.each([
   expect(lengths[2]).toBeLessThan(1.001 * lengths[1]);
 });
 
+/** By how many nats the roundings of the network's integers may change a tile's length where a weight changes. */
+const ROUNDED = 0.025;
+
 test.each([1, 3] as const)('%i channels: the gradient is that of finite differences', async (channels) => {
   const definition: ModelDefinition = {
     channels,
@@ -57,14 +60,17 @@ test.each([1, 3] as const)('%i channels: the gradient is that of finite differen
   };
   const random = randomIntegers(1);
   const weights = initialize(definition, 2).map((w) => w + (random(2001) / 1000 - 1) * 0.05);
-  const samples = Int32Array.from({ length: 9 * 11 * channels }, (_, i) => 60 + ((i / channels) % 11) + random(4));
+  // Many sites: hidden units that the roundings to integers carry across zero, in a few of them, then change little.
+  const shape = { width: 41, height: 37, depth: 8 };
+  const length = shape.width * shape.height * channels;
+  const samples = Int32Array.from({ length }, (_, i) => 60 + ((i / channels) % 11) + random(4));
   const likelihood = await Likelihood.create(definition);
   const loss = (values: Float32Array) => {
     likelihood.load(values);
-    return likelihood.evaluate(samples, { width: 11, height: 9, depth: 8 }, false);
+    return likelihood.evaluate(samples, shape, false);
   };
   likelihood.load(weights);
-  likelihood.evaluate(samples, { width: 11, height: 9, depth: 8 }, true);
+  likelihood.evaluate(samples, shape, true);
   const gradient = likelihood.gradient().slice();
   for (const { name, offset, size } of modelParameters(definition).all) {
     if (size === 0) continue;
@@ -78,7 +84,7 @@ test.each([1, 3] as const)('%i channels: the gradient is that of finite differen
       return loss(values);
     };
     const slope = (moved(step) - moved(-step)) / (2 * step);
-    expect(Math.abs(slope / norm - 1), name).toBeLessThan(0.03);
+    expect(Math.abs(slope - norm), name).toBeLessThan(0.02 * norm + ROUNDED / step);
   }
 });
 
