@@ -5,15 +5,17 @@
  * them, so that they can be computed for a pass as a whole.
  */
 
-import type { Affine, Parameter, Pass } from '../../models/definition.js';
+import { type Affine, headLayout, type Parameter, type Pass } from '../../models/definition.js';
 import type { Vectors } from '../kernels/operations.js';
 import { BlockLearning } from './block-learning.js';
 import type { ContextNetwork, LevelState } from './context.js';
 import { Correction } from './correction.js';
-import { Learner, LearningArray } from './learner.js';
+import { type Learned, Learner, LearningArray } from './learner.js';
 import type { Pace } from './model.js';
 import type { ParameterArray } from './parameter-array.js';
 import type { Run } from './run.js';
+
+const BYTES = 4;
 
 export class Adaptation {
   readonly #array: LearningArray;
@@ -29,24 +31,27 @@ export class Adaptation {
     pace: Pace,
     private readonly total?: ParameterArray,
   ) {
-    const { parameters } = network;
+    const { parameters, definition, kernels } = network;
     this.#array = new LearningArray(network.weights);
+    const { size: columns } = headLayout(definition);
+    const relative = { address: kernels.alloc(columns * BYTES), columns };
+    kernels.run.headRates(relative.address, definition.channels, definition.mixtures, columns);
     for (const { passes } of parameters.contexts) {
       for (const { head } of Object.values(passes)) {
-        this.#heads.set(head, this.#learner(head.weight, head.bias, pace.head));
+        this.#heads.set(head, this.#learner(head.weight, head.bias, { rate: pace.head, relative }));
       }
     }
     const { others, bBias } = parameters.field;
-    this.#field = this.#learner(others, bBias, pace.field);
+    this.#field = this.#learner(others, bBias, { rate: pace.field });
     this.#learners = [...this.#heads.values(), this.#field];
     this.#correction = new Correction(network, pace.correction);
     if (network.lastWait) this.#blocks = new BlockLearning(network, this.#array, pace);
   }
 
   /** What learns the parameters between two, and these. */
-  #learner(first: Parameter, last: Parameter, rate: number): Learner {
+  #learner(first: Parameter, last: Parameter, rates: Pick<Learned, 'rate' | 'relative'>): Learner {
     const from = first.offset;
-    return new Learner(this.#array, { from, count: last.offset + last.size - from, rate, total: this.total });
+    return new Learner(this.#array, { ...rates, from, count: last.offset + last.size - from, total: this.total });
   }
 
   /** Loads weights into the network, to learn from them on. */

@@ -27,30 +27,40 @@ export interface Learned {
   readonly rate: number;
   /** With fewer sites than this they wait for the next run; without it `LEAST_SITES`. */
   readonly least?: number;
+  /** Of rows of weights the rates of their columns, relative to `rate`. */
+  readonly relative?: { readonly address: number; readonly columns: number };
   /** If given, their gradients are added there: to first order those in the weights that are learned from. */
   readonly total?: ParameterArray;
 }
 
 /** Weights that lie side by side in an array and learn together. */
 export class Learner {
-  #sites = 0;
-  /** What the memories' powers have come to: the parts of the moments that are still the zeros they began with. */
-  #firstLack = 1;
-  #secondLack = 1;
+  /** Among the kernels. */
+  readonly #address: number;
 
   constructor(
     readonly array: LearningArray,
     readonly learned: Learned,
-  ) {}
+  ) {
+    const { weights, gradients, first, second } = array;
+    const { from, count, rate, least = LEAST_SITES, relative, total } = learned;
+    const { kernels } = weights;
+    const { run } = kernels;
+    const at = ({ address }: ParameterArray) => address + from * BYTES;
+    this.#address = kernels.alloc(run.learnerBytes());
+    run.learnerOpen(this.#address, at(weights), at(gradients), at(first), at(second), count, least, rate);
+    if (relative) run.learnerRates(this.#address, relative.address, relative.columns);
+    if (total) run.learnerTotal(this.#address, at(total));
+    this.reset();
+  }
+
+  get #run() {
+    return this.array.weights.kernels.run;
+  }
 
   /** Forgets the gradient and its moments. */
   reset(): void {
-    const { gradients, first, second } = this.array;
-    const { from, count } = this.learned;
-    for (const { values } of [gradients, first, second]) values.fill(0, from, from + count);
-    this.#sites = 0;
-    this.#firstLack = 1;
-    this.#secondLack = 1;
+    this.#run.learnerReset(this.#address);
   }
 
   /**
@@ -59,35 +69,11 @@ export class Learner {
    * @returns whether the weights changed
    */
   learn(sites: number): boolean {
-    this.#sites += sites;
-    if (this.#sites < (this.learned.least ?? LEAST_SITES)) return false;
-    this.#step();
-    return true;
+    return this.#run.learn(this.#address, sites) !== 0;
   }
 
   /** Takes the step for which sites are waiting, if any are. */
   finish(): void {
-    if (this.#sites > 0) this.#step();
-  }
-
-  #step(): void {
-    const { weights, gradients, first, second } = this.array;
-    const { from, count, rate, total } = this.learned;
-    const { run } = weights.kernels;
-    this.#firstLack *= run.FIRST_MEMORY.value;
-    this.#secondLack *= run.SECOND_MEMORY.value;
-    const at = ({ address }: ParameterArray) => address + from * BYTES;
-    run.adamStep(
-      at(weights),
-      at(gradients),
-      at(first),
-      at(second),
-      (count + 3) & ~3,
-      1 / this.#sites,
-      rate / (1 - this.#firstLack),
-      1 / (1 - this.#secondLack),
-      total ? at(total) : 0,
-    );
-    this.#sites = 0;
+    this.#run.learnRest(this.#address);
   }
 }

@@ -200,17 +200,23 @@ export interface KernelExports extends StackOperations, Readonly<Record<KernelCo
   pushNotes(from: number, to: number): void;
   decodeRow(flow: number, head: number, dHead: number, x: number, locals: number, columns: number): void;
   lossRow(flow: number, head: number, dHead: number, x: number, locals: number, columns: number): number;
-  adamStep(
+  headRates(rates: number, channels: number, mixtures: number, headSize: number): void;
+  learnerBytes(): number;
+  learnerOpen(
+    learner: number,
     weights: number,
     gradient: number,
     first: number,
     second: number,
     count: number,
-    share: number,
+    least: number,
     rate: number,
-    unbias: number,
-    total: number,
   ): void;
+  learnerRates(learner: number, relative: number, columns: number): void;
+  learnerTotal(learner: number, total: number): void;
+  learnerReset(learner: number): void;
+  learn(learner: number, sites: number): number;
+  learnRest(learner: number): void;
   correctionBytes(): number;
   correctionWeights(pass: number): number;
   correctionOpen(

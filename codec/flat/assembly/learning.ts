@@ -11,7 +11,7 @@ import {
   correctRow,
 } from '../../kernels/assembly/correction';
 import { LEAST_BLOCK_SITES, LEAST_SITES, RUN, SPARSE_RUNS } from '../../flow/schedule';
-import { adamStep, FIRST_MEMORY, SECOND_MEMORY } from '../../kernels/assembly/optimizer';
+import { learn, Learner, learnerBytes, learnerOpen, learnerRates, learnerReset } from '../../kernels/assembly/optimizer';
 import {
   product,
   productBiasGradient,
@@ -19,6 +19,7 @@ import {
   reluGradient,
   transpose,
 } from '../../kernels/assembly/product';
+import { headRates } from '../../kernels/assembly/site';
 import { alloc } from './arena';
 import { failed } from './error';
 import {
@@ -51,26 +52,6 @@ export class Run {
   locals: usize;
 }
 
-/** Weights that lie side by side and learn together, with their gradient and its moments. */
-@unmanaged
-class Learner {
-  weights: usize;
-  gradients: usize;
-  firsts: usize;
-  seconds: usize;
-  count: i32;
-  /** With fewer sites than this they wait for the next run. */
-  least: i32;
-  /** Sites whose gradient came in since the last step. */
-  sites: i32;
-  rate: f64;
-  /** What the memories' powers have come to: the parts of the moments that are still the zeros they began with. */
-  firstLack: f64;
-  secondLack: f64;
-}
-
-const LEARNER: usize = (offsetof<Learner>() + 7) & ~7;
-
 @unmanaged
 export class Learning {
   network: Network;
@@ -94,7 +75,7 @@ export class Learning {
 
 @inline
 function learnerOf(learners: usize, layout: Layout, level: i32, pass: i32): Learner {
-  return changetype<Learner>(learners + <usize>(contextIndex(layout, level) * PASSES + pass) * LEARNER);
+  return changetype<Learner>(learners + <usize>(contextIndex(layout, level) * PASSES + pass) * <usize>learnerBytes());
 }
 
 /** Room for the gradients of a model's weights. */
@@ -107,10 +88,11 @@ export function openLearning(network: Network, gradients: usize, isSparse: bool)
   const model = network.model;
   const layout = model.layout;
   const learning = changetype<Learning>(alloc(offsetof<Learning>()));
-  const learners = <u64>(layout.contextCount * PASSES) * LEARNER;
+  const learners = <u64>(layout.contextCount * PASSES * learnerBytes());
   const heads = alloc(learners);
   const corrections = alloc(learners);
-  const field = alloc(LEARNER);
+  const field = alloc(learnerBytes());
+  const rates = alloc(<u64>network.headSize << 2);
   const d = model.definition;
   const inner = d.width * d.expand;
   const isBlock = network.lastWaits;
@@ -138,24 +120,26 @@ export function openLearning(network: Network, gradients: usize, isSparse: bool)
   learning.runs = 0;
   learning.correction = changetype<Correction>(correction);
   learning.field = changetype<Learner>(field);
+  headRates(rates, d.channels, d.mixtures, network.headSize);
   const weights = network.weights;
-  open(learning.field, weights, gradients, firsts, seconds, layout.field, layout.fieldEnd, model.fieldRate);
+  open(learning.field, weights, gradients, firsts, seconds, layout.field, layout.fieldEnd, LEAST_SITES, model.fieldRate);
   let from: usize = 0;
   for (let level = 0; level < layout.contextCount; level++) {
     for (let pass = 0; pass < PASSES; pass++) {
       const place = passAt(layout, level, pass);
       const head = learnerOf(heads, layout, level, pass);
-      open(head, weights, gradients, firsts, seconds, place.head, place.headEnd, model.headRate);
+      open(head, weights, gradients, firsts, seconds, place.head, place.headEnd, LEAST_SITES, model.headRate);
+      learnerRates(head, rates, network.headSize);
       const end = from + (<usize>correctionWeights(pass) << 2);
       const corrector = learnerOf(corrections, layout, level, pass);
-      open(corrector, own, own + size, own + 2 * size, own + 3 * size, from, end, model.correctionRate);
+      open(corrector, own, own + size, own + 2 * size, own + 3 * size, from, end, LEAST_SITES, model.correctionRate);
       from = end;
       if (!waits(network, pass)) continue;
       const block = learnerOf(blocks, layout, level, pass);
       const last = lastBlockAt(network, place, pass);
       const projected = last + projectBias(d) + (<usize>d.width << 2);
-      open(block, weights, gradients, firsts, seconds, last + expandAt(d), projected, model.blockRate);
-      block.least = isSparse ? LEAST_SITES : LEAST_BLOCK_SITES;
+      const least = isSparse ? LEAST_SITES : LEAST_BLOCK_SITES;
+      open(block, weights, gradients, firsts, seconds, last + expandAt(d), projected, least, model.blockRate);
     }
   }
   return learning;
@@ -170,39 +154,12 @@ function open(
   seconds: usize,
   from: usize,
   end: usize,
+  least: i32,
   rate: f64,
 ): void {
-  learner.weights = weights + from;
-  learner.gradients = gradients + from;
-  learner.firsts = firsts + from;
-  learner.seconds = seconds + from;
-  learner.count = <i32>((end - from) >> 2);
-  learner.rate = rate;
-  learner.least = LEAST_SITES;
-  learner.sites = 0;
-  learner.firstLack = 1;
-  learner.secondLack = 1;
-}
-
-/** Takes a step, unless it waits for more sites than those whose gradient came in since the last; returns whether it did. */
-function learn(learner: Learner, sites: i32): bool {
-  learner.sites += sites;
-  if (learner.sites < learner.least) return false;
-  learner.firstLack *= <f64>FIRST_MEMORY;
-  learner.secondLack *= <f64>SECOND_MEMORY;
-  adamStep(
-    learner.weights,
-    learner.gradients,
-    learner.firsts,
-    learner.seconds,
-    (learner.count + 3) & ~3,
-    <f32>(1 / <f64>learner.sites),
-    <f32>(learner.rate / (1 - learner.firstLack)),
-    <f32>(1 / (1 - learner.secondLack)),
-    0,
-  );
-  learner.sites = 0;
-  return true;
+  const count = <i32>((end - from) >> 2);
+  learnerOpen(learner, weights + from, gradients + from, firsts + from, seconds + from, count, least, rate);
+  learnerReset(learner);
 }
 
 /** Begins with a pass, of whose level D must come first; false with an error without memory. */
@@ -219,7 +176,7 @@ export function openPass(learning: Learning, level: Level, pass: i32): bool {
     if (failed()) return false;
   }
   const own = learnerOf(learning.corrections, model.layout, level.index, pass);
-  correctionOpen(correction, pass, level.columns, channels, own.weights, own.gradients);
+  correctionOpen(correction, pass, level.columns, channels, own.weights, own.gradient);
   return true;
 }
 

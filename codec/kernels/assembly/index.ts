@@ -26,7 +26,7 @@ export {
 } from './lattice';
 export { lossRow } from './loss';
 export { normalCdf } from './normal';
-export { adamStep, FIRST_MEMORY, SECOND_MEMORY } from './optimizer';
+export { learn, learnerBytes, learnerOpen, learnerRates, learnerReset, learnerTotal, learnRest } from './optimizer';
 export {
   mapProduct,
   mapProductGradient,
@@ -54,6 +54,7 @@ export {
 export { pushNotes } from './symbol';
 
 export {
+  headRates,
   LOG_SCALE_BOUND,
   LOG_SCALE_CENTRE,
   LOWEST_LOG_SCALE,

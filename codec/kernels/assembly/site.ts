@@ -15,6 +15,31 @@ export const SHEAR_BOUND: f32 = 4;
 export const MIX_MEAN_BOUND: f32 = 12;
 export const MIX_LOG_SCALE_BOUND: f32 = 3.5;
 
+/**
+ * How fast the outputs of a head go on learning, beside its logarithms of scales and its shear (models/README.md has what was tried): the mean
+ * slowly, as the correction learns what it misses, the mixture fast, as it tells how an image's noise is distributed.
+ */
+const MEAN_RATE: f32 = 0.1;
+const MIX_LOGIT_RATE: f32 = 6;
+const MIX_MEAN_RATE: f32 = 3;
+const MIX_LOG_SCALE_RATE: f32 = 2;
+const PROJECTION_RATE: f32 = 2;
+
+/** Writes the relative rates of a head's `size` outputs. */
+export function headRates(rates: usize, channels: i32, mixtures: i32, size: i32): void {
+  const logits = 2 * channels + ((channels * (channels - 1)) >> 1);
+  const block = channels * mixtures;
+  for (let i: i32 = 0; i < size; i++) {
+    let rate: f32 = 1;
+    if (i < channels) rate = MEAN_RATE;
+    else if (i >= logits + 3 * block) rate = PROJECTION_RATE;
+    else if (i >= logits + 2 * block) rate = MIX_LOG_SCALE_RATE;
+    else if (i >= logits + block) rate = MIX_MEAN_RATE;
+    else if (i >= logits) rate = MIX_LOGIT_RATE;
+    store<f32>(rates + (<usize>i << 2), rate);
+  }
+}
+
 @inline
 export function logScaleIndex(flow: Flow, k: i32): i32 {
   return flow.channels + k;
