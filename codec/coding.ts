@@ -1,5 +1,6 @@
 /** What coding needs beside the samples: models, who computes, who is told of progress. */
-import type { Learning } from './flow/learning.js';
+import { CnfzipError } from './error.js';
+import { LEARNING, type Learning } from './flow/learning.js';
 import { type Flow, flowKey } from './flow/model.js';
 import { type EncodedTile, TileCodec } from './flow/tile-codec.js';
 import { Kernels } from './kernels/kernels.js';
@@ -18,7 +19,8 @@ export interface TileCoder {
    * @internal
    */
   readonly rooms?: Rooms;
-  encode(tile: FlowLayer): Promise<EncodedTile>;
+  /** `place`: of the tile in its layer, or in a band of that; nothing where only a sample of a tile is tried. */
+  encode(tile: FlowLayer, place?: Tile): Promise<EncodedTile>;
   /** `level`: of the tile come its rows and columns 0, 2^level, 2 * 2^level ..., of the first bytes of the payload (see `EncodedTile`). */
   decode(payload: Uint8Array, shape: FlowShape, level: number): Promise<FlowLayer['samples']>;
 }
@@ -68,6 +70,18 @@ export interface EncodingOptions extends CodingOptions {
   learning?: Learning;
 }
 
+/** Words that options are chosen from. */
+const CHOICES = { learning: LEARNING, effort: EFFORTS } as const;
+
+/** @throws CnfzipError `usage`, naming the option that is none of its words */
+export function checkChoices(options: Partial<Record<keyof typeof CHOICES, unknown>>): void {
+  for (const [name, words] of Object.entries(CHOICES)) {
+    const value = options[name as keyof typeof CHOICES];
+    if (value === undefined || words.some((word) => word === value)) continue;
+    throw new CnfzipError('usage', `option ${name} must be one of ${words.join(', ')}`);
+  }
+}
+
 /** One image's coding under way. */
 export class Coding {
   #done = 0;
@@ -84,7 +98,7 @@ export class Coding {
     this.coder = oncePerFlow(options.coderOf);
   }
 
-  /** Runs `work` over all tiles, at most `concurrency` at once; after a failure no further tile is begun. */
+  /** Runs `work` over all tiles, at most `concurrency` at once, but one at least; after a failure no further tile is begun. */
   async forEachTile<T extends Tile>(
     tiles: readonly T[],
     concurrency: number,
@@ -104,7 +118,9 @@ export class Coding {
         this.advance(tiles[index].width * tiles[index].height);
       }
     };
-    await Promise.all(Array.from({ length: Math.min(concurrency, tiles.length) }, lane));
+    // A coder that promises less than one, or no number, must not leave tiles out.
+    const lanes = Math.min(concurrency >= 1 ? concurrency : 1, tiles.length);
+    await Promise.all(Array.from({ length: lanes }, lane));
   }
 
   /**
@@ -145,10 +161,9 @@ export function oncePerFlow(coderOf: CoderOf = inThisThread()): CoderOf {
 
 /** All flows share the memory of one instance of the kernels: it is as much as the largest tile takes. */
 function inThisThread(): CoderOf {
-  let kernels: Promise<Kernels> | undefined;
+  const kernels = once<void, Kernels>(() => Kernels.create());
   return async (flow) => {
-    kernels ??= Kernels.create();
-    const codec = new TileCodec(await kernels, flow);
+    const codec = new TileCodec(await kernels(), flow);
     return {
       concurrency: 1,
       encode: async (tile) => encodeFlowTile(tile, codec),

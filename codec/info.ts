@@ -52,7 +52,7 @@ export interface LayerInfo {
   kernelVersion?: number;
   /** Of the flow's model: 16 hexadecimal digits. */
   modelHash?: string;
-  /** What of that model goes on learning while it codes a tile: `none`, `heads` or `blocks`. */
+  /** What of that model goes on learning while it codes a tile: `none`, `heads`, `sparse` or `blocks`. */
   learning?: Learning;
   /** Of the payload, or of those of all tiles. */
   bytes: number;

@@ -3,7 +3,7 @@
  * little-endian; a varint (v) holds 7 bits a byte, lowest first, the top bit set on all bytes but the last, in its shortest form.
  *
  *     4  magic CF 5A 0D 0A
- *     1  format version: 6
+ *     1  format version (`version.ts`)
  *     v  width in pixels
  *     v  height in pixels
  *     1  channels less 1; + 4 if the samples are indexes of a palette; + 8 if there are attachments; + 16 if colour and alpha are
@@ -11,8 +11,8 @@
  *     v  largest value of a sample, if it is not 255
  *     of each layer
  *       1  its method: 0 plain, 1 WebP, 2 tiles of a flow, 3 tiles of which some are WebP; + 4 if it has an alphabet; + 8 times
- *          what of the flow goes on learning while it codes a tile: 0 nothing, 1 its heads, 2 its last blocks, too; + 32 times how
- *          often the payloads of a flow's tiles are cut
+ *          what of the flow goes on learning while it codes a tile (`LEARNING`, in its order); + 32 times how often the payloads of
+ *          a flow's tiles are cut
  *       n  of method 3, a bit for each tile: 1 if it is WebP; lowest first, the last byte filled up with 0
  *       1  if a tile is coded by a flow: version of the kernel arithmetic that decided the bits, and
  *       8  first bytes of the model's hash

@@ -1,6 +1,7 @@
 /**
- * How the last residual block of each pass learns: from the gradient in what the head reads, carried back through the block. What lies
- * before the block stays as it is, so that it can be computed for a pass as a whole.
+ * How the last residual block of each pass learns: its first map, from the gradient in what the head reads, carried back through the second,
+ * which stays as it is (that it learned, too, made files longer). What lies before the block stays as well, so that it can be computed for a
+ * pass as a whole.
  */
 
 import type { Affine, BlockParameters } from '../../models/definition.js';
@@ -9,7 +10,7 @@ import type { ContextNetwork } from './context.js';
 import { Learner, type LearningArray } from './learner.js';
 import type { Pace } from './model.js';
 import type { Run, RunBlock } from './run.js';
-import { LEAST_BLOCK_SITES, LEAST_SITES, RUN, SPARSE_RUNS } from './schedule.js';
+import { LEAST_BLOCK_SITES, LEAST_SITES, RUN, SPARSE_RATE, SPARSE_RUNS } from './schedule.js';
 
 export class BlockLearning {
   readonly #learners = new Map<BlockParameters, Learner>();
@@ -34,13 +35,14 @@ export class BlockLearning {
     const { width, expand } = definition;
     this.#every = sparse ? SPARSE_RUNS : 1;
     const least = sparse ? LEAST_SITES : LEAST_BLOCK_SITES;
+    const own = sparse ? rate * SPARSE_RATE : rate;
     for (const { passes } of parameters.contexts) {
       for (const { blocks } of Object.values(passes)) {
         const last = blocks.at(-1);
         if (!last) continue;
         const { offset: from } = last.expand.weight;
-        const { offset, size } = last.project.bias;
-        this.#learners.set(last, new Learner(array, { from, count: offset + size - from, rate, least }));
+        const { offset, size } = last.expand.bias;
+        this.#learners.set(last, new Learner(array, { from, count: offset + size - from, rate: own, least }));
       }
     }
     this.#dState = operations.vectors(RUN, width);
@@ -71,7 +73,6 @@ export class BlockLearning {
     const dHidden = { ...this.#dHidden, count };
     operations.transpose(this.#headBack, weights.at(head.weight), head.weight.shape);
     operations.product(dState, gradient, { weight: this.#headBack, bias: 0 }, 'replace');
-    operations.productGradient(gradients.of(project), hidden, dState);
     if (this.#transposed !== parameters) {
       operations.transpose(this.#projectBack, weights.at(project.weight), project.weight.shape);
       this.#transposed = parameters;
@@ -79,8 +80,6 @@ export class BlockLearning {
     operations.product(dHidden, dState, { weight: this.#projectBack, bias: 0 }, 'replace');
     operations.reluGradient(dHidden, hidden);
     operations.productGradient(gradients.of(expand), mixed, dHidden);
-    if (!this.#learners.get(parameters)!.learn(count)) return;
-    this.network.requantize(expand, project);
-    this.#transposed = undefined;
+    if (this.#learners.get(parameters)!.learn(count)) this.network.requantize(expand);
   }
 }

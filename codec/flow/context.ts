@@ -431,9 +431,9 @@ export class ContextNetwork {
     if (waiting) this.operations.closeBelow(waiting.to.state);
   }
 
-  /** Takes the weights of linear maps, which have changed, as whole numbers anew. */
-  requantize(...maps: Affine[]): void {
-    for (const map of maps) this.#quantized.take(map);
+  /** Takes a linear map's weights, which have changed, as whole numbers anew. */
+  requantize(map: Affine): void {
+    this.#quantized.take(map);
   }
 
   /** Room for a level's first state, below as many rows as states follow it. */

@@ -8,3 +8,5 @@ export const LEAST_SITES = 48;
 export const LEAST_BLOCK_SITES = 112;
 /** A block that learns sparsely does so from one run of as many, the first of a tile among them, and waits for no others. */
 export const SPARSE_RUNS = 4;
+/** Its rate then, relative to the usual one: fewer sites tell a step. */
+export const SPARSE_RATE = 0.5;

@@ -2,6 +2,7 @@
 
 import { CnfzipError } from '../error.js';
 import { checkHost } from '../host.js';
+import { once } from '../once.js';
 import { KERNELS_BASE64 } from './build/binary.js';
 
 export { KERNEL_VERSION } from './version.js';
@@ -267,16 +268,14 @@ export const RELU = 2;
 const PAGE = 65536;
 const ALIGNMENT = 16;
 
-let compiled: Promise<WebAssembly.Module> | undefined;
-
-function compile(): Promise<WebAssembly.Module> {
+const compiled = once<void, WebAssembly.Module>(async () => {
   const bytes = Uint8Array.from(atob(KERNELS_BASE64), (c) => c.charCodeAt(0));
   if (!WebAssembly.validate(bytes)) {
     const what = 'WebAssembly has no fixed-width SIMD in this JavaScript engine, or on this processor';
     throw new CnfzipError('unsupported', `the flow cannot run here: ${what}`);
   }
   return WebAssembly.compile(bytes);
-}
+});
 
 /** One instance of the kernels: their exports, and their memory as an arena. */
 export class Kernels {
@@ -289,8 +288,7 @@ export class Kernels {
   /** @throws {CnfzipError} `unsupported` where WebAssembly, its fixed-width SIMD or little-endian order is missing */
   static async create(): Promise<Kernels> {
     checkHost();
-    compiled ??= compile();
-    const instance = await WebAssembly.instantiate(await compiled);
+    const instance = await WebAssembly.instantiate(await compiled());
     return new Kernels(instance.exports as unknown as KernelExports);
   }
 

@@ -1,2 +1,2 @@
 /** Version of the arithmetic: changes whenever the kernels compute any coded value differently. The flat decoder reads it, too. */
-export const KERNEL_VERSION = 9;
+export const KERNEL_VERSION = 10;

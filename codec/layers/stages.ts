@@ -17,11 +17,11 @@ export function cutStages(tiles: readonly EncodedTile[]): Uint8Array[][] {
 
 /** Where in each tile's payload its stages end. */
 export function stageEnds(tiles: readonly Pick<EncodedTile, 'ends'>[]): number[][] {
-  const splits = splitsOf(tiles);
+  const splits = worthwhileSplits(tiles);
   return tiles.map(({ ends }) => Array.from({ length: splits + 1 }, (_, i) => endAt(ends, splits - i)));
 }
 
-function splitsOf(tiles: readonly Pick<EncodedTile, 'ends'>[]): number {
+function worthwhileSplits(tiles: readonly Pick<EncodedTile, 'ends'>[]): number {
   const bytesAt = (level: number) => tiles.reduce((sum, { ends }) => sum + endAt(ends, level), 0);
   let splits = 0;
   if (bytesAt(0) <= SMALL_BYTES) return splits;

@@ -37,6 +37,19 @@ test('where something is missing that the codec needs, an error says so', async 
   expect((await decodeImage(file, models)).samples).toEqual(image.samples);
 });
 
+test('what failed to compile or to start once is tried again', async () => {
+  vi.resetModules();
+  const { oncePerFlow } = await import('../../codec/coding.js');
+  const flow = { model: models[0], learning: 'none' } as const;
+  for (const step of ['compile', 'instantiate'] as const) {
+    const coderOf = oncePerFlow();
+    vi.spyOn(WebAssembly, step).mockRejectedValueOnce(new RangeError('out of memory'));
+    await expect(coderOf(flow)).rejects.toThrow('out of memory');
+    expect(await coderOf(flow)).toMatchObject({ concurrency: 1 });
+    vi.restoreAllMocks();
+  }
+});
+
 test.runIf(process.arch === 'x64').each([
   ['--jitless', /no WebAssembly/],
   ['--no-enable-sse4-1', /no fixed-width SIMD/],

@@ -10,7 +10,7 @@ import {
   correctionWeights,
   correctRow,
 } from '../../kernels/assembly/correction';
-import { LEAST_BLOCK_SITES, LEAST_SITES, RUN, SPARSE_RUNS } from '../../flow/schedule';
+import { LEAST_BLOCK_SITES, LEAST_SITES, RUN, SPARSE_RATE, SPARSE_RUNS } from '../../flow/schedule';
 import { learn, Learner, learnerBytes, learnerOpen, learnerRates, learnerReset } from '../../kernels/assembly/optimizer';
 import {
   product,
@@ -33,7 +33,6 @@ import {
   passAt,
   PassLayout,
   projectAt,
-  projectBias,
 } from './layout';
 import { Model } from './model';
 import { hiddenAt, latticeBytes, Level, mixedAt, Network, requantize, statesAt, takeHead, waits } from './network';
@@ -137,9 +136,10 @@ export function openLearning(network: Network, gradients: usize, isSparse: bool)
       if (!waits(network, pass)) continue;
       const block = learnerOf(blocks, layout, level, pass);
       const last = lastBlockAt(network, place, pass);
-      const projected = last + projectBias(d) + (<usize>d.width << 2);
+      const expanded = last + expandBias(d) + (<usize>inner << 2);
       const least = isSparse ? LEAST_SITES : LEAST_BLOCK_SITES;
-      open(block, weights, gradients, firsts, seconds, last + expandAt(d), projected, least, model.blockRate);
+      const rate = isSparse ? model.blockRate * SPARSE_RATE : model.blockRate;
+      open(block, weights, gradients, firsts, seconds, last + expandAt(d), expanded, least, rate);
     }
   }
   return learning;
@@ -252,8 +252,6 @@ function learnBlock(learning: Learning, level: Level, pass: i32, run: Run): void
   const hidden = hiddenAt(network, level, run.first);
   transpose(back, network.weights + place.head, d.width, headSize);
   product(dState, size, run.gradient, headBytes, headSize, back, 0, d.width, count, 0);
-  productWeightGradient(gradients + projectAt(d), hidden, innerSize, inner, dState, size, d.width, count);
-  productBiasGradient(gradients + projectBias(d), dState, size, d.width, count);
   transpose(back, network.weights + last + projectAt(d), inner, d.width);
   product(dHidden, innerSize, dState, size, d.width, back, 0, inner, count, 0);
   reluGradient(dHidden, hidden, count * inner);

@@ -437,7 +437,8 @@ export function closePass(network: Network, level: Level): void {
 
 /** Takes the weights of a pass's last block, which have changed, as whole numbers anew. */
 export function requantize(network: Network, level: Level, pass: i32): void {
-  takeBlock(network, blockAt(network, level.index, pass, lastBlock(network, pass)));
+  const d = network.model.definition;
+  takeMap(network, blockAt(network, level.index, pass, lastBlock(network, pass)) + expandAt(d), d.width, d.width * d.expand);
 }
 
 /** Filtered states and hidden channels of the row at hand, from column j on. */
