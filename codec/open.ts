@@ -2,7 +2,7 @@
 
 import { decodeContainer } from './codec.js';
 import type { CodingOptions } from './coding.js';
-import { type Attachments, attachedBytes, readAttachments } from './container/attachments.js';
+import { type Attachments, attachedBytes, checkAttachedLength, readAttachments } from './container/attachments.js';
 import { CutShortError } from './container/bytes.js';
 import { checkChecksum, checkEnd, checkPart, type SealedContainer } from './container/container.js';
 import { mapParts, stagesFor } from './container/contents.js';
@@ -17,6 +17,9 @@ import { hasPixels, levelOf, type Region, type View, type ViewOptions, viewOf, w
 
 /** Bytes that are read to begin with: all of a small file, and the head of most others. */
 const FIRST_READ = 1 << 16;
+
+/** Neighbours are read together up to so many bytes, so that no memory is taken for all of a large file to check it. */
+const MOST_TOGETHER = 1 << 26;
 
 export interface DecodeOptions extends CodingOptions, ViewOptions {}
 
@@ -58,7 +61,10 @@ export async function openImage(
   const small = head.samplesChecksum === undefined;
   if (small) checkEnd(head, bytes.length);
   const parts = new Parts(small ? toSource(bytes) : source);
-  await parts.load(head.attachments ? [head.attachments] : []);
+  if (head.attachments) {
+    checkAttachedLength(head.attachments);
+    await parts.load([head.attachments]);
+  }
   const container = parts.of(head);
   const { width, height, channels, maxval } = head;
   admit?.({ width, height, channels, maxval, metadataBytes: attachedBytes(container) });
@@ -82,18 +88,25 @@ class Parts {
 
   constructor(readonly source: Source) {}
 
-  /** Reads those that are not there yet, neighbours together. */
+  /** Reads those that are not there yet. */
   async load(parts: readonly Part[], signal?: AbortSignal): Promise<void> {
+    for await (const [part, bytes] of this.read(parts, signal)) this.#loaded.set(part, bytes);
+  }
+
+  /** Those that are not there yet, checked, with their bytes, which are not kept; neighbours are read together. */
+  async *read(parts: readonly Part[], signal?: AbortSignal): AsyncGenerator<[Part, Uint8Array], void, undefined> {
     const missing = parts.filter((part) => !this.#loaded.has(part)).sort((a, b) => a.offset - b.offset);
     for (let from = 0, to = 0; from < missing.length; from = to) {
       const { offset } = missing[from];
       let end = offset;
-      for (; to < missing.length && missing[to].offset === end; to++) end += missing[to].length;
+      const follows = (part: Part) => part.offset === end && end + part.length - offset <= MOST_TOGETHER;
+      do end += missing[to++].length;
+      while (to < missing.length && follows(missing[to]));
       signal?.throwIfAborted();
       const bytes = end > offset ? await this.source.read(offset, end - offset) : new Uint8Array();
       for (const part of missing.slice(from, to)) {
         const start = part.offset - offset;
-        this.#loaded.set(part, checkPart(part, bytes.subarray(start, start + part.length)));
+        yield [part, checkPart(part, bytes.subarray(start, start + part.length))];
       }
     }
   }
@@ -194,11 +207,12 @@ export class OpenedImage {
    * @throws what the source throws, other than `corrupt`
    */
   async available(region?: Region): Promise<number | undefined> {
-    const parts = this.#parts.copy();
+    const checked = new Set<Part>();
     let found: number | undefined;
     for (const scale of this.scalesTo({ region })) {
       try {
-        await parts.load(this.#wanted(viewOf(this.info, { scale, region })));
+        const parts = this.#wanted(viewOf(this.info, { scale, region })).filter((part) => !checked.has(part));
+        for await (const [part] of this.#parts.read(parts)) checked.add(part);
       } catch (error) {
         if (error instanceof CnfzipError && error.code === 'corrupt') break;
         throw error;

@@ -17,6 +17,9 @@ export type Attachments = Pick<Image, 'palette' | 'metadata'>;
 /** Most bytes that palette and metadata may take together. */
 const MAX_BYTES = 1 << 28;
 
+/** Most bytes of the part: deflate makes what it cannot shrink longer by less than this. */
+const MAX_DEFLATED = MAX_BYTES + (MAX_BYTES >> 7);
+
 /**
  * @returns nothing if there is nothing to tell
  * @throws {CnfzipError} `unsupported` if it is too much
@@ -35,6 +38,15 @@ export function writeAttachments({ palette, metadata = [] }: Attachments): Uint8
   return concatenate([varint(bytes), deflate(concatenate(parts))]);
 }
 
+/**
+ * Checks how long the part is, before it is read.
+ *
+ * @throws {CnfzipError} `corrupt`
+ */
+export function checkAttachedLength({ length }: { readonly length: number }): void {
+  if (length > MAX_DEFLATED) throw damaged(`metadata of ${length} bytes`);
+}
+
 /** Bytes that a container's palette and metadata are inflated to, before that is done. */
 export function attachedBytes({ attachments }: Pick<Container, 'attachments'>): number {
   return attachments ? new ByteReader(attachments).varint() : 0;
@@ -51,7 +63,7 @@ export function readAttachments({
   maxval,
 }: Pick<Container, 'attachments' | 'indexed' | 'channels' | 'maxval'>): Attachments {
   if (!attachments) return {};
-  const damaged = (what = 'its metadata is malformed') => new CnfzipError('corrupt', `damaged: ${what}`);
+  checkAttachedLength(attachments);
   const outer = new ByteReader(attachments);
   const length = outer.varint();
   if (length === 0 || length > MAX_BYTES) throw damaged();
@@ -68,4 +80,8 @@ export function readAttachments({
   const problem = attachmentsProblem({ channels, palette, metadata }, maxval);
   if (problem) throw damaged(problem);
   return { palette, metadata };
+}
+
+function damaged(what = 'its metadata is malformed'): CnfzipError {
+  return new CnfzipError('corrupt', `damaged: ${what}`);
 }

@@ -1,6 +1,7 @@
 /** Options that several commands have. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { EFFORTS } from '../../codec/coding.js';
 import { LEARNING } from '../../codec/flow/learning.js';
 import type { CodecOptions } from '../index.js';
 
@@ -48,11 +49,16 @@ export function addLearning(command: Command): Command {
   return command.addOption(new Option('--learning <what>', `${what} (default: heads)`).choices(LEARNING));
 }
 
+export function addEffort(command: Command): Command {
+  const what = 'how much is tried on graphics: each takes longer, for smaller files';
+  return command.addOption(new Option('--effort <much>', `${what} (default: medium)`).choices(EFFORTS));
+}
+
 export function addLimits(command: Command): Command {
   return command
     .option(
       '--max-pixels <n>',
-      'refuse larger images; K, M and G stand for 2^10, 2^20, 2^30 (default: 256M)',
+      'refuse larger images; K, M and G stand for 2^10, 2^20, 2^30 (default: 4G, and 256M of what must be in memory at once)',
       parseSize,
     )
     .option('--max-memory <bytes>', 'stay within so much memory, by estimate, or refuse; K, M, G as above', parseSize);

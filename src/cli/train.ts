@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CnfzipError } from '../../codec/error.js';
-import { type AdaptationRates, checkDefinition, paceOf, USUAL_RATES } from '../../codec/flow/model.js';
+import { type AdaptationRates, checkDefinition, type Pace, paceOf, USUAL_RATES } from '../../codec/flow/model.js';
 import type { ModelDefinition } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
-import { exists, readInput } from '../io/files/read.js';
+import { exists, readNamed } from '../io/files/read.js';
 import { requirePackages } from '../package/packages.js';
 import { loadModel } from '../session/models.js';
 import type { Augmentation } from '../train/dataset.js';
@@ -65,7 +65,7 @@ export function addTrain(program: Command): void {
       `rate at which the model's heads and field are to go on learning while they code (default: what the model begun with tells, else ${USUAL_RATES.head})`,
       positive,
     )
-    .option('--adapt', 'let it do so in every crop that is trained on, too: for crops of 128 and more')
+    .option('--adapt', 'let it do so in every crop that is trained on, too, by the kernels: for crops of 128 and more')
     .option('--resume', 'go on from the checkpoint')
     .addHelpText(
       'after',
@@ -83,6 +83,9 @@ async function run({ threads, valid = [], resume = false, learning, adapt, ...op
   process.once('SIGTERM', () => stop.abort());
   let engine: Engine | undefined;
   try {
+    if (adapt && options.engine === 'tfjs') {
+      throw new CnfzipError('usage', '--adapt needs the kernels: it does not go with --engine tfjs');
+    }
     await requirePackages('training', ['sharp', '@observablehq/plot', 'linkedom']);
     const { train } = await import('../train/trainer.js');
     const definition = await readDefinition(options.definition);
@@ -126,7 +129,7 @@ async function readDefinition(name: string): Promise<ModelDefinition> {
       `there is no definition ${name}: name one of ${Object.keys(DEFINITIONS).join(', ')}, or a .json file`,
     );
   }
-  const text = new TextDecoder().decode(await readInput(name));
+  const text = new TextDecoder().decode(await readNamed(name));
   const bad = (why: string) => new CnfzipError('bad-model', `${name}: ${why}`);
   let definition: unknown;
   try {
@@ -141,7 +144,7 @@ async function readDefinition(name: string): Promise<ModelDefinition> {
 async function openEngine(
   name: TrainOptions['engine'],
   definition: ModelDefinition,
-  rates: AdaptationRates | undefined,
+  pace: Pace | undefined,
   threads: number,
 ): Promise<Engine> {
   if (name !== 'kernel') {
@@ -154,7 +157,7 @@ async function openEngine(
     }
   }
   const { KernelEngine } = await import('../train/kernel-engine.js');
-  return new KernelEngine(definition, rates, threads);
+  return new KernelEngine(definition, pace, threads);
 }
 
 function positive(text: string): number {

@@ -76,12 +76,14 @@ export function decodeNetpbm(bytes: Uint8Array, limits: Limits = {}): Decoded {
     if (!within(samples, maxval)) throw aboveLargest(maxval);
   }
   if (coding === 'bytes' || coding === 'bits') text.at += least;
-  const lost = behindSamples(text, bytes.length);
-  return { image: { width, height, channels, maxval, samples }, lost };
+  const rest = new NetpbmRest(text.comments);
+  rest.add(bytes.subarray(text.at));
+  return { image: { width, height, channels, maxval, samples }, lost: rest.lost() };
 }
 
 /**
- * The header of a file whose samples are bytes, and where they begin; nothing if they are not, or do not begin within these bytes.
+ * The header of a file whose samples are bytes, where they begin, and comments before them; nothing if they are no bytes, or do not
+ * begin within these.
  *
  * @param start of the file
  * @throws CnfzipError as `decodeNetpbm`
@@ -89,17 +91,12 @@ export function decodeNetpbm(bytes: Uint8Array, limits: Limits = {}): Decoded {
 export function readNetpbmStart(
   start: Uint8Array,
   limits: Limits,
-): { header: ImageHeader; at: number; behind: (bytes: Uint8Array) => string[] } | undefined {
+): { header: ImageHeader; at: number; comments: number } | undefined {
   if (start[1] < 0x35) return undefined;
   const { header, text } = readStart(start, limits);
   const { width, height, channels, maxval } = header;
   if (header.coding !== 'bytes' || text.at >= start.length) return undefined;
-  const behind = (bytes: Uint8Array) => {
-    const rest = new Text(bytes, 0);
-    rest.comments = text.comments;
-    return behindSamples(rest, bytes.length);
-  };
-  return { header: { width, height, channels, maxval }, at: text.at, behind };
+  return { header: { width, height, channels, maxval }, at: text.at, comments: text.comments };
 }
 
 function readStart(bytes: Uint8Array, limits: Limits): { header: Header; text: Text } {
@@ -113,14 +110,34 @@ function readStart(bytes: Uint8Array, limits: Limits): { header: Header; text: T
   return { header, text };
 }
 
-/** What of a file is not in the image: what follows its samples, and comments. */
-function behindSamples(text: Text, size: number): string[] {
-  text.skipSpace();
-  const behind = size - text.at;
-  const lost: string[] = [];
-  if (behind > 0) lost.push(`${behind} bytes behind the first image are not kept`);
-  if (text.comments > 0) lost.push('its comments are not kept');
-  return lost;
+/** What of a file is not in the image: what follows its samples, which may come in pieces, and comments. */
+export class NetpbmRest {
+  #bytes = 0;
+  #inComment = false;
+
+  /** @param comments before the samples' end */
+  constructor(private comments: number) {}
+
+  add(piece: Uint8Array): void {
+    let at = 0;
+    // Space and comments end where anything else begins.
+    for (; this.#bytes === 0 && at < piece.length; at++) {
+      if (this.#inComment) this.#inComment = !isLineEnd(piece[at]);
+      else if (piece[at] === HASH) {
+        this.#inComment = true;
+        this.comments++;
+      } else if (!isSpace(piece[at])) break;
+    }
+    this.#bytes += piece.length - at;
+  }
+
+  /** A line each. */
+  lost(): string[] {
+    const lost: string[] = [];
+    if (this.#bytes > 0) lost.push(`${this.#bytes} bytes behind the first image are not kept`);
+    if (this.comments > 0) lost.push('its comments are not kept');
+    return lost;
+  }
 }
 
 /** PGM, PPM or, for images with alpha, PAM; palettes and transparency are spelled out, metadata is left out. */

@@ -72,6 +72,9 @@ export function readPngStructure(bytes: Uint8Array): PngStructure {
 export const CHUNK_HEAD = 8;
 export const CHUNK_FRAME = 12;
 
+/** Of the data of a header chunk. */
+export const HEADER_BYTES = 13;
+
 /** @throws CnfzipError `bad-input` */
 export function checkSignature(bytes: Uint8Array): void {
   if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) throw new CnfzipError('bad-input', 'not a PNG file');
@@ -121,7 +124,7 @@ export class PngChunks {
   add(type: string, data: Uint8Array = new Uint8Array()): void {
     const { length } = data;
     if (!this.#header) {
-      if (type !== 'IHDR' || length !== 13) throw damaged('it does not begin with a header chunk');
+      if (type !== 'IHDR' || length !== HEADER_BYTES) throw damaged('it does not begin with a header chunk');
       this.#header = readHeader(data);
     } else if (type === 'IDAT') {
       if (this.#hasImageData && this.#previous !== 'IDAT') throw damaged('its image data is not in one piece');

@@ -5,6 +5,7 @@ import { type Model, parseModel } from '../../codec/flow/model.js';
 import type { Channels } from '../../codec/image.js';
 import { once } from '../../codec/once.js';
 import { SHIPPED } from '../../models/build/catalogue.js';
+import { errorAbout } from '../io/files/errors.js';
 import { readInput } from '../io/files/read.js';
 
 /** The shipped model for colour that is used when none is named. */
@@ -36,9 +37,7 @@ export async function loadModel(path: string): Promise<Model> {
   try {
     return await parseModel(await readInput(path));
   } catch (error) {
-    if (error instanceof CnfzipError)
-      throw new CnfzipError(error.code, `model ${path}: ${error.message}`, { cause: error });
-    throw error;
+    throw errorAbout(`model ${path}`, error);
   }
 }
 

@@ -29,7 +29,7 @@ export function modelCard(
     ],
     [
       'goes on learning',
-      `at rates of ${rates.head} (heads), ${rates.field} (field) and ${rates.correction} (correction)`,
+      `at rates of ${rates.head} (heads), ${rates.field} (field), ${rates.correction} (correction) and ${rates.block} (last blocks)`,
     ],
     ['steps', last.toStep.toLocaleString('en')],
     ['pixels seen', `${(pixels / 1e9).toFixed(3)} gigapixels`],

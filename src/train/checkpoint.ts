@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { deflateSync, inflateSync } from 'node:zlib';
 import { CnfzipError } from '../../codec/error.js';
 import { type ModelDefinition, modelParameters } from '../../models/definition.js';
-import { readInput } from '../io/files/read.js';
+import { readNamed } from '../io/files/read.js';
 import { writeFileAtomic } from '../io/files/write.js';
 import type { History } from './history.js';
 import type { OptimizerState } from './optimizer.js';
@@ -46,7 +46,7 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
 
 /** @throws {CnfzipError} if it cannot be read, is damaged, or belongs to another model definition */
 export async function readCheckpoint(path: string, definition: ModelDefinition): Promise<Checkpoint> {
-  const bytes = Buffer.from(await readInput(path));
+  const bytes = Buffer.from(await readNamed(path));
   const damaged = () => new CnfzipError('bad-input', `${path}: not a training checkpoint, or damaged`);
   const content = bytes.subarray(MAGIC.length + HASH_BYTES);
   const whole = bytes.subarray(0, MAGIC.length).equals(MAGIC) && content.length >= 4;

@@ -51,34 +51,30 @@ export async function readTrainingImage(path: string, channels: 1 | 3, scale = 1
 /** What is done to crops beside flips and transposition: all that photographs differ in, or nothing. */
 export type Augmentation = 'full' | 'flips';
 
+export interface PoolOptions {
+  /** Of the images; others are converted. */
+  readonly channels: 1 | 3;
+  /** Samples held at a time. */
+  readonly size: number;
+  /** Of the crops to be drawn; smaller images are left out with a warning. */
+  readonly side: number;
+  readonly augmentation: Augmentation;
+  readonly random: Random;
+  readonly warn: (line: string) => void;
+}
+
 /** A changing selection of a large set of images, held in memory; crops are drawn from it. */
 export class ImagePool {
   readonly #images: Image[] = [];
 
   private constructor(
     readonly paths: string[],
-    readonly channels: 1 | 3,
-    readonly side: number,
-    readonly augmentation: Augmentation,
-    readonly random: Random,
-    readonly warn: (line: string) => void,
+    readonly options: PoolOptions,
   ) {}
 
-  /**
-   * @param size samples held at a time
-   * @param side of the crops to be drawn; smaller images are left out with a warning
-   */
-  static async open(
-    paths: readonly string[],
-    channels: 1 | 3,
-    size: number,
-    side: number,
-    augmentation: Augmentation,
-    random: Random,
-    warn: (line: string) => void,
-  ): Promise<ImagePool> {
-    const pool = new ImagePool([...paths], channels, side, augmentation, random, warn);
-    for (let held = 0; held < size && pool.#images.length < pool.paths.length; ) {
+  static async open(paths: readonly string[], options: PoolOptions): Promise<ImagePool> {
+    const pool = new ImagePool([...paths], options);
+    for (let held = 0; held < options.size && pool.#images.length < pool.paths.length; ) {
       const image = await pool.#read();
       pool.#images.push(image);
       held += image.samples.length;
@@ -88,36 +84,37 @@ export class ImagePool {
 
   /** Exchanges one image for another. */
   async refresh(): Promise<void> {
-    const slot = this.random.below(this.#images.length);
+    const slot = this.options.random.below(this.#images.length);
     this.#images[slot] = await this.#read();
   }
 
   /** A random crop, in one of eight orientations. */
   crop(): Crop {
-    const { random, side } = this;
+    const { random, side, augmentation } = this.options;
     const image = this.#images[random.below(this.#images.length)];
     const left = random.below(image.width - side + 1);
     const top = random.below(image.height - side + 1);
     const piece = oriented(square(image, left, top, side), random.below(8));
-    if (this.augmentation === 'full') augment(piece, random);
+    if (augmentation === 'full') augment(piece, random);
     return asCrop(piece);
   }
 
   /** A random image of the set; what cannot be used is warned about once and dropped. */
   async #read(): Promise<Image> {
+    const { channels, side, augmentation, random, warn } = this.options;
     while (this.paths.length > 0) {
-      const index = this.random.below(this.paths.length);
+      const index = random.below(this.paths.length);
       const path = this.paths[index];
-      const scaled = this.augmentation === 'full' && this.random.uniform() < SCALED_SHARE;
-      const scale = scaled ? LEAST_SCALE + (1 - LEAST_SCALE) * this.random.uniform() : 1;
+      const scaled = augmentation === 'full' && random.uniform() < SCALED_SHARE;
+      const scale = scaled ? LEAST_SCALE + (1 - LEAST_SCALE) * random.uniform() : 1;
       try {
-        const fits = ({ width, height }: Image) => width >= this.side && height >= this.side;
-        let image = await readTrainingImage(path, this.channels, scale);
-        if (!fits(image) && scaled) image = await readTrainingImage(path, this.channels);
+        const fits = ({ width, height }: Image) => width >= side && height >= side;
+        let image = await readTrainingImage(path, channels, scale);
+        if (!fits(image) && scaled) image = await readTrainingImage(path, channels);
         if (fits(image)) return image;
-        this.warn(`${path}: ${image.width} x ${image.height}, smaller than a crop; left out`);
+        warn(`${path}: ${image.width} x ${image.height}, smaller than a crop; left out`);
       } catch (error) {
-        this.warn(leftOut(path, error));
+        warn(leftOut(path, error));
       }
       this.paths.splice(index, 1);
     }

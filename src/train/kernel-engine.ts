@@ -1,7 +1,7 @@
 /** The codec's own kernels as a training engine: data-parallel over worker threads, gradients added in a fixed order. */
 
 import type { Worker } from 'node:worker_threads';
-import type { AdaptationRates } from '../../codec/flow/model.js';
+import type { Pace } from '../../codec/flow/model.js';
 import { type ModelDefinition, modelParameters } from '../../models/definition.js';
 import { startThread } from '../threads/thread.js';
 import type { Crop } from './dataset.js';
@@ -10,7 +10,7 @@ import type { Engine, Evaluation } from './engine.js';
 export interface KernelWorkerData {
   readonly definition: ModelDefinition;
   /** Of a flow that goes on learning in every crop. */
-  readonly rates: AdaptationRates | undefined;
+  readonly pace: Pace | undefined;
   /** Shared: written by the engine before a task, read by the worker. */
   readonly weights: Float32Array;
   /** Shared: written by the worker before its answer. */
@@ -30,14 +30,14 @@ export class KernelEngine implements Engine {
   /** Rejects when a worker fails or ends. */
   readonly #broken: Promise<never>;
 
-  constructor(definition: ModelDefinition, rates: AdaptationRates | undefined, threads: number) {
+  constructor(definition: ModelDefinition, pace: Pace | undefined, threads: number) {
     this.name = `kernels on ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
     const { count } = modelParameters(definition);
     const shared = () => new Float32Array(new SharedArrayBuffer(4 * count));
     this.#weights = shared();
     this.#gradients = Array.from({ length: threads }, shared);
     this.#workers = this.#gradients.map((gradient) => {
-      const workerData: KernelWorkerData = { definition, rates, weights: this.#weights, gradient };
+      const workerData: KernelWorkerData = { definition, pace, weights: this.#weights, gradient };
       return startThread(new URL('./kernel-worker.js', import.meta.url), { workerData });
     });
     this.#broken = new Promise((_, reject) => {

@@ -4,8 +4,8 @@ import { Likelihood } from '../../codec/flow/likelihood.js';
 import { cropShape } from './dataset.js';
 import type { KernelTask, KernelWorkerData } from './kernel-engine.js';
 
-const { definition, rates, weights, gradient } = workerData as KernelWorkerData;
-const likelihood = Likelihood.create(definition, rates);
+const { definition, pace, weights, gradient } = workerData as KernelWorkerData;
+const likelihood = Likelihood.create(definition, pace);
 
 parentPort!.on('message', async (task: KernelTask) => {
   const model = await likelihood;

@@ -8,6 +8,7 @@ import { Command } from 'commander';
 import { Likelihood } from '../../codec/flow/likelihood.js';
 import { paceOf, serializeModel } from '../../codec/flow/model.js';
 import { integer } from '../cli/options.js';
+import { say } from '../cli/report.js';
 import { checkTarget, writeFileAtomic } from '../io/files/write.js';
 import { loadModel } from '../session/models.js';
 import { cropShape, ImagePool, listImages } from './dataset.js';
@@ -43,7 +44,14 @@ async function run(file: string, { data, out, crops, crop, seed }: Options): Pro
   const { definition, rates, weights } = await loadModel(file);
   const random = new Random(seed);
   const paths = await listImages(data);
-  const pool = await ImagePool.open(paths, definition.channels, POOL_SAMPLES, crop, 'full', random, () => {});
+  const pool = await ImagePool.open(paths, {
+    channels: definition.channels,
+    size: POOL_SAMPLES,
+    side: crop,
+    augmentation: 'full',
+    random,
+    warn: say,
+  });
   const likelihood = await Likelihood.create(definition, paceOf(rates, 'heads'));
   const began = performance.now();
   let nats = 0;

@@ -106,7 +106,14 @@ export async function train(options: TrainingOptions): Promise<void> {
   const paths = await listImages(options.data);
   const held = options.valid.length > 0 ? await validationCrops(await listImages(options.valid), channels, log) : [];
   log(`${paths.length} training images, ${held.length} held-out crops, ${optimizer.weights.length} parameters`);
-  const pool = await ImagePool.open(paths, channels, POOL_SAMPLES, options.crop, options.augment, random, log);
+  const pool = await ImagePool.open(paths, {
+    channels,
+    size: POOL_SAMPLES,
+    side: options.crop,
+    augmentation: options.augment,
+    random,
+    warn: log,
+  });
 
   const before = runs.reduce((sum, { pixels }) => sum + pixels, 0);
   const run: Run = {

@@ -2,15 +2,16 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { decodeImage, encodeImage } from '../../codec/codec.js';
 import { type EncodingOptions, oncePerFlow } from '../../codec/coding.js';
-import { readContainer, writeContainer } from '../../codec/container/container.js';
-import { partsOf } from '../../codec/container/contents.js';
-import { readHead } from '../../codec/container/head.js';
+import { readContainer, seal, writeContainer } from '../../codec/container/container.js';
+import { type ContentsOf, partsOf } from '../../codec/container/contents.js';
+import { crc32 } from '../../codec/container/crc32.js';
+import { readHead, writeHead } from '../../codec/container/head.js';
 import type { CnfzipError } from '../../codec/error.js';
 import { type Image, sameImage } from '../../codec/image.js';
 import { encodeWebp } from '../../codec/layers/webp.js';
 import { type OpenedImage, openImage } from '../../codec/open.js';
 import { httpSource, type Source, streamSource } from '../../codec/source.js';
-import { extractTile, tileLayout } from '../../codec/tiles.js';
+import { extractTile, tileCount, tileLayout } from '../../codec/tiles.js';
 import type { Region } from '../../codec/view.js';
 import { randomIntegers } from '../../src/fuzz/random-bytes.js';
 import { randomImage } from '../../src/fuzz/random-image.js';
@@ -284,4 +285,43 @@ test('wrong wishes are named', async () => {
   await expect(openImage(Uint8Array.from([...specimens[0].file, 1]))).rejects.toMatchObject({ code: 'corrupt' });
   const stop = AbortSignal.abort(new Error('enough'));
   await expect(opened.decode(models, { signal: stop })).rejects.toThrow('enough');
+});
+
+/** A large file of parts that are all zeros, which notes the most that was asked for at once. */
+function zeros(contents: ContentsOf<{ length: number }>): Source & { most: number } {
+  const block = new Uint8Array(1 << 26);
+  const checksum = ({ length }: { length: number }) => crc32(block.subarray(0, length));
+  const head = seal(writeHead(contents, () => 0, checksum));
+  return {
+    most: 0,
+    size: [...partsOf(contents)].reduce((sum, { length }) => sum + length, head.length),
+    async read(offset, length) {
+      this.most = Math.max(this.most, length);
+      return offset < head.length ? head.subarray(offset, offset + length) : block.subarray(0, length);
+    },
+  };
+}
+
+const large = { width: 10_000, height: 10_000, channels: 3, maxval: 255, indexed: false } as const;
+
+test('metadata of more bytes than there may be is refused before it is read', async () => {
+  const layer = { method: 'plain', tiles: [{ method: 'plain', stages: [{ length: 5 }] }] } as const;
+  const source = zeros({ ...large, attachments: { length: 3e8 }, layers: [layer] });
+  await expect(openImage(source)).rejects.toMatchObject({
+    code: 'corrupt',
+    message: expect.stringMatching(/metadata of 300000000 bytes/),
+  });
+  expect(source.most).toBeLessThan(1 << 20);
+});
+
+test('what of a large file is whole is found a part after the other', async () => {
+  const flow = { kernelVersion: 1, modelHash: '0123456789abcdef', learning: 'none' } as const;
+  const tiles = Array.from({ length: tileCount(large.width, large.height) }, () => ({
+    method: 'flow' as const,
+    stages: [{ length: 1 << 20 }],
+  }));
+  const source = zeros({ ...large, layers: [{ method: 'tiles', flow, tiles }] });
+  expect(await (await openImage(source)).available()).toBe(1);
+  expect(source.size).toBeGreaterThan(1 << 26);
+  expect(source.most).toBeLessThanOrEqual(1 << 26);
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { type Channels, type Image, maxvalOf, sameImage } from '../../codec/image.js';
-import { toSource } from '../../codec/source.js';
+import { type Source, toSource } from '../../codec/source.js';
 import { randomBytes, randomIntegers } from '../../src/fuzz/random-bytes.js';
 import { CnfzipError, decodePng, encode, encodePng, open, readImage } from '../../src/index.js';
 import type { Band, BandedFile } from '../../src/io/banded/image.js';
@@ -14,7 +14,7 @@ import { netpbmPieces, openNetpbm } from '../../src/io/banded/netpbm.js';
 import { openPng, pngPieces } from '../../src/io/banded/png.js';
 import { provenPieces } from '../../src/io/banded/prove.js';
 import { nameOfFormat } from '../../src/io/formats.js';
-import { encodeNetpbm } from '../../src/io/netpbm.js';
+import { decodeNetpbm, encodeNetpbm } from '../../src/io/netpbm.js';
 import { readPng } from '../../src/io/png.js';
 import { MAIN } from '../paths.js';
 
@@ -142,6 +142,60 @@ test('damaged and cut files are refused, or are what they are whole', async () =
     const read = await outcome(async () => readImage(damaged, { maxPixels: 1e6 }));
     expect(banded === undefined, `seed ${seed}`).toBe(read === undefined);
     if (banded && read) expect(sameImage(banded, read)).toBe(true);
+  }
+});
+
+/** Reads all rows of an image of one row; what of its file is lost. */
+async function lostOf(file: BandedFile | undefined): Promise<readonly string[]> {
+  for await (const _ of file!.bands([1]));
+  return file!.found().lost;
+}
+
+const dot: Image = { width: 1, height: 1, channels: 1, samples: Uint8Array.of(7) };
+
+test('what stands behind a Netpbm image is told alike however it is read', async () => {
+  for (const behind of [' \n#a\n #b\r\t#c', '\n# a\n#b\nc #d\n ', '#', '\n', '  #a\n\n5']) {
+    const file = Buffer.concat([encodeNetpbm(dot), Buffer.from(behind)]);
+    for (const step of [1, 3, file.length]) {
+      const readInto = async (at: number, room: Uint8Array) => file.copy(room, 0, at, at + step);
+      expect(await lostOf(await openNetpbm({ ...toSource(file), readInto }, {}))).toEqual(decodeNetpbm(file).lost);
+    }
+  }
+});
+
+test('what stands behind a Netpbm image takes no memory', async () => {
+  const file = encodeNetpbm(dot);
+  const behind = 1 << 28;
+  const held = () => process.memoryUsage().arrayBuffers;
+  const before = held();
+  let most = 0;
+  const readInto = async (at: number, room: Uint8Array) => {
+    most = Math.max(most, held() - before);
+    room.set(file.subarray(at));
+    return Math.min(room.length, file.length + behind - at);
+  };
+  const opened = await openNetpbm({ ...toSource(file), readInto }, {});
+  expect(await lostOf(opened)).toEqual([`${behind} bytes behind the first image are not kept`]);
+  expect(most).toBeLessThan(1 << 26);
+});
+
+test('metadata of a PNG beyond the limit of memory is refused before it is read, wherever it stands', async () => {
+  for (const place of ['start', 'end'] as const) {
+    const metadata = [1, 2].map(() => ({ type: 'teSt', place, data: new Uint8Array(1 << 20) }));
+    const bytes = encodePng({ ...dot, metadata });
+    let read = 0;
+    const source: Source = {
+      size: bytes.length,
+      read: async (at, length) => {
+        read = Math.max(read, Math.min(at + length, bytes.length));
+        return bytes.subarray(at, at + length);
+      },
+    };
+    const refused = expect.objectContaining({ code: 'unsupported', message: expect.stringMatching(/MB of metadata/) });
+    // Enough for one of the two.
+    await expect(openPng(source, { maxMemory: 137e6 }).then(lostOf), place).rejects.toEqual(refused);
+    expect(read).toBeLessThan(1.5 * (1 << 20));
+    expect(await lostOf(await openPng(source, { maxMemory: 150e6 }))).toEqual([]);
   }
 });
 

@@ -22,7 +22,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { filesBelow, makeFolder } from '../../src/io/files/folders.js';
 import { openInput, readInput, removeInput } from '../../src/io/files/read.js';
-import { temporaryPath } from '../../src/io/files/temporary.js';
+import { MOST_AT_ONCE, sourceIn } from '../../src/io/files/source.js';
+import { guard, temporaryPath, unguard } from '../../src/io/files/temporary.js';
 import { checkTarget, writeFileAtomic } from '../../src/io/files/write.js';
 
 let folder: string;
@@ -311,6 +312,42 @@ test.each(['SIGTERM', 'SIGINT', 'exit'])('%s while writing ends the process and 
   const ended = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: folder });
   expect(ended.signal ?? ended.status).toBe(end === 'exit' ? 3 : end);
   expect(readdirSync(folder)).toEqual([]);
+});
+
+test('a signal is left to a listener that asks for a graceful end; the next ends the process, and leaves nothing', () => {
+  const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+  const graceful = vi.fn();
+  const file = temporaryPath(folder);
+  try {
+    // Takes itself off before those behind it are called.
+    process.once('SIGTERM', graceful);
+    guard(file);
+    writeFileSync(file, 'half');
+    process.emit('SIGTERM', 'SIGTERM');
+    expect(graceful).toHaveBeenCalledTimes(1);
+    expect(kill).not.toHaveBeenCalled();
+    expect(readdirSync(folder)).toHaveLength(1);
+    process.emit('SIGTERM', 'SIGTERM');
+    expect(kill).toHaveBeenCalledWith(process.pid, 'SIGTERM');
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    kill.mockRestore();
+    process.off('SIGTERM', graceful);
+    unguard(file);
+  }
+  for (const event of ['SIGTERM', 'SIGHUP']) expect(process.listenerCount(event)).toBe(0);
+});
+
+test('no call reads more than Node can', async () => {
+  const asked: number[] = [];
+  const read = async (_room: Uint8Array, _filled: number, length: number) => {
+    asked.push(length);
+    return { bytesRead: length };
+  };
+  const size = 2 ** 33;
+  const source = sourceIn({ read } as unknown as fs.promises.FileHandle, size);
+  expect(await source.readInto!(7, { length: size } as Uint8Array)).toBe(size - 7);
+  expect(Math.max(...asked)).toBe(MOST_AT_ONCE);
 });
 
 test('one layer touches the file system', () => {

@@ -43,4 +43,8 @@ test('a checkpoint with one bit changed, or cut short, is refused', async () => 
   await expect(readCheckpoint(file, { ...SMALL, hidden: 8 })).rejects.toMatchObject({
     message: `${file}: a checkpoint of another model definition`,
   });
+  await expect(readCheckpoint(`${file}.gone`, SMALL)).rejects.toMatchObject({
+    code: 'file',
+    message: `${file}.gone: no such file or folder`,
+  });
 });

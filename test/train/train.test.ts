@@ -76,7 +76,9 @@ test('trains for a flow that goes on learning, at the rate that the model tells'
   ];
   expect(cnfzip('train', ...adapting, '--steps', '2', '--adapt', '--learning', '0.002')).toMatchObject({ status: 0 });
   expect((await loadModel(join(folder, 'adapting.cnfm'))).rates).toEqual({ ...USUAL_RATES, head: 0.002, field: 0.002 });
-  expect(readFileSync(join(folder, 'adapting.md'), 'utf8')).toContain('at rates of 0.002 (heads)');
+  expect(readFileSync(join(folder, 'adapting.md'), 'utf8')).toContain(
+    'at rates of 0.002 (heads), 0.002 (field), 0.002 (correction) and 0.0004 (last blocks)',
+  );
   const following = adapting.map((word) => (word === 'adapting.cnfm' ? 'following.cnfm' : word));
   expect(cnfzip('train', ...following, '--steps', '1', '--init', 'adapting.cnfm')).toMatchObject({ status: 0 });
   expect((await loadModel(join(folder, 'following.cnfm'))).rates.head).toBe(0.002);
@@ -88,6 +90,7 @@ test('the start of learning is moved: heads and field, nothing else, and for the
   const own = join(folder, 'photographs');
   mkdirSync(own);
   cpSync(fixture('house-253x191.png'), join(own, 'house.png'));
+  writeFileSync(join(own, 'broken.png'), 'no image');
   const script = fileURLToPath(new URL('../../dist/src/train/start.js', import.meta.url));
   const shipped = fileURLToPath(new URL('../../models/fast.cnfm', import.meta.url));
   const out = join(folder, 'moved.cnfm');
@@ -96,7 +99,7 @@ test('the start of learning is moved: heads and field, nothing else, and for the
     [script, shipped, '--data', own, '--out', out, '--crops', '40', '--crop', '96'],
     { encoding: 'utf8' },
   );
-  expect([status, stderr]).toEqual([0, '']);
+  expect([status, stderr]).toEqual([0, expect.stringMatching(/^[^\n]*broken\.png: [^\n]*; left out\n$/)]);
   const [before, after] = [await loadModel(shipped), await loadModel(out)];
   for (const { name, offset, size } of modelParameters(before.definition).all) {
     const [a, b] = [before, after].map(({ weights }) => weights.slice(offset, offset + size));
@@ -131,7 +134,15 @@ test('what is no definition: one line, exit 1', () => {
     stderr: 'cnfzip: train: wide.json: out of range in its definition: width\n',
   });
   expect(train('deep.json').stderr).toBe('cnfzip: train: deep.json: not known in its definition: depth\n');
+  expect(train('gone.json').stderr).toBe('cnfzip: train: gone.json: no such file or folder\n');
   expect(train('huge').stderr).toMatch(/^cnfzip: train: there is no definition huge: [^\n]*default[^\n]*\n$/);
+});
+
+test('what only the kernels do is asked of no other engine: one line, exit 1', () => {
+  expect(cnfzip('train', ...common, '--out', 't.cnfm', '--adapt', '--engine', 'tfjs')).toEqual({
+    status: 1,
+    stderr: 'cnfzip: train: --adapt needs the kernels: it does not go with --engine tfjs\n',
+  });
 });
 
 test('a checkpoint of another model, and a folder that is none: one line, exit 1', () => {

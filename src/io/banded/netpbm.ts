@@ -2,11 +2,18 @@
 import type { Source } from '../../../codec/source.js';
 import type { Limits } from '../../session/memory.js';
 import { expand } from '../expand.js';
-import { Sequence } from '../files/sequence.js';
-import { netpbmCutShort, netpbmFromBytes, netpbmHeader, netpbmSamples, readNetpbmStart } from '../netpbm.js';
+import { BLOCK, Sequence } from '../files/sequence.js';
+import {
+  NetpbmRest,
+  netpbmCutShort,
+  netpbmFromBytes,
+  netpbmHeader,
+  netpbmSamples,
+  readNetpbmStart,
+} from '../netpbm.js';
 import { type Band, type BandedFile, type BandedImage, BandRoom } from './image.js';
 
-/** Bytes in which a header must end for its image to be read by bands, and what is looked at behind an image's end. */
+/** Bytes in which a header must end for its image to be read by bands. */
 const START = 1 << 16;
 
 /** The pieces of a Netpbm file: joined they are what `encodeNetpbm` gives. */
@@ -33,7 +40,7 @@ export async function* netpbmPieces({ bands, ...image }: BandedImage): AsyncGene
 export async function openNetpbm(source: Source, limits: Limits): Promise<BandedFile | undefined> {
   const start = readNetpbmStart(await source.read(0, START), limits);
   if (!start) return undefined;
-  const { header, at } = start;
+  const { header, at, comments } = start;
   const rowBytes = header.width * header.channels * (header.maxval > 255 ? 2 : 1);
   if (source.size !== undefined && source.size < at + header.height * rowBytes) throw netpbmCutShort();
   let lost: readonly string[] = [];
@@ -44,9 +51,9 @@ export async function openNetpbm(source: Source, limits: Limits): Promise<Banded
       if ((await input.fill(data)) < data.length) throw netpbmCutShort();
       yield netpbmFromBytes(data, header.maxval);
     }
-    const rest: Uint8Array[] = [];
-    for (let more = await input.some(START); more.length > 0; more = await input.some(START)) rest.push(more.slice());
-    lost = start!.behind(Buffer.concat(rest));
+    const rest = new NetpbmRest(comments);
+    for (let more = await input.some(BLOCK); more.length > 0; more = await input.some(BLOCK)) rest.add(more);
+    lost = rest.lost();
   }
   return { header, bands, found: () => ({ metadata: undefined, lost }) };
 }

@@ -3,7 +3,6 @@ import { concatenate } from '../../../codec/container/bytes.js';
 import { crc32 } from '../../../codec/container/crc32.js';
 import { MAX_INFLATION } from '../../../codec/container/deflate.js';
 import { CnfzipError } from '../../../codec/error.js';
-import { metadataBytes } from '../../../codec/image.js';
 import type { Source } from '../../../codec/source.js';
 import { checkLimits, type Limits } from '../../session/memory.js';
 import { damaged } from '../decoded.js';
@@ -15,6 +14,7 @@ import {
   checkChunk,
   checkSignature,
   checksumOf,
+  HEADER_BYTES,
   ImageDataChunks,
   PngChunks,
   pngCutShort,
@@ -61,17 +61,26 @@ export async function openPng(source: Source, limits: Limits): Promise<BandedFil
   const chunks = new PngChunks();
   checkSignature(await input.take(8));
   let next = await chunkHead(input);
-  while (next.type !== 'IDAT') {
-    chunks.add(next.type, await chunkData(input, next));
-    if (next.type === 'IEND') throw damaged('PNG', 'it holds no image data');
-    next = await chunkHead(input);
-  }
-  const { palette, metadata, ...header } = chunks.found();
+  // No memory is taken for what is longer than a header.
+  chunks.add(next.type, next.length > HEADER_BYTES ? undefined : await chunkData(input, next));
+  const header = chunks.header!;
   if (header.interlaced) return undefined;
   const unfilter = new PngUnfilter(header);
   const { width, height } = header;
   const { channels, maxval } = unfilter;
-  checkLimits({ width, height, channels, maxval, metadataBytes: metadataBytes({ palette, metadata }) }, limits);
+  let metadataBytes = 0;
+  const checkMemory = () => checkLimits({ width, height, channels, maxval, metadataBytes }, limits);
+  checkMemory();
+
+  /** Reads a chunk that is no image data, if the limits allow for it beside those before. */
+  const addChunk = async () => {
+    metadataBytes += next.length;
+    checkMemory();
+    chunks.add(next.type, await chunkData(input, next));
+  };
+
+  for (next = await chunkHead(input); next.type !== 'IDAT'; next = await chunkHead(input)) await addChunk();
+  const { palette, metadata } = chunks.found();
   if (source.size !== undefined && source.size * MAX_INFLATION < height * unfilter.rowBytes) {
     throw damaged('PNG', 'it holds too little image data for its size');
   }
@@ -92,7 +101,7 @@ export async function openPng(source: Source, limits: Limits): Promise<BandedFil
       checkChunk('IDAT', checksum, await chunkEnd(input));
     }
     for (; ; next = await chunkHead(input)) {
-      chunks.add(next.type, await chunkData(input, next));
+      await addChunk();
       if (next.type !== 'IEND') continue;
       let trailing = next.length;
       for (let more = await input.some(1 << 18); more.length > 0; more = await input.some(1 << 18))

@@ -74,7 +74,8 @@ function asNetpbm(image: ImageHeader, band: Band): Shown {
   return { ...expanded, maxval: expanded.maxval ?? image.maxval };
 }
 
-async function digestOf(file: BandedFile): Promise<string> {
+/** SHA-256 of the samples of a file that is read by bands. */
+export async function digestOf(file: BandedFile): Promise<string> {
   const digest = createHash('sha256');
   for await (const band of file.bands(heights(file.header.height))) updateWithBand(digest, band);
   return digest.digest('hex');

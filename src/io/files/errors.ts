@@ -47,6 +47,12 @@ export function isMissing(error: unknown): boolean {
   return errorCode(error) === 'ENOENT';
 }
 
+/** An error that says what it is about; what nobody foresaw stays as it is. */
+export function errorAbout(subject: string, error: unknown): unknown {
+  if (!(error instanceof CnfzipError)) return error;
+  return new CnfzipError(error.code, `${subject}: ${error.message}`, { cause: error });
+}
+
 /** An error whose message is what it means; those that say it already stay as they are. */
 export function fileError(error: unknown): CnfzipError {
   return error instanceof CnfzipError ? error : new CnfzipError('file', reason(error), { cause: error });

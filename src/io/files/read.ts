@@ -3,7 +3,7 @@ import { fstatSync } from 'node:fs';
 import { type FileHandle, lstat, open, stat, unlink } from 'node:fs/promises';
 import { CnfzipError } from '../../../codec/error.js';
 import { type Source, toSource } from '../../../codec/source.js';
-import { fileError, reason } from './errors.js';
+import { errorAbout, fileError, reason } from './errors.js';
 import { sourceIn } from './source.js';
 import { type FileState, unchanged } from './state.js';
 
@@ -77,6 +77,15 @@ function sourceOfBytes(bytes: Uint8Array): Source & { readonly size: number } {
  */
 export async function readInput(path: string): Promise<Uint8Array<ArrayBuffer>> {
   return (await openInput(path)).read();
+}
+
+/**
+ * Reads a whole file.
+ *
+ * @throws CnfzipError `file`; the message begins with the path
+ */
+export async function readNamed(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  return readInput(path).catch((error) => Promise.reject(errorAbout(path, error)));
 }
 
 /**

@@ -4,6 +4,9 @@ import { CnfzipError } from '../../../codec/error.js';
 import type { Source } from '../../../codec/source.js';
 import { fileError } from './errors.js';
 
+/** The most that one call reads or writes, in bytes: Node ends the process at 2^31. */
+export const MOST_AT_ONCE = 2 ** 30;
+
 export interface FileSource extends Source {
   readonly size: number;
   /** May be called again. */
@@ -30,7 +33,8 @@ export function sourceIn(handle: FileHandle, size: number): Source & { readonly 
     let filled = 0;
     try {
       while (filled < wanted) {
-        const { bytesRead } = await handle.read(room, filled, wanted - filled, offset + filled);
+        const most = Math.min(wanted - filled, MOST_AT_ONCE);
+        const { bytesRead } = await handle.read(room, filled, most, offset + filled);
         if (bytesRead === 0) break;
         filled += bytesRead;
       }

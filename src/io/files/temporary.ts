@@ -30,7 +30,8 @@ export function temporaryPath(folder: string): string {
 /** From now on a file is removed when the process exits, or SIGINT, SIGTERM or SIGHUP ends it. */
 export function guard(path: string): void {
   if (pending.size === 0) {
-    for (const signal of SIGNALS) process.on(signal, endedBySignal);
+    // Before the others, for those that take themselves off when they are called to be still there.
+    for (const signal of SIGNALS) process.prependListener(signal, endedBySignal);
     process.on('exit', removePending);
   }
   pending.add(path);
@@ -77,9 +78,9 @@ function mayBeWrittenBy(pid: number, time: number): boolean {
 }
 
 function endedBySignal(signal: NodeJS.Signals): void {
-  for (const each of SIGNALS) process.off(each, endedBySignal);
   // Other listeners decide what the signal means, and the write goes on; without any it ends the process.
-  if (process.listenerCount(signal) > 0) return;
+  if (process.listenerCount(signal) > 1) return;
+  for (const each of SIGNALS) process.off(each, endedBySignal);
   removePending();
   process.kill(process.pid, signal);
 }

@@ -17,7 +17,7 @@ import { CnfzipError } from '../../../codec/error.js';
 import type { Source } from '../../../codec/source.js';
 import { errorCode, isMissing, reason } from './errors.js';
 import { syncFolder } from './folders.js';
-import { sourceIn } from './source.js';
+import { MOST_AT_ONCE, sourceIn } from './source.js';
 import { type FileState, sameFile } from './state.js';
 import { guard, removeStale, temporaryPath, unguard } from './temporary.js';
 
@@ -46,9 +46,6 @@ const MAX_LINKS = 40;
 
 /** Failures that tell that a file system knows no hard links, no modes, or no times. */
 const NOT_SUPPORTED = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
-
-/** The most that one call writes, in bytes. */
-const MOST_AT_ONCE = 2 ** 30;
 
 /**
  * Checks that a file may be written, so that long work is not begun in vain.
