@@ -5,7 +5,7 @@
  * coarse stages of all tiles first, what is coded waits in a store.
  */
 
-import { Coding, type CodingOptions, type EncodingOptions } from './coding.js';
+import { Coding, type CodingOptions, checkChoices, type EncodingOptions } from './coding.js';
 import { writeAttachments } from './container/attachments.js';
 import { concatenate } from './container/bytes.js';
 import { seal } from './container/container.js';
@@ -123,6 +123,7 @@ export class BandEncoder {
   /**
    * @param models as for `encodeImage`
    * @param options.learning as for `encodeImage`
+   * @throws CnfzipError `usage` (an option)
    */
   constructor(
     private readonly image: ImageHeader,
@@ -131,6 +132,7 @@ export class BandEncoder {
     private readonly store: Store,
     { learning = USUAL_LEARNING, ...options }: CodingOptions & Pick<EncodingOptions, 'learning'>,
   ) {
+    checkChoices({ learning, effort: options.effort });
     const flowFor = (channels: number): Flow | undefined => {
       const model = image.palette ? undefined : models.find(({ definition }) => definition.channels === channels);
       return model && { model, learning };

@@ -1,6 +1,6 @@
 /** Images to `.cnfz` files and back: layers, their codecs, container. */
 
-import { Coding, type CodingOptions, codingParts, type EncodingOptions } from './coding.js';
+import { Coding, type CodingOptions, checkChoices, codingParts, type EncodingOptions } from './coding.js';
 import { readAttachments, writeAttachments } from './container/attachments.js';
 import {
   type CodedLayer,
@@ -27,8 +27,8 @@ import { isWhole, shownSize, type View, wantedPixels, wholeView } from './view.j
  * Compresses an image without loss.
  *
  * @param models what may code gray and colour, by the number of their channels; what has no model is coded without a flow
- * @throws CnfzipError `bad-input` or `unsupported` if the image is malformed; `corrupt` if the result does not decode to it;
- *   `unsupported` where WebAssembly (with fixed-width SIMD, if there are models) or little-endian order is missing
+ * @throws CnfzipError `usage` (an option); `bad-input` or `unsupported` if the image is malformed; `corrupt` if the result does not
+ *   decode to it; `unsupported` where WebAssembly (with fixed-width SIMD, if there are models) or little-endian order is missing
  * @example In a browser fetch gets the model, whose address a bundler knows
  * ```js
  * import { readFile } from 'node:fs/promises';
@@ -47,6 +47,7 @@ export async function encodeImage(
   { verify = true, learning = USUAL_LEARNING, ...options }: EncodingOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkHost();
+  checkChoices({ learning, effort: options.effort });
   checkImage(image);
   const flows = models.map((model): Flow => ({ model, learning }));
   const [encoding, decoding] = codingParts(options, verify ? [0.5, 0.5] : [1]);

@@ -19,7 +19,7 @@ import {
   readImage as parseImage,
   writeImage as serializeImage,
 } from './io/formats.js';
-import { openWith, withCodec } from './session/codec.js';
+import { Codec, openWith, withCodec } from './session/codec.js';
 import { checkLimits, type Limits } from './session/memory.js';
 import type { Openable, OpenFile } from './session/open.js';
 import { type CodecOptions, checkOptions, type EncodeOptions, type Options } from './session/options.js';
@@ -153,7 +153,7 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
  */
 export async function open(from: Openable, options: CodecOptions = {}): Promise<OpenFile> {
   checkOptions(options, 'codec');
-  return openWith(from, options, (file, view) => withCodec(options, (codec) => codec.view(file, view)));
+  return openWith(from, options, () => new Codec(options).viewer());
 }
 
 /**

@@ -41,7 +41,9 @@ export function tileTexture(
     }
     if (y > 0 && y < height - 1) add(2 + (y & 1), first, width, channels, line);
   }
-  return Uint8Array.from(sums, (sum, i) => textureLevel(Math.floor((UNIT * sum) / (2 * Math.max(1, counts[i % TEXTURE_VALUES])))));
+  return Uint8Array.from(sums, (sum, i) =>
+    textureLevel(Math.floor((UNIT * sum) / (2 * Math.max(1, counts[i % TEXTURE_VALUES])))),
+  );
 }
 
 /** How far `count` samples, `step` apart, lie in sum from the middles of those at a distance of `reach` on both sides, twice. */

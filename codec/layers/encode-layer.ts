@@ -222,7 +222,7 @@ async function tryTiles(
     const wanted = async (own: FlowLayer, coder: TileCoder) =>
       isTiny(layer) || !webp || mayBeFlows(own, repeated, coder, coding.options.effort);
     const byFlow = coder && isFlowLayer(tile) && (await wanted(tile, coder));
-    const coded = byFlow ? await coder.encode(tile) : undefined;
+    const coded = byFlow ? await coder.encode(tile, place) : undefined;
     const tried = webp ? await tryWebp(tile, repeated, sizeOf(coded?.payload), coding.options.effort) : NO_WEBP;
     rooms.give(room);
     await take({ place, coded, ...tried }, i);

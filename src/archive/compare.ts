@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { CnfzipError } from '../../codec/error.js';
 import { type Image, maxvalOf } from '../../codec/image.js';
+import { imageToEncode, onlyMetadataDiffer } from '../io/strip.js';
 import type { Limits } from '../session/memory.js';
 import type { NamedImage } from './create.js';
 import { type ArchiveInput, readInputImage } from './input.js';
@@ -11,6 +12,8 @@ import { type ArchiveInput, readInputImage } from './input.js';
 interface Original {
   readonly label: string;
   readonly digest?: string;
+  /** Without metadata. */
+  readonly picture?: string;
   readonly error?: unknown;
   isFound: boolean;
 }
@@ -30,7 +33,7 @@ export class Originals {
       const { name, label } = file;
       const twice = originals.has(name) && new CnfzipError('corrupt', `${label} is there twice`);
       const digest = await readInputImage(file, options).then(
-        ({ named }) => ({ digest: digestOf(named.image) }),
+        ({ named }) => ({ digest: digestOf(named.image), picture: pictureOf(named.image) }),
         (error: unknown) => ({ error }),
       );
       originals.set(name, { label, ...(twice ? { error: twice } : digest), isFound: false });
@@ -44,8 +47,11 @@ export class Originals {
     if (!original) throw new CnfzipError('corrupt', 'the source has no such image');
     original.isFound = true;
     if (original.error) throw original.error;
-    if (original.digest !== digestOf(image))
-      throw new CnfzipError('corrupt', `the image in the archive differs from ${original.label}`);
+    const { digest, picture, label } = original;
+    if (digest === digestOf(image)) return;
+    const why =
+      picture === pictureOf(image) ? onlyMetadataDiffer(label) : `the image in the archive differs from ${label}`;
+    throw new CnfzipError('corrupt', why);
   }
 
   /** What was compared with nothing: label by name. */
@@ -53,6 +59,10 @@ export class Originals {
     const left = [...this.#originals].filter(([, { isFound }]) => !isFound);
     return new Map(left.map(([name, { label }]) => [name, label]));
   }
+}
+
+function pictureOf(image: Image): string {
+  return digestOf(imageToEncode(image, { strip: true }));
 }
 
 /** SHA-256 of all that `sameImage` compares. */

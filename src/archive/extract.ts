@@ -3,6 +3,7 @@
 import { extname } from 'node:path';
 import { maxvalOf } from '../../codec/image.js';
 import { extensionOf, naturalFormat, type OutputFormat } from '../io/formats.js';
+import { kindOf } from '../io/netpbm-extension.js';
 import { writeProven } from '../io/prove.js';
 import type { TarFile } from '../io/tar.js';
 import type { NamedImage } from './create.js';
@@ -20,15 +21,9 @@ export interface ExtractedFile extends TarFile {
  * @throws CnfzipError as `writeProven`
  */
 export async function extractedFile({ name, image }: NamedImage, format?: OutputFormat): Promise<ExtractedFile> {
-  const { channels, palette, metadata = [] } = image;
-  const written = format ?? naturalFormat({ channels, maxval: maxvalOf(image) });
-  const about = {
-    channels,
-    paletteColours: (palette?.length ?? 0) / 3,
-    metadata: metadata.map(({ type, data }) => ({ type, bytes: data.length })),
-  };
+  const written = format ?? naturalFormat({ ...image, maxval: maxvalOf(image) });
   const { bytes, warnings } = await writeProven(image, written);
-  return { name: stemOf(name) + extensionOf(about, written), bytes, warnings };
+  return { name: stemOf(name) + extensionOf(kindOf(image), written), bytes, warnings };
 }
 
 /** A name without its extension: what an image keeps of it when it is extracted. */

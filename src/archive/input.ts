@@ -4,6 +4,7 @@ import { join, sep } from 'node:path';
 import { CnfzipError } from '../../codec/error.js';
 import { fileSize, filesBelow, isFolder } from '../io/files/folders.js';
 import { readInput, readPieces } from '../io/files/read.js';
+import { type FileState, statesOf } from '../io/files/state.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
 import { imageToEncode } from '../io/strip.js';
 import { isTarName, readTar } from '../io/tar.js';
@@ -13,6 +14,8 @@ import type { NamedImage } from './create.js';
 export interface ArchiveInput {
   /** What of the work each file is; of a tar file nothing is known before it is read. */
   readonly weights: readonly number[];
+  /** Of the files that are read, where there are any. */
+  readonly states: readonly FileState[];
   /** Images, by their names, in their order. */
   files(): AsyncIterable<InputFile>;
   /** How many files there were that are none. */
@@ -42,7 +45,8 @@ export interface InputImage {
  * @throws CnfzipError `usage` if it is neither; `file`
  */
 export async function filesOf(path: string): Promise<ArchiveInput> {
-  return isTarName(path) ? filesOfTar(path, () => readPieces(path)) : filesOfFolder(path);
+  if (!isTarName(path)) return filesOfFolder(path);
+  return { ...filesOfTar(path, () => readPieces(path)), states: await statesOf([path]) };
 }
 
 async function filesOfFolder(folder: string): Promise<ArchiveInput> {
@@ -51,6 +55,7 @@ async function filesOfFolder(folder: string): Promise<ArchiveInput> {
   const names = all.filter(isImage);
   return {
     weights: await Promise.all(names.map((name) => fileSize(join(folder, name)))),
+    states: await statesOf(names.map((name) => join(folder, name))),
     async *files() {
       for (const name of names) {
         const label = join(folder, name);
@@ -74,6 +79,7 @@ export function filesOfTar(
   let others = 0;
   return {
     weights: [1],
+    states: [],
     async *files() {
       for await (const { name, bytes } of readTar(pieces())) {
         if (isImage(name)) yield { name, label: `${label}: ${name}`, bytes: async () => bytes };

@@ -71,6 +71,9 @@ export async function createArchive(
   options: ArchiveOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkOptions(options, 'createArchive');
+  const given = images as Partial<Iterable<NamedImage> & AsyncIterable<NamedImage>> | undefined | null;
+  if (!given?.[Symbol.iterator] && !given?.[Symbol.asyncIterator])
+    throw new CnfzipError('usage', 'an archive is made of images one after the other: [{ name, image }, ...]');
   return (await buildArchive(images, options)).bytes;
 }
 

@@ -10,7 +10,7 @@ import type { FileInfo } from '../../codec/info.js';
 import { type OpenedImage, openImage, type ScaledImage } from '../../codec/open.js';
 import type { ViewOptions } from '../../codec/view.js';
 import type { CompressSettings, ImageFile } from './calls.js';
-import { inPool, threadsAtHand } from './workers.js';
+import { inPool, threadsOf } from './workers.js';
 
 export { CnfzipError, type CnfzipErrorCode } from '../../codec/error.js';
 export type { Channels, Image, Metadata } from '../../codec/image.js';
@@ -45,7 +45,8 @@ export type FileSource = Blob | Uint8Array | ArrayBuffer;
  * @throws CnfzipError as `encode` of `cnfzip`; `file` if a model cannot be fetched
  */
 export async function compress(source: ImageSource, options: CompressOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-  const { signal, onProgress, threads = threadsAtHand(), ...settings } = options;
+  const { signal, onProgress, threads: asked, ...settings } = options;
+  const threads = threadsOf(asked);
   const input = isImage(source) ? imageOf(source) : toBlob(source);
   return inPool({ kind: 'compress', input, settings, threads }, { signal, onProgress });
 }
@@ -57,8 +58,9 @@ export async function compress(source: ImageSource, options: CompressOptions = {
  * @throws CnfzipError as `decode` of `cnfzip`; `file` if a model cannot be fetched, or libwebp where parts of the file are WebP
  */
 export async function decompress(source: FileSource, options: CallOptions = {}): Promise<ImageFile> {
-  const { signal, onProgress, threads = threadsAtHand() } = options;
-  return inPool({ kind: 'decompress', input: toBlob(source), threads }, { signal, onProgress });
+  const { signal, onProgress, threads } = options;
+  const call = { kind: 'decompress', input: toBlob(source), threads: threadsOf(threads) } as const;
+  return inPool(call, { signal, onProgress });
 }
 
 /**
@@ -95,7 +97,8 @@ export class OpenFile {
 
   /** The image, a smaller one or a region, decoded in a worker, which reads no more of the file than that needs. */
   async decode(options: CallOptions & ViewOptions = {}): Promise<Image> {
-    const { signal, onProgress, threads = threadsAtHand(), ...view } = options;
+    const { signal, onProgress, threads: asked, ...view } = options;
+    const threads = threadsOf(asked);
     return inPool({ kind: 'decode', input: this.#blob, view, threads }, { signal, onProgress });
   }
 

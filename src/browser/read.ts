@@ -3,6 +3,7 @@ import { CnfzipError } from '../../codec/error.js';
 import { type Image, maxvalOf } from '../../codec/image.js';
 import type { Decoded } from '../io/decoded.js';
 import { decodeNetpbm, encodeNetpbm } from '../io/netpbm.js';
+import { kindOf, netpbmExtension } from '../io/netpbm-extension.js';
 import { encodePng, fitsPng, readPng } from '../io/png.js';
 import type { ImageFile } from './calls.js';
 
@@ -17,6 +18,6 @@ export function readImageFile(bytes: Uint8Array): Decoded {
 export function writeImageFile(image: Image): ImageFile {
   if (fitsPng({ ...image, maxval: maxvalOf(image) }))
     return { bytes: encodePng(image), type: 'image/png', extension: '.png' };
-  const extension = image.channels % 2 === 0 ? '.pam' : image.channels === 1 ? '.pgm' : '.ppm';
+  const extension = netpbmExtension(kindOf(image));
   return { bytes: encodeNetpbm(image), type: 'image/x-portable-anymap', extension };
 }

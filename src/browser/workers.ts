@@ -1,4 +1,5 @@
 /** Workers that make one call at a time, kept for the next one when they are done. */
+import { CnfzipError } from '../../codec/error.js';
 import { toError } from '../threads/failure.js';
 import type { Call, Progress, Report, Results } from './calls.js';
 
@@ -7,9 +8,17 @@ const KEPT = 4;
 
 const idle: Worker[] = [];
 
-/** Threads that are worth having. */
-export function threadsAtHand(): number {
-  return Math.min(Math.max(navigator.hardwareConcurrency || 2, 1), 8);
+const MAX_THREADS = 8;
+
+/**
+ * Threads that are asked for, or as many as are worth having.
+ *
+ * @throws CnfzipError `usage`
+ */
+export function threadsOf(asked: number | undefined): number {
+  if (asked === undefined) return Math.min(Math.max(navigator.hardwareConcurrency || 2, 1), MAX_THREADS);
+  if (Number.isInteger(asked) && asked >= 1 && asked <= MAX_THREADS) return asked;
+  throw new CnfzipError('usage', `option threads must be an integer from 1 to ${MAX_THREADS}: ${asked}`);
 }
 
 /**

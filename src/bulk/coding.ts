@@ -54,8 +54,13 @@ export function describeCoding(coding: Coding): string {
   return how.join(' ');
 }
 
+/** What a description begins with. */
+export function verbOf(description: string): Coding['verb'] {
+  return description.startsWith('decompress') ? 'decompress' : 'compress';
+}
+
 /** Of sources, in lower case with their dots. */
-export function extensionsFor({ verb }: Coding): readonly string[] {
+export function extensionsFor(verb: Coding['verb']): readonly string[] {
   return verb === 'compress' ? [...INPUT_EXTENSIONS, '.tar'] : ['.cnfz', '.cnfa'];
 }
 

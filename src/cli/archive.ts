@@ -14,12 +14,14 @@ import { CnfzipError, type Image } from '../index.js';
 import { makeFolder } from '../io/files/folders.js';
 import { exists } from '../io/files/read.js';
 import { openFileSource } from '../io/files/source.js';
-import { checkTarget, writeFileAtomic } from '../io/files/write.js';
+import { type FileState, statesOf } from '../io/files/state.js';
 import { isTarName, type TarFile, writeTar } from '../io/tar.js';
 import { threadsOf } from '../session/options.js';
 import { describeImage } from './describe.js';
 import { addEncoding, type EncodingOptions, encodingOptions } from './encoding.js';
+import { STANDARD_STREAM } from './inputs.js';
 import { addCommonOptions, addLimits, type CommonOptions, codecOptions, parseSize } from './options.js';
+import { openOutput, openTarget } from './output.js';
 import { Progress } from './progress.js';
 import { count, countOf, print, printJson, reportError, reported, say } from './report.js';
 
@@ -33,6 +35,11 @@ interface ExtractOptions extends CommonOptions {
   output?: string;
   outputDir?: string;
   force?: boolean;
+}
+
+/** With the archive, which no image replaces. */
+interface Extraction extends ExtractOptions {
+  readonly inputs: readonly FileState[];
 }
 
 interface VerifyOptions extends CommonOptions {
@@ -49,7 +56,7 @@ export function addArchive(program: Command): void {
     .command('create')
     .description('code all images of a folder and those below it, or of a tar file, as one archive')
     .argument('<folder>', 'of images, or a .tar file of them')
-    .requiredOption('-o, --output <file>', `the archive, ${EXTENSION}`)
+    .requiredOption('-o, --output <file>', `the archive, ${EXTENSION}, or standard output (-)`)
     .option('-f, --force', 'replace an existing file')
     .option(
       '--shard-pixels <n>',
@@ -80,7 +87,7 @@ export function addArchive(program: Command): void {
     .addOption(
       new Option(
         '-o, --output <file>',
-        'write one image to this file; or all that are named into a .tar file',
+        'write one image to this file, or to standard output (-); or all that are named into a .tar file',
       ).conflicts('outputDir'),
     )
     .option('--output-dir <folder>', 'write into this folder, which is made if need be')
@@ -93,7 +100,10 @@ export function addArchive(program: Command): void {
     if (output !== undefined && names.length !== 1 && !isTarName(output)) {
       extract.error('error: -o is for one image, which is named, or a .tar file');
     }
-    return reported(path, options, () => withArchive(path, options, (opened) => extractAll(opened, names, options)));
+    return reported(path, options, async () => {
+      const inputs = await statesOf([path]);
+      await withArchive(path, options, (opened) => extractAll(opened, names, { ...options, inputs }));
+    });
   });
 
   const verify = archive
@@ -113,9 +123,9 @@ export function addArchive(program: Command): void {
 async function make(command: Command, folder: string, options: CreateOptions): Promise<void> {
   const { output, force, shardPixels, quiet } = options;
   const { all: common, each } = encodingOptions(command, options);
-  await refuseToAppend(output, force);
-  await checkTarget(output, { force });
+  if (output !== STANDARD_STREAM) await refuseToAppend(output, force);
   const input = await filesOf(folder);
+  const target = await openOutput(output, { force }, { inputs: input.states });
   const progress = new Progress(input.weights, options);
   const began = performance.now();
   let read = 0;
@@ -138,14 +148,14 @@ async function make(command: Command, folder: string, options: CreateOptions): P
     if (!(error instanceof CnfzipError)) throw error;
     throw new CnfzipError(error.code, `${error.message}; no archive is written`, { cause: error });
   });
-  await writeFileAtomic(output, bytes, { force });
+  await target.write(bytes);
   if (quiet) return;
   const others = input.others();
   if (others > 0) say(`cnfzip: ${folder}: warning: ${count(others)} files that are no images are left out`);
   const percent = ((100 * bytes.length) / read).toFixed(1);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   say(
-    `${folder} -> ${output}: ${countOf(found, found, 'image')}, ${count(read)} -> ${count(bytes.length)} bytes (${percent} %), ` +
+    `${folder} -> ${target.name}: ${countOf(found, found, 'image')}, ${count(read)} -> ${count(bytes.length)} bytes (${percent} %), ` +
       `${((8 * bytes.length) / samples).toFixed(4)} bits per sample, ${count(shards.length)} shards, ${seconds} s`,
   );
 }
@@ -195,7 +205,7 @@ async function list({ shards }: Archive, { json }: { json?: boolean }): Promise<
   }
 }
 
-async function extractAll(opened: Archive, names: readonly string[], options: ExtractOptions): Promise<void> {
+async function extractAll(opened: Archive, names: readonly string[], options: Extraction): Promise<void> {
   const all = opened.shards.flatMap((shard) => shard.names);
   const missing = names.find((name) => !all.includes(name));
   if (missing !== undefined) throw new CnfzipError('usage', `it holds no image ${missing}`);
@@ -213,13 +223,16 @@ async function extractAll(opened: Archive, names: readonly string[], options: Ex
   if (!options.quiet) say(`${countOf(written, wanted.size, 'image')} extracted`);
 }
 
-async function extractOne(name: string, image: Image, options: ExtractOptions): Promise<void> {
-  const { output, outputDir = '.', force, quiet } = options;
+async function extractOne(name: string, image: Image, options: Extraction): Promise<void> {
+  const { output, outputDir = '.', force, quiet, inputs } = options;
   const { name: ownName, bytes, warnings } = await extractedFile({ name, image });
-  const path = output ?? join(outputDir, ownName);
+  const path = join(outputDir, ownName);
   if (output === undefined) await makeFolder(dirname(path));
-  await writeFileAtomic(path, bytes, { force });
-  if (!quiet) for (const warning of warnings) say(`cnfzip: ${path}: warning: ${warning}`);
+  const target = await (output === undefined
+    ? openTarget(path, { force }, { inputs })
+    : openOutput(output, { force }, { inputs }));
+  await target.write(bytes);
+  if (!quiet) for (const warning of warnings) say(`cnfzip: ${target.name}: warning: ${warning}`);
 }
 
 /** All wanted images, or none. */
@@ -227,15 +240,16 @@ async function extractTar(
   opened: Archive,
   wanted: ReadonlySet<string>,
   path: string,
-  options: ExtractOptions,
+  options: Extraction,
 ): Promise<void> {
+  const target = await openTarget(path, { force: options.force }, { inputs: options.inputs });
   async function* files(): AsyncGenerator<TarFile, void, undefined> {
     for await (const { shard, places, images } of decoded(opened, wanted, options)) {
       if ('error' in images) throw images.error;
       for (const i of places) yield await extractedFile({ name: shard.names[i], image: images[i] });
     }
   }
-  await writeFileAtomic(path, writeTar(files()), { force: options.force });
+  await target.write(writeTar(files()));
 }
 
 async function verifyAll(opened: Archive, path: string, options: VerifyOptions): Promise<void> {

@@ -30,7 +30,8 @@ export function addShard(command: Command): Command {
       throw new InvalidArgumentError((error as Error).message);
     }
   };
-  return command.option('--shard <i/n>', 'of n parts of the files only the i-th', parse, { index: 1, count: 1 });
+  const shard = new Option('--shard <i/n>', 'of n parts of the files only the i-th').argParser(parse);
+  return command.addOption(shard.default({ index: 1, count: 1 }, 'all of them'));
 }
 
 export function addWork(command: Command): Command {

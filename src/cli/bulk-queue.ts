@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addProofs, addSources, forgetFailed } from '../bulk/add.js';
-import { type Entry, isFailure, type Success } from '../bulk/manifest.js';
+import { type Entry, isFailure, readManifest, type Success } from '../bulk/manifest.js';
 import { type BulkWork, planWork } from '../bulk/plan.js';
 import { openQueue } from '../bulk/queue.js';
 import { workOnQueue } from '../bulk/queue-worker.js';
@@ -21,7 +21,7 @@ import {
   type QueueOptions,
   type WorkOptions,
 } from './bulk-options.js';
-import { before, checkFolder, estimate, reportEntry, reportFailedBefore, sizes } from './bulk-report.js';
+import { before, checkFolder, estimate, reportEntry, reportFailedBefore, reportMissing, sizes } from './bulk-report.js';
 import { addEncoding, type EncodingOptions, encodingOptions } from './encoding.js';
 import { addCommonOptions, addLimits, type CommonOptions, integer } from './options.js';
 import { countFiles, countOf, printJson, reportError, reported, say } from './report.js';
@@ -95,6 +95,7 @@ async function addToQueue(command: Command, from: string, options: AddOptions): 
     if (retry) await forgetFailed(queue, folders);
     if (plan) await addSources(queue, folders, coding, plan.todo);
     const added = plan ? plan.todo.length : await addProofs(queue, folders);
+    if (!plan) await reportMissing(await readManifest(work.to), work.from, work.shard);
     if (!quiet) say(`${countFiles(added, added)}${plan ? before(plan) : ''}: in the queue ${options.name}`);
   } finally {
     await queue.close();

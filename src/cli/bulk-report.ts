@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { makeResultOf } from '../bulk/coding.js';
 import { type Entry, isFailure, type Success } from '../bulk/manifest.js';
-import type { BulkWork, Plan } from '../bulk/plan.js';
+import { type BulkWork, type LeftOut, type Plan, sourcesWithout } from '../bulk/plan.js';
+import type { Shard } from '../bulk/shard.js';
 import { CnfzipError, type Codec } from '../index.js';
 import { isFolder } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
@@ -25,11 +26,25 @@ export function reportEntry(from: string, entry: Entry, { quiet }: CommonOptions
   else if (!quiet) for (const warning of entry.warnings ?? []) say(`cnfzip: ${label}: warning: ${warning}`);
 }
 
-export function reportFailedBefore({ from }: BulkWork, { failed }: Plan): void {
+/** What cannot be done costs a line each, and the exit code. */
+export function reportFailedBefore({ from }: BulkWork, { failed, leftOut }: Plan): void {
+  reportLeftOut(leftOut);
   for (const { source, error } of failed) {
     const message = `failed before: ${error.message} (--retry tries again)`;
     reportError(join(from, source), new CnfzipError('file', message), false);
   }
+}
+
+export function reportLeftOut(leftOut: readonly LeftOut[]): void {
+  for (const { path, error } of leftOut) reportError(path, error, false);
+}
+
+/** Sources that nobody has dealt with; returns how many. */
+export async function reportMissing(entries: ReadonlyMap<string, Entry>, from: string, shard: Shard): Promise<number> {
+  const { missing, leftOut } = await sourcesWithout(entries, from, shard);
+  for (const source of missing) reportError(join(from, source), new CnfzipError('file', 'it has no result'), false);
+  reportLeftOut(leftOut);
+  return missing.length;
 }
 
 /** `, 4 done before, 1 failed before`. */

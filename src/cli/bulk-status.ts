@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { type Entry, isFailure, readManifest, type Success } from '../bulk/manifest.js';
 import { openQueue } from '../bulk/queue.js';
 import { addQueue, addressOf, type QueueOptions } from './bulk-options.js';
-import { sizes } from './bulk-report.js';
+import { checkFolder, sizes } from './bulk-report.js';
 import { clock } from './progress.js';
 import { count, countFiles, print, printJson, reported } from './report.js';
 
@@ -39,6 +39,8 @@ export function addStatus(bulk: Command): void {
 }
 
 async function tell(to: string | undefined, options: StatusOptions): Promise<void> {
+  // Of a queue's work there may be no results yet.
+  if (to !== undefined && options.queue === undefined) await checkFolder(to);
   const entries: Entry[] = to === undefined ? [] : [...(await readManifest(to)).values()];
   const failed = entries.filter(isFailure);
   const done = entries.filter((entry): entry is Success => !isFailure(entry));

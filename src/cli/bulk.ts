@@ -13,7 +13,7 @@ import type { OutputFormat } from '../io/formats.js';
 import { withCodec } from '../session/codec.js';
 import { addFormat, addShard, addWork, compressionOf, decompressionOf, type WorkOptions } from './bulk-options.js';
 import { addQueueCommands } from './bulk-queue.js';
-import { before, checkFolder, estimate, reportEntry, reportFailedBefore, sizes } from './bulk-report.js';
+import { before, checkFolder, estimate, reportEntry, reportFailedBefore, reportMissing, sizes } from './bulk-report.js';
 import { addStatus } from './bulk-status.js';
 import { addEncoding, type EncodingOptions, encodingOptions } from './encoding.js';
 import { addCommonOptions, type CommonOptions, codecOptions } from './options.js';
@@ -23,6 +23,11 @@ import { countFiles, print, printJson, reportError, reported, say } from './repo
 interface ShardOptions extends WorkOptions {
   shard: Shard;
   json?: boolean;
+}
+
+interface VerifyOptions extends CommonOptions {
+  from?: string;
+  shard: Shard;
 }
 
 export function addBulk(program: Command): void {
@@ -64,9 +69,9 @@ Examples:
     .command('verify')
     .description('prove a folder of results by its manifest: checksums, and what they decode to')
     .argument('<folder>', 'of results')
-    .option('--from <folder>', 'compare the sources there, too');
-  addShard(addCommonOptions(verify)).action(
-    async (to: string, options: CommonOptions & { from?: string; shard: Shard }) => verifyAll(to, options),
+    .option('--from <folder>', 'compare the sources there, too, which all must have a result');
+  addShard(addCommonOptions(verify)).action(async (to: string, options: VerifyOptions) =>
+    reported(to, options, () => verifyAll(to, options)),
   );
 
   addQueueCommands(bulk);
@@ -112,10 +117,12 @@ async function work(from: string, options: ShardOptions, coding: Coding, codec: 
   });
 }
 
-async function verifyAll(to: string, options: CommonOptions & { from?: string; shard: Shard }): Promise<void> {
-  const entries = [...(await readManifest(to)).values()].filter(({ source }) => isOf(options.shard, source));
-  if (entries.length === 0)
-    return reportError(to, new CnfzipError('file', 'has no manifest of results'), options.verbose);
+async function verifyAll(to: string, options: VerifyOptions): Promise<void> {
+  const { from, shard } = options;
+  const known = await readManifest(to);
+  const entries = [...known.values()].filter(({ source }) => isOf(shard, source));
+  if (known.size === 0 || (entries.length === 0 && from === undefined))
+    throw new CnfzipError('file', 'has no manifest of results');
   const progress = new Progress(
     entries.map((entry) => (isFailure(entry) ? 0 : entry.targetBytes)),
     options,
@@ -131,7 +138,7 @@ async function verifyAll(to: string, options: CommonOptions & { from?: string; s
       const shown = progress.file(index, label);
       shown.update(0);
       try {
-        await verifyEntry(entry, { to, from: options.from }, codec, codecOptions(options));
+        await verifyEntry(entry, { to, from }, codec, codecOptions(options));
         proven++;
       } catch (error) {
         shown.clear();
@@ -140,5 +147,11 @@ async function verifyAll(to: string, options: CommonOptions & { from?: string; s
       shown.clear();
     }
   });
-  if (!options.quiet) await print(`${countFiles(proven, entries.length)} proven`);
+  let missing = 0;
+  if (from !== undefined) {
+    await reported(from, options, async () => {
+      missing = await reportMissing(known, from, shard);
+    });
+  }
+  if (!options.quiet) await print(`${countFiles(proven, entries.length + missing)} proven`);
 }

@@ -1,14 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CnfzipError, type Codec, type FileInfo, type OpenFile, type Region, type ViewingOptions } from '../index.js';
 import { WHOLE_PIXELS } from '../io/banded/image.js';
-import { type BandedFormat, isBanded, provenPieces } from '../io/banded/prove.js';
+import { type BandedFormat, isBanded } from '../io/banded/prove.js';
 import type { Content, WriteOptions } from '../io/files/write.js';
 import { extensionOf, formatOfExtension, naturalFormat, OUTPUT_FORMATS, type OutputFormat } from '../io/formats.js';
 import { writeProven } from '../io/prove.js';
 import { withCodec } from '../session/codec.js';
-import { checkLimits } from '../session/memory.js';
 import { describeImage, describeLayers, scaleName } from './describe.js';
-import { addCommonOptions, addOutputOptions, codecOptions, type OutputOptions } from './options.js';
+import { piecesOf } from './large.js';
+import { addCommonOptions, addOutputOptions, addVainLevels, codecOptions, type OutputOptions } from './options.js';
 import type { Target } from './output.js';
 import { count, say } from './report.js';
 import { type Done, type Job, transformFiles } from './transform.js';
@@ -25,7 +25,7 @@ export function addDecompress(program: Command): void {
     .command('decompress')
     .description('decompress .cnfz files: photo.cnfz becomes photo.png, and photo.cnfz is kept')
     .argument('[file...]', '.cnfz files, folders with -r, or - for standard input');
-  addOutputOptions(command);
+  addVainLevels(addOutputOptions(command));
   command.addOption(
     new Option(
       '--format <format>',
@@ -135,14 +135,8 @@ function inBands(
   limits: DecompressOptions,
   onProgress: (fraction: number) => void,
 ): Written {
-  const { width, height, channels, maxval } = file.info;
-  checkLimits({ width, height, channels, maxval }, { maxPixels: limits.maxPixels });
-  const { palette, metadata } = file;
-  async function* bands() {
-    for await (const { samples } of file.bands({ onProgress })) yield samples;
-  }
-  const image = { width, height, channels, maxval, palette, metadata, bands: bands() };
-  const { pieces, ...written } = provenPieces(image, format);
+  const { width, height } = file.info;
+  const { pieces, ...written } = piecesOf(file, format, limits, onProgress);
   return { content: pieces, width, height, ...written };
 }
 

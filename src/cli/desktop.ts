@@ -8,6 +8,7 @@ import { thumbnail } from '../desktop/thumbnail.js';
 import { CnfzipError } from '../index.js';
 import { makeFolder } from '../io/files/folders.js';
 import { exists, readInput } from '../io/files/read.js';
+import { statesOf } from '../io/files/state.js';
 import { writeFileAtomic, writeInPlace } from '../io/files/write.js';
 import { addLimits, addModel, type CommonOptions, codecOptions, integer } from './options.js';
 import { print, reportError, reported, say } from './report.js';
@@ -45,7 +46,8 @@ export function addDesktop(program: Command): void {
   ).action((path: string, target: string, { size, ...options }: CommonOptions & { size: number }) =>
     reported(path, options, async () => {
       // Into the file that is there: whoever asks for a thumbnail may have it open already (Tumbler does) and read on from there.
-      await writeInPlace(target, await thumbnail(path, size, codecOptions(options)));
+      const inputs = await statesOf([path]);
+      await writeInPlace(target, await thumbnail(path, size, codecOptions(options)), { inputs });
     }),
   );
 }

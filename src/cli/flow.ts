@@ -4,11 +4,12 @@ import { CnfzipError } from '../../codec/error.js';
 import type { BaseSpec, FieldSpec, StoredFlow } from '../cnf/stored.js';
 import { filesBelow, isFolder } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
-import { checkTarget, writeFileAtomic } from '../io/files/write.js';
+import { type FileState, statesOf } from '../io/files/state.js';
 import { requirePackages } from '../package/packages.js';
 import type { NamedImage, PatchShape } from '../tables/images.js';
 import type { ParseOptions, Table } from '../tables/table.js';
 import { integer } from './options.js';
+import { openOutput, type Target } from './output.js';
 import { count, print, reportError, say } from './report.js';
 
 interface OutputOption {
@@ -52,7 +53,7 @@ Examples:
     );
   const output = (command: Command) =>
     command
-      .requiredOption('-o, --output <file>', 'write to this file')
+      .requiredOption('-o, --output <file>', 'write to this file, or to standard output (-)')
       .option('-f, --force', 'replace an existing file');
   output(flow.command('fit').description('fit a flow to a table').argument('<table>', TABLE))
     .addOption(
@@ -169,7 +170,7 @@ async function readTable(path: string, options: ParseOptions, patch?: PatchShape
     const { imageTable } = await import('../tables/images.js');
     const { decodePng } = await import('../io/png.js');
     const images: NamedImage[] = [];
-    for (const name of await filesBelow(path, ['.png'])) {
+    for (const name of await imagesBelow(path)) {
       const file = join(path, name);
       try {
         images.push({ name, image: decodePng(await readInput(file)) });
@@ -183,6 +184,21 @@ async function readTable(path: string, options: ParseOptions, patch?: PatchShape
     throw new CnfzipError('usage', 'patches (option --patch) are of a folder of PNG files');
   const { parseTable } = await import('../tables/table.js');
   return parseTable(await readText(path), options);
+}
+
+function imagesBelow(folder: string): Promise<string[]> {
+  return filesBelow(folder, ['.png']);
+}
+
+/** The file of a table, or the files of a folder's images. */
+async function filesOfTable(path: string): Promise<FileState[]> {
+  if (!(await isFolder(path))) return statesOf([path]);
+  return statesOf((await imagesBelow(path)).map((name) => join(path, name)));
+}
+
+/** Tells of a result, but not in the midst of it. */
+function tell({ isFile }: Target, line: string): Promise<void> | void {
+  return isFile ? print(line) : say(line);
 }
 
 /** A table for a flow that is there already: with its decimals, or of images with patches of its shape. */
@@ -201,7 +217,7 @@ async function readTableFor({ spec }: StoredFlow, path: string, rounds: boolean)
 async function fitTo(path: string, options: FitOptions): Promise<void> {
   const { output, force, base, freedom, components, field, patch, quiet, ...rest } = options;
   const [{ fitTable }, { saveFlow }] = await Promise.all([import('../tables/flow.js'), import('../cnf/stored.js')]);
-  await checkTarget(output, { force });
+  const target = await openOutput(output, { force }, { inputs: await filesOfTable(path) });
   const table = await readTable(path, { rounds: true }, patch);
   let told = 0;
   const onProgress = (part: number) => {
@@ -211,11 +227,11 @@ async function fitTo(path: string, options: FitOptions): Promise<void> {
   };
   const spec = baseSpec(base, { freedom, components });
   const { made, held, rows } = fitTable(table, { ...rest, kind: field, base: spec, onProgress });
-  const bytes = saveFlow(made);
-  await writeFileAtomic(output, bytes, { force });
+  await target.write(saveFlow(made));
   if (quiet) return;
-  await print(
-    `${path} -> ${output}: ${count(table.rows)} rows of ${table.names.length} columns, ${count(made.weights.count)} weights, ${held.toFixed(3)} nats per row on ${count(rows)} rows held out`,
+  await tell(
+    target,
+    `${path} -> ${target.name}: ${count(table.rows)} rows of ${table.names.length} columns, ${count(made.weights.count)} weights, ${held.toFixed(3)} nats per row on ${count(rows)} rows held out`,
   );
 }
 
@@ -249,16 +265,18 @@ async function encode(model: string, path: string, options: OutputOption & { qui
   const { output, force, quiet } = options;
   const stored = await readFlow(model);
   const { decodeTable, encodeTable } = await import('../tables/coded.js');
-  await checkTarget(output, { force });
+  const inputs = [...(await statesOf([model])), ...(await filesOfTable(path))];
+  const target = await openOutput(output, { force }, { inputs });
   const table = await readTableFor(stored, path, false);
   const bytes = await encodeTable(stored, table);
   const again = await decodeTable(stored, bytes);
   if (again.integers.some((value, i) => value !== table.integers[i]))
     throw new CnfzipError('corrupt', 'what was encoded does not come back');
-  await writeFileAtomic(output, bytes, { force });
+  await target.write(bytes);
   if (quiet) return;
-  await print(
-    `${path} -> ${output}: ${count(table.rows)} rows -> ${count(bytes.length)} bytes, ${((8 * bytes.length) / table.rows).toFixed(2)} bits per row`,
+  await tell(
+    target,
+    `${path} -> ${target.name}: ${count(table.rows)} rows -> ${count(bytes.length)} bytes, ${((8 * bytes.length) / table.rows).toFixed(2)} bits per row`,
   );
 }
 
@@ -268,7 +286,7 @@ async function decode(model: string, path: string, { output, force }: OutputOpti
     import('../tables/table.js'),
     import('../tables/coded.js'),
   ]);
-  await checkTarget(output, { force });
+  const target = await openOutput(output, { force }, { inputs: await statesOf([model, path]) });
   const table = await decodeTable(stored, await readInput(path));
-  await writeFileAtomic(output, new TextEncoder().encode(formatTable(table)), { force });
+  await target.write(new TextEncoder().encode(formatTable(table)));
 }

@@ -83,9 +83,15 @@ export function addOutputOptions(command: Command): Command {
     .option('--json', JSON_LINES);
 }
 
+/** Levels of commands that compress nothing: who types them for gzip means no file of that name. */
+export function addVainLevels(command: Command): Command {
+  for (let level = 1; level <= 9; level++) command.addOption(new Option(`-${level}`, 'accepted').hideHelp());
+  return command;
+}
+
 /** For commands that only read: they search folders without being told to, too. */
 export function addListing(command: Command): Command {
-  return command
+  return addVainLevels(command)
     .addOption(new Option('-r, --recursive', 'accepted; folders are always searched').hideHelp())
     .option('--json', JSON_LINES);
 }

@@ -1,9 +1,9 @@
 /** Where a command's result goes: a file beside the input, a named file, or standard output. */
 import { CnfzipError } from '../../codec/error.js';
-import { standardOutputState, writeStandardOutput } from '../io/files/standard-output.js';
+import { isStandardOutput, standardOutputState, writeStandardOutput } from '../io/files/standard-output.js';
 import { type FileState, sameFile } from '../io/files/state.js';
 import { type Content, checkTarget, type WriteOptions, writeFileAtomic } from '../io/files/write.js';
-import type { OutputOptions } from './options.js';
+import { STANDARD_STREAM } from './inputs.js';
 
 export interface Target {
   /** For people: a path, or `standard output`. */
@@ -20,29 +20,47 @@ export interface Target {
   write(content: Content, prove?: WriteOptions['prove']): Promise<FileState | undefined>;
 }
 
+interface TargetOptions {
+  readonly force?: boolean;
+  readonly stdout?: boolean;
+}
+
+/** What a result is made from, which it must not replace. */
+type MadeFrom = Pick<WriteOptions, 'source' | 'inputs'>;
+
+/** Whether what is given to `-o` stands for standard output. */
+export async function namesStandardOutput(output: string): Promise<boolean> {
+  return output === STANDARD_STREAM || (await isStandardOutput(output));
+}
+
+/** As `openTarget`, of what is given to `-o`. */
+export async function openOutput(output: string, { force }: TargetOptions, from: MadeFrom): Promise<Target> {
+  return openTarget(output, { force, stdout: await namesStandardOutput(output) }, from);
+}
+
 /**
  * Finds the target and checks that it can be written, before any work is done.
  *
  * @param path of the result, unless the options say standard output
- * @param source what the result is made from
  */
 export async function openTarget(
   path: string,
-  { force = false, stdout }: OutputOptions,
-  source: FileState,
+  { force = false, stdout }: TargetOptions,
+  from: MadeFrom,
 ): Promise<Target> {
-  if (stdout) return openStandardOutput(force, source);
-  const options = { force, source };
+  if (stdout) return openStandardOutput(force, from);
+  const options = { force, ...from };
   const { existing } = await checkTarget(path, options);
   const write: Target['write'] = (content, prove) => writeFileAtomic(path, content, { ...options, prove });
   return { name: path, existing, isFile: existing?.isFile() ?? true, write };
 }
 
-function openStandardOutput(force: boolean, source: FileState): Target {
+function openStandardOutput(force: boolean, { source, inputs = [] }: MadeFrom): Target {
   if (process.stdout.isTTY && !force) {
     throw new CnfzipError('usage', 'binary data is not written to a terminal (-f does it all the same)');
   }
-  if (source.isFile() && sameFile(source, standardOutputState())) {
+  const output = standardOutputState();
+  if ([...(source ? [source] : []), ...inputs].some((input) => input.isFile() && sameFile(input, output))) {
     throw new CnfzipError('file', 'cannot write standard output: it is the input itself');
   }
   const write = async (content: Content) => {

@@ -41,6 +41,8 @@ Without a command, files are compressed; -d decompresses, -t verifies and -l lis
     })
     .exitOverride();
 
+  program.hook('preAction', (_, command) => refuseEmpty(command));
+
   addCompress(program);
   addDecompress(program);
   addVerify(program);
@@ -62,6 +64,13 @@ Without a command, files are compressed; -d decompresses, -t verifies and -l lis
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   }
   await print(...lines);
+}
+
+/** What a script's variable that is not set gives would pass for an option left out: the result would go elsewhere. */
+function refuseEmpty(command: Command): void {
+  const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+  const empty = given.find((option) => command.getOptionValue(option.attributeName()) === '');
+  if (empty) command.error(`error: option '${empty.flags}' is given nothing`);
 }
 
 function linesOf(text: string): string[] {

@@ -6,9 +6,9 @@ import { CnfzipError } from '../../codec/error.js';
 import { makeFolder } from '../io/files/folders.js';
 import { type OpenInput, removeInput } from '../io/files/read.js';
 import { type FileState, sameFile } from '../io/files/state.js';
-import { type Input, listInputs, open, STANDARD_STREAM, sizeOf } from './inputs.js';
+import { type Input, listInputs, open, type Refusal, STANDARD_STREAM, sizeOf } from './inputs.js';
 import type { OutputOptions } from './options.js';
-import { openTarget, type Target } from './output.js';
+import { namesStandardOutput, openTarget, type Target } from './output.js';
 import { type FileProgress, Progress } from './progress.js';
 import { count, countFiles, forEachInput, printJson, say } from './report.js';
 
@@ -41,7 +41,7 @@ export interface Done {
 /**
  * Does `work` for each input.
  *
- * @param given options, of which `-o -` means `-c`
+ * @param given options, of which `-o -` and `-o /dev/stdout` mean `-c`
  * @param extensions of inputs, in lower case with their dots
  */
 export async function transformFiles(
@@ -51,9 +51,10 @@ export async function transformFiles(
   extensions: readonly string[],
   work: (job: Job) => Promise<Done>,
 ): Promise<void> {
-  const options = given.output === STANDARD_STREAM ? { ...given, output: undefined, stdout: true } : given;
+  const named = given.output !== undefined && (await namesStandardOutput(given.output));
+  const options = named ? { ...given, output: undefined, stdout: true } : given;
   const inputs = await listInputs(command, paths, options.recursive ?? false, extensions);
-  requireOnePlaceEach(command, inputs.length, options);
+  requireOnePlaceEach(command, inputs, options);
   if (options.rm && !options.quiet && (options.stdout || inputs.some(({ path }) => path === STANDARD_STREAM))) {
     say('cnfzip: --rm is ignored where standard input or output is used');
   }
@@ -108,11 +109,18 @@ export async function transformFiles(
 }
 
 /** Several results cannot go to one place: a file holds one image. */
-function requireOnePlaceEach(command: Command, inputs: number, { output, stdout, json }: OutputOptions): void {
+function requireOnePlaceEach(command: Command, inputs: readonly (Input | Refusal)[], options: OutputOptions): void {
+  const { output, stdout, json } = options;
+  const several = inputs.length > 1;
   const refuse = (option: string, why: string) => command.error(`error: ${option} is for one input only: ${why}`);
-  if (inputs > 1 && output !== undefined) refuse('--output', 'a file holds one image (--output-dir names a folder)');
-  if (inputs > 1 && stdout) refuse('--stdout', 'what follows a first image there would be taken for damage of it');
-  if (stdout && json) command.error('error: --json would mix with the result on standard output');
+  if (several && output !== undefined) refuse('--output', 'a file holds one image (--output-dir names a folder)');
+  if (several && stdout) refuse('--stdout', 'what follows a first image there would be taken for damage of it');
+  if (json && inputs.some((input) => goesToStandardOutput(input, options)))
+    command.error('error: --json would mix with the result on standard output');
+}
+
+function goesToStandardOutput({ path }: Pick<Input, 'path'>, { output, stdout = false }: OutputOptions): boolean {
+  return stdout || (path === STANDARD_STREAM && output === undefined);
 }
 
 async function targetOf(
@@ -122,17 +130,18 @@ async function targetOf(
   to: string,
   source: FileState,
 ): Promise<Target> {
-  if (path === STANDARD_STREAM && !options.output) return openTarget(path, { ...options, stdout: true }, source);
-  if (options.output || options.stdout) return openTarget(options.output ?? path, options, source);
+  const stdout = goesToStandardOutput({ path }, options);
+  if (options.output !== undefined || stdout)
+    return openTarget(options.output ?? path, { ...options, stdout }, { source });
   // A name that does not tell what kind of image it is stays whole: photo becomes photo.cnfz.
   const extension = from.find((known) => name.toLowerCase().endsWith(known)) ?? (to === '.cnfz' ? '' : undefined);
   if (extension === undefined)
     throw new CnfzipError('usage', `its name does not end in ${from.join(' or ')}: name the output with -o`);
   const renamed = (file: string) => file.slice(0, file.length - extension.length) + to;
-  if (!options.outputDir) return openTarget(renamed(path), options, source);
+  if (!options.outputDir) return openTarget(renamed(path), options, { source });
   const result = join(options.outputDir, renamed(name));
   await makeFolder(dirname(result));
-  return openTarget(result, options, source);
+  return openTarget(result, options, { source });
 }
 
 async function removeDone(path: string, opened: FileState, { complete, warnings }: Done): Promise<void> {

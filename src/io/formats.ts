@@ -6,8 +6,9 @@ import type { FileInfo } from '../../codec/info.js';
 import type { Limits } from '../session/memory.js';
 import { decodeBmp } from './bmp.js';
 import type { Decoded } from './decoded.js';
-import { isTransparency, transparencyOf } from './expand.js';
+import { transparencyOf } from './expand.js';
 import { decodeNetpbm, encodeNetpbm } from './netpbm.js';
+import { type Kind, netpbmExtension } from './netpbm-extension.js';
 import { encodePng, fitsPng, pngRange, readPng } from './png.js';
 import { encodeTiff, encodeWebp, rasterRange, readGif, readJpeg, readTiff, readWebp } from './raster.js';
 
@@ -162,21 +163,13 @@ function rangeOf(image: Pick<FileInfo, 'channels' | 'maxval'>, format: OutputFor
 }
 
 /** PNG, but for samples that no PNG holds as they are. */
-export function naturalFormat(image: Pick<FileInfo, 'channels' | 'maxval'>): OutputFormat {
+export function naturalFormat(image: Pick<FileInfo, 'channels' | 'maxval'>): 'png' | 'ppm' {
   return fitsPng(image) ? 'png' : 'ppm';
 }
 
 /** The extension of an image that is written in a format, with its dot. */
-export function extensionOf(
-  { channels, paletteColours, metadata }: Pick<FileInfo, 'channels' | 'paletteColours' | 'metadata'>,
-  format: OutputFormat,
-): string {
-  if (format !== 'ppm') return `.${format}`;
-  const transparent = metadata.some(
-    ({ type, bytes }) => type === 'tRNS' && isTransparency(bytes, channels, paletteColours),
-  );
-  if (channels % 2 === 0 || transparent) return '.pam';
-  return channels === 3 || paletteColours > 0 ? '.ppm' : '.pgm';
+export function extensionOf(image: Kind, format: OutputFormat): string {
+  return format === 'ppm' ? netpbmExtension(image) : `.${format}`;
 }
 
 /**

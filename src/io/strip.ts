@@ -9,3 +9,8 @@ export function imageToEncode<T extends Pick<Image, 'metadata'>>(image: T, { str
   if (!strip) return image;
   return { ...image, metadata: image.metadata?.filter(({ type }) => PART_OF_THE_PICTURE.includes(type)) };
 }
+
+/** Why an image is not that of a file whose samples it has. */
+export function onlyMetadataDiffer(file: string): string {
+  return `all samples are those of ${file}, but the metadata are others (--strip leaves them out)`;
+}

@@ -18,7 +18,7 @@ import { copyOf, copyOfImage } from './copies.js';
 import { collectGarbage } from './garbage.js';
 import { checkLimits, type ImageSize, planWithin, type Work, webpPixelsOf } from './memory.js';
 import { chooseModel, modelForDecoding, modelsForEncoding } from './models.js';
-import { type Openable, Opened, type OpenFile, openSource, type View } from './open.js';
+import { type Openable, Opened, type OpenFile, openSource, type View, type Viewer } from './open.js';
 import { type CallOptions, type CodecOptions, checkOptions, type EncodeCallOptions, threadsOf } from './options.js';
 import { codersIn, TileThreads } from './tile-threads.js';
 import './webp.js';
@@ -161,7 +161,11 @@ export class Codec {
    * @throws CnfzipError as `open` of the library; `usage` once the codec is closed
    */
   async open(from: Openable): Promise<OpenFile> {
-    return this.#call(() => openWith(from, this.#options, (file, options) => this.view(file, options)));
+    const viewer: Viewer = {
+      view: (file, options) => this.#call(() => this.#view(file, options)),
+      end: async () => {},
+    };
+    return this.#call(() => openWith(from, this.#options, () => viewer));
   }
 
   /**
@@ -174,9 +178,9 @@ export class Codec {
     await this.#rest();
   }
 
-  /** @internal Decodes what is wanted of an open file. */
-  async view(...[file, options]: Parameters<View>): Promise<Image> {
-    return this.#call(() => this.#view(file, options));
+  /** @internal Of a file for which this codec is, and with which it ends. */
+  viewer(): Viewer {
+    return { view: (file, options) => this.#call(() => this.#view(file, options)), end: () => this.close() };
   }
 
   async #view(...[file, { scale, region, allocate, ...options }]: Parameters<View>): Promise<Image> {
@@ -265,7 +269,8 @@ interface BandOptions extends Omit<EncodeCallOptions, 'verify' | 'signal'> {
   readonly asWhole: boolean;
 }
 
-interface EncodedBands {
+/** What `encodeBands` gives. */
+export interface EncodedBands {
   readonly pieces: AsyncGenerator<Uint8Array, void, undefined>;
   readonly image: ImageHeader;
   /** What of the file is not in the image, a line each. */
@@ -285,9 +290,9 @@ export async function withCodec<T>(options: CodecOptions, call: (codec: Codec) =
 /**
  * Opens a file.
  *
- * @param view decodes what is wanted of it
+ * @param viewer of each call that decodes something of it
  */
-export async function openWith(from: Openable, limits: CodecOptions, view: View): Promise<OpenFile> {
+export async function openWith(from: Openable, limits: CodecOptions, viewer: () => Viewer): Promise<OpenFile> {
   const { source, close } = await openSource(from);
   try {
     // Limits are those of what is decoded of it, but metadata are there from now on.
@@ -296,7 +301,7 @@ export async function openWith(from: Openable, limits: CodecOptions, view: View)
         operation: 'decode',
         models: [],
       });
-    return new Opened(await openImage(source, admit), view, close);
+    return new Opened(await openImage(source, admit), viewer, close);
   } catch (error) {
     await close();
     throw error;

@@ -8,6 +8,7 @@ import type { OpenedImage, ScaledImage } from '../../codec/open.js';
 import { httpSource, type Source, streamSource } from '../../codec/source.js';
 import type { Region } from '../../codec/view.js';
 import { BandRoom } from '../io/banded/image.js';
+import { fileError, kindOf } from '../io/files/errors.js';
 import { openFileSource } from '../io/files/source.js';
 import { collectGarbage } from './garbage.js';
 import { type CallOptions, checkOptions, type ViewingOptions } from './options.js';
@@ -55,7 +56,7 @@ export type Openable = string | URL | Uint8Array | Blob | AsyncIterable<Uint8Arr
 export async function openSource(
   from: Openable,
 ): Promise<{ source: Uint8Array | Blob | Source; close: () => Promise<void> }> {
-  if (typeof from === 'string') {
+  if (typeof from === 'string' || (from instanceof URL && from.protocol === 'file:')) {
     const source = await openFileSource(from);
     return { source, close: source.close };
   }
@@ -66,19 +67,34 @@ function toSource(from: Exclude<Openable, string>): Uint8Array | Blob | Source {
   if (from instanceof URL) return httpSource(from);
   if (from instanceof Uint8Array || from instanceof Blob) return from;
   if (typeof (from as AsyncIterable<Uint8Array> | null)?.[Symbol.asyncIterator] === 'function') {
-    return streamSource(from as AsyncIterable<Uint8Array>);
+    return streamSource(fromFile(from as AsyncIterable<Uint8Array>));
   }
   if (typeof from === 'object' && from !== null) return from as Source;
   throw new CnfzipError('usage', 'a cnfz file is opened by its path, URL, bytes, Blob, stream or source');
 }
 
+/** A stream of a file may fail as that does. */
+async function* fromFile(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw kindOf(error) === 'file' ? fileError(error) : error;
+  }
+}
+
 /** Decodes what is wanted of a file. */
 export type View = (file: OpenedImage, options: ViewingOptions & Pick<CodingOptions, 'allocate'>) => Promise<Image>;
+
+/** What decodes for one call, be it many images, and ends what it has started. */
+export interface Viewer {
+  readonly view: View;
+  end(): Promise<void>;
+}
 
 export class Opened implements OpenFile {
   constructor(
     private readonly file: OpenedImage,
-    private readonly view: View,
+    private readonly viewer: () => Viewer,
     readonly close: () => Promise<void>,
   ) {}
 
@@ -100,10 +116,13 @@ export class Opened implements OpenFile {
 
   async decode(options: ViewingOptions = {}): Promise<Image> {
     checkOptions(options, 'view');
-    return this.view(this.file, options);
+    const { view, end } = this.viewer();
+    return view(this.file, options).finally(end);
   }
 
-  async *bands({ signal, onProgress }: CallOptions = {}): AsyncGenerator<Image, void, undefined> {
+  async *bands(options: CallOptions = {}): AsyncGenerator<Image, void, undefined> {
+    checkOptions(options, 'call');
+    const { signal, onProgress } = options;
     const regions = this.file.bands();
     const room = new BandRoom();
     // Two layers need memory each.
@@ -113,19 +132,29 @@ export class Opened implements OpenFile {
         : (count: number, maxval: number) =>
             maxval > 255 ? new Uint16Array(room.take(2 * count).buffer, 0, count) : room.take(count);
     let checksum = 0;
-    for (const [i, region] of regions.entries()) {
-      const tell = onProgress && ((part: number) => onProgress((i + part) / regions.length));
-      const { metadata, ...band } = await this.view(this.file, { region, signal, onProgress: tell, allocate });
-      checksum = crc32(band.samples, checksum);
-      yield band;
-      collectGarbage();
+    const { view, end } = this.viewer();
+    try {
+      for (const [i, region] of regions.entries()) {
+        const tell = onProgress && ((part: number) => onProgress((i + part) / regions.length));
+        const { metadata, ...band } = await view(this.file, { region, signal, onProgress: tell, allocate });
+        checksum = crc32(band.samples, checksum);
+        yield band;
+        collectGarbage();
+      }
+    } finally {
+      await end();
     }
     this.file.checkBands(checksum);
   }
 
   async *finer(options: ViewingOptions = {}): AsyncGenerator<ScaledImage, void, undefined> {
+    checkOptions(options, 'view');
     const file = this.file.keeping();
-    for (const scale of this.file.scalesTo(options))
-      yield { scale, image: await this.view(file, { ...options, scale }) };
+    const { view, end } = this.viewer();
+    try {
+      for (const scale of this.file.scalesTo(options)) yield { scale, image: await view(file, { ...options, scale }) };
+    } finally {
+      await end();
+    }
   }
 }

@@ -1,9 +1,9 @@
 /** Options of the library's functions. */
 
 import { availableParallelism } from 'node:os';
-import { EFFORTS, type Effort } from '../../codec/coding.js';
+import { checkChoices, type Effort } from '../../codec/coding.js';
 import { CnfzipError } from '../../codec/error.js';
-import { LEARNING, type Learning } from '../../codec/flow/learning.js';
+import type { Learning } from '../../codec/flow/learning.js';
 import type { Model } from '../../codec/flow/model.js';
 import type { ViewOptions } from '../../codec/view.js';
 import { OUTPUT_FORMATS } from '../io/formats.js';
@@ -102,12 +102,10 @@ const CALL: Record<keyof CallOptions, Check> = {
   signal: (value) => (value instanceof AbortSignal ? undefined : 'must be an AbortSignal'),
 };
 
-const ENCODING: Record<keyof EncodeCallOptions, Check> = {
-  ...CALL,
-  verify: truth,
-  learning: oneOf(LEARNING),
-  effort: oneOf(EFFORTS),
-};
+/** `checkChoices` says what they may be. */
+const CHOSEN = { learning: anything, effort: anything };
+
+const ENCODING: Record<keyof EncodeCallOptions, Check> = { ...CALL, ...CHOSEN, verify: truth };
 
 /** What each function's options may be. */
 const CHECKS = {
@@ -120,8 +118,7 @@ const CHECKS = {
   encode: { ...CODEC, ...ENCODING },
   createArchive: {
     ...CODEC,
-    learning: oneOf(LEARNING),
-    effort: oneOf(EFFORTS),
+    ...CHOSEN,
     shardPixels: integer(1, Number.MAX_SAFE_INTEGER),
   },
   // `viewOf` says what scale and region may be.
@@ -143,4 +140,5 @@ export function checkOptions(options: object, of: keyof typeof CHECKS): void {
     const problem = value === undefined ? undefined : checks[name](value);
     if (problem) throw new CnfzipError('usage', `option ${name} ${problem}`);
   }
+  checkChoices(options);
 }

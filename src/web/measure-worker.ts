@@ -5,7 +5,7 @@ import { OFFSETS, pyramid, sites } from '../../codec/flow/pyramid.js';
 import { TRACED, type Trace } from '../../codec/flow/tile-codec.js';
 import { type Image, maxvalOf } from '../../codec/image.js';
 import { encodeWebpFile, fitsWebp } from '../../codec/layers/webp.js';
-import { type Tile, tileLayout } from '../../codec/tiles.js';
+import type { Tile } from '../../codec/tiles.js';
 import { PASSES } from '../../models/definition.js';
 import { type ColourModel, modelsForEncoding } from '../browser/models.js';
 import { expand } from '../io/expand.js';
@@ -54,12 +54,10 @@ async function map(image: Image, model: ColourModel): Promise<Image | undefined>
   const { width, height } = image;
   const [columns, rows] = [Math.ceil(width / BLOCK), Math.ceil(height / BLOCK)];
   const bits = new Float64Array(columns * rows);
-  const tiles = tileLayout(width, height);
-  let coded = 0;
-  // One after the other, in this order, and then those of the next layer.
-  const coderOf = tracingCoder(({ flow, trace }) => {
-    const tile = tiles[coded++ % tiles.length];
-    for (const { x, y, size, sum } of tracedSites(trace, tile, flow.model.definition.channels)) {
+  let coded = false;
+  const coderOf = tracingCoder(({ flow, place, trace }) => {
+    coded = true;
+    for (const { x, y, size, sum } of tracedSites(trace, place, flow.model.definition.channels)) {
       addSquare(x, y, size, sum);
     }
   });
@@ -73,7 +71,7 @@ async function map(image: Image, model: ColourModel): Promise<Image | undefined>
     }
   };
   await encodeImage(image, await modelsForEncoding(image.channels, model), { coderOf, verify: false });
-  return coded > 0 ? shade(bits, columns, rows) : undefined;
+  return coded ? shade(bits, columns, rows) : undefined;
 }
 
 /** The sites of a tile: each a square of pixels, of which it is the first, and the bits that it took. */

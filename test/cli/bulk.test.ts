@@ -165,3 +165,62 @@ test('a dry run writes nothing, and what is no folder is told', async () => {
   expect(bulk('verify', from).stderr).toMatch(/has no manifest of results/);
   expect(bulk('compress', from).status).toBe(2);
 }, 60_000);
+
+test('sources without a result are told, whatever the manifest has', async () => {
+  await makeImages(6);
+  const [shard] = [1, 2, 3].filter((index) => {
+    const names = readdirSync(from, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.png'));
+    return names.some((name) => isOf({ index, count: 3 }, name));
+  });
+  expect(bulk('compress', from, '--to', to, '-1', '-q', '--shard', `${shard}/3`).status).toBe(0);
+  const done = results().length;
+  const part = bulk('verify', to, '--from', from);
+  expect(part).toMatchObject({ status: 1, stdout: `${done} of 6 files proven\n` });
+  expect(part.stderr.match(/^cnfzip: .+\.png: it has no result\n/gm)).toHaveLength(6 - done);
+  // A shard is proven by itself.
+  expect(bulk('verify', to, '--from', from, '--shard', `${shard}/3`).status).toBe(0);
+
+  expect(bulk('compress', from, '--to', to, '-1', '-q').status).toBe(0);
+  expect(bulk('verify', to, '--from', from)).toMatchObject({ status: 0, stdout: '6 files proven\n' });
+  cpSync(fixture('tiny-5x3.png'), join(from, 'below', 'new.png'));
+  expect(bulk('verify', to, '--from', from)).toMatchObject({
+    status: 1,
+    stderr: `cnfzip: ${join(from, 'below', 'new.png')}: it has no result\n`,
+  });
+  // Results of decompression are images, whose sources are .cnfz files: images beside these are no sources.
+  const back = join(folder, 'back');
+  expect(bulk('decompress', to, '--to', back, '-q').status).toBe(0);
+  cpSync(fixture('tiny-5x3.png'), join(to, 'other.png'));
+  expect(bulk('verify', back, '--from', to)).toMatchObject({ status: 0, stdout: '6 files proven\n' });
+}, 120_000);
+
+test.skipIf(process.platform !== 'linux')(
+  'a name that is not UTF-8 is left out, and told',
+  () => {
+    cpSync(fixture('tiny-5x3.png'), join(from, 'a.png'));
+    writeFileSync(Buffer.from(`${from}/\xff.png`, 'latin1'), readFileSync(fixture('tiny-5x3.png')));
+    const told = `cnfzip: ${join(from, '\\xff.png')}: its name is not UTF-8\n`;
+    for (const [round, last] of ['1 file: ', '0 files, 1 done before: '].entries()) {
+      const { status, stderr } = bulk('compress', from, '--to', to, '-1');
+      expect(stderr, String(round)).toMatch(told);
+      expect(stderr).toMatch(last);
+      expect(status).toBe(1);
+    }
+    expect(results()).toEqual(['a.cnfz']);
+    expect(bulk('verify', to, '--from', from)).toMatchObject({ status: 1, stderr: told });
+    const single = spawnSync(process.execPath, [MAIN, '-r', from, '--output-dir', join(folder, 'o')], {
+      encoding: 'utf8',
+    });
+    expect(single).toMatchObject({ status: 1, stderr: expect.stringContaining(told) });
+    expect(existsSync(join(folder, 'o', 'a.cnfz'))).toBe(true);
+  },
+  60_000,
+);
+
+test('the status of no folder is an error, and help tells what is done without --shard', () => {
+  expect(bulk('status', join(folder, 'nope'))).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/nope: no such file or folder\n$/),
+  });
+  expect(bulk('compress', '--help').stdout).toMatch(/--shard <i\/n> .*\(default: all of\s+them\)/s);
+});

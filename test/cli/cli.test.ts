@@ -21,6 +21,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { writeContainer } from '../../codec/container/container.js';
+import { encodePlain } from '../../codec/layers/plain.js';
 import { decodePng, encodePng, type FileInfo, type Image } from '../../src/index.js';
 import { beside } from '../beside.js';
 import { fixture, MAIN } from '../paths.js';
@@ -161,6 +163,15 @@ test('verify: files and folders, with and without the PNG beside', () => {
   expectRefusal(['verify', 'a.cnfz'], /a\.cnfz: the decoded image differs from a\.png/);
   mkdirSync(join(folder, 'empty'));
   expectRefusal(['verify', 'empty'], /holds no images and no \.cnfz files/);
+});
+
+test('verify --exact refuses a file that no level makes', () => {
+  const image = decodePng(read('a.png'));
+  const layer = { ...image, maxval: 255 };
+  const plain = { method: 'plain' as const, tiles: [{ method: 'plain' as const, stages: [encodePlain(layer)] }] };
+  writeFileSync(join(folder, 'a.cnfz'), writeContainer({ ...layer, indexed: false, layers: [plain] }, image.samples));
+  expect(cnfzip('verify', 'a.cnfz')).toMatchObject({ status: 0 });
+  expectRefusal(['verify', '--exact', 'a.cnfz'], /a\.cnfz: encoding a\.png gives other bytes than this file's/);
 });
 
 test('one bad file costs a line and the exit code, not the others', () => {
@@ -553,6 +564,13 @@ test('levels stand for models and for learning; two of them, or a level and a mo
   const names = LEVELS.map(([options]) => `${options.join('')}.cnfz`.replace(/^-*/, 'level'));
   for (const [i, [options]] of LEVELS.entries()) {
     expect(cnfzip('compress', '-q', ...options, '-o', names[i], 'a.png').status).toBe(0);
+  }
+  // A file of any of them is what encoding gives again, so.
+  for (const name of [names[0], names[4]]) {
+    copyFileSync(join(folder, name), join(folder, 'a.cnfz'));
+    expect(cnfzip('verify', '--exact', 'a.cnfz').text).toMatch(
+      /^a\.cnfz: decodes to a\.png and is encoded byte for byte/,
+    );
   }
   const told = cnfzip('info', ...names).text.matchAll(/model (\w+) \(\w+\)(?:, learning (\w+))?/g);
   expect([...told].map(([, ...flow]) => flow)).toEqual(LEVELS.map(([, flow, learning]) => [flow, learning]));

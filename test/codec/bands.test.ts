@@ -148,6 +148,10 @@ test('a large image is compressed by bands, proven, and leaves no temporary file
   expect(info(readFileSync(join(folder, 'large.cnfz'))).layers[0].method).toBe('tiles');
   expect(run('decompress', '-q', '-o', 'back.pgm', 'large.cnfz')).toMatchObject({ status: 0, stderr: '' });
   expect(Buffer.compare(readFileSync(join(folder, 'back.pgm')), readFileSync(path))).toBe(0);
+  // Encoded as a whole it would be another file.
+  expect(run('verify', '--exact', 'large.cnfz').stdout).toMatch(
+    /^large\.cnfz: decodes to large\.pgm and is encoded byte for byte/,
+  );
   // Cut short: an error, and nothing is left.
   writeFileSync(join(folder, 'cut.pgm'), readFileSync(path).subarray(0, 20_000_000));
   expect(run('compress', '-q', '-1', 'cut.pgm')).toMatchObject({

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { BandEncoder } from '../../codec/bands.js';
 import { decodeImage, encodeImage } from '../../codec/codec.js';
 import { type EncodingOptions, oncePerFlow, type TileCoder } from '../../codec/coding.js';
 import { concatenate } from '../../codec/container/bytes.js';
@@ -175,6 +176,25 @@ test('after a tile has failed or a signal was given no further one is begun', as
   stop.abort(new Error('enough'));
   await expect(encodeImage(noise(2060, 30, 3), untrained, options)).rejects.toThrow('enough');
   expect(begun).toBe(1);
+});
+
+test.each([0, 0.5, -1, Number.NaN])(
+  'a coder of %d tiles at once codes all of them, one after the other',
+  async (concurrency) => {
+    const coder = new KeepingCoder(concurrency);
+    await encodeImage(noise(2060, 30, 3), untrained, { coderOf: async () => coder });
+    expect(coder).toMatchObject({ kept: { length: 3 }, most: 1 });
+  },
+);
+
+test('an option that is none of its words is an error, never a file', async () => {
+  const options = [{ learning: 'head' }, { effort: 'highest' }] as unknown as EncodingOptions[];
+  for (const wrong of options) {
+    const told = { code: 'usage', message: expect.stringMatching(/^option (learning|effort) must be one of /) };
+    await expect(encodeImage(photograph, models, { ...shared, ...wrong })).rejects.toMatchObject(told);
+    const store = { append: async () => {}, read: async () => new Uint8Array() };
+    expect(() => new BandEncoder({ ...photograph, maxval: 255 }, models, [], store, wrong)).toThrow(/^option /);
+  }
 });
 
 test('info describes a file, its sizes add up', async () => {

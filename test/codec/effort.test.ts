@@ -8,6 +8,7 @@ import { copies, favoursCopies, repeats } from '../../codec/layers/repetition.js
 import { sampleOf } from '../../codec/layers/sample.js';
 import { randomBytes } from '../../src/fuzz/random-bytes.js';
 import { decodePng } from '../../src/index.js';
+import { type TracedTile, tracingCoder } from '../../src/measure/tracing.js';
 import { untrainedModel } from './untrained.js';
 
 const untrained = [await untrainedModel(3)];
@@ -92,6 +93,24 @@ test('what is out of focus is given to the flow at low effort, too, where a samp
   expect(sameImage(await decodeImage(bytes, shipped), image)).toBe(true);
   // An untrained one is not.
   expect((await encodeCounting(image, 'low')).flows).toEqual([(512 * 512) / 16]);
+});
+
+test('where tiles are traced none is told of an empty one, nor of a sample', async () => {
+  const side = 576;
+  const right = blurred(fixture('kodim23.png'), side);
+  // Its left half is a tile of one colour.
+  const samples = new Uint8Array(2 * right.samples.length);
+  for (let y = 0; y < side; y++) {
+    const row = right.samples.subarray(3 * y * side, 3 * (y + 1) * side);
+    samples.set(row, 3 * (2 * y + 1) * side);
+  }
+  const image: Image = { width: 2 * side, height: side, channels: 3, samples };
+  const told: TracedTile[] = [];
+  const coderOf = tracingCoder((tile) => {
+    told.push(tile);
+  });
+  await encodeImage(image, shipped, { effort: 'low', coderOf, verify: false });
+  expect(told.map(({ place }) => place)).toEqual([{ x: side, y: 0, width: side, height: side }]);
 });
 
 test('photographs are coded alike at every effort', async () => {

@@ -2,10 +2,12 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { CnfzipError } from '../../codec/error.js';
 import { type Channels, type Image, sameImage } from '../../codec/image.js';
+import { writeImageFile } from '../../src/browser/read.js';
 import { randomBytes } from '../../src/fuzz/random-bytes.js';
 import { randomImage } from '../../src/fuzz/random-image.js';
 import { expand } from '../../src/io/expand.js';
 import { extensionOf, formatOfExtension, naturalFormat, readImage, writeImage } from '../../src/io/formats.js';
+import { kindOf } from '../../src/io/netpbm-extension.js';
 import '../../src/session/webp.js';
 
 const [width, height] = [13, 7];
@@ -155,6 +157,27 @@ test.each([
   expect(written.complete).toBe(false);
   expect(written.warnings).toEqual([`samples of 0 .. ${maxval} are scaled to 0 .. ${range}`]);
   expect(Math.max(...(await readImage(written.bytes)).image.samples)).toBe(range);
+});
+
+test('browsers write Netpbm under the name that it has elsewhere: of what palette and transparency become', async () => {
+  const gray = { width: 2, height: 1, channels: 1 as const, maxval: 9, samples: Uint8Array.of(0, 1) };
+  const transparent = (bytes: number) => [
+    { type: 'tRNS', place: 'after palette' as const, data: new Uint8Array(bytes) },
+  ];
+  const palette = new Uint8Array(6);
+  const named: [Image, string][] = [
+    [gray, '.pgm'],
+    [{ ...gray, metadata: transparent(2) }, '.pam'],
+    [{ ...gray, metadata: transparent(3) }, '.pgm'],
+    [{ ...gray, palette }, '.ppm'],
+    [{ ...gray, palette, metadata: transparent(1) }, '.pam'],
+  ];
+  for (const [image, extension] of named) {
+    const file = writeImageFile(image);
+    expect(file.extension).toBe(extension);
+    expect(extensionOf(kindOf(image), 'ppm')).toBe(extension);
+    expect(String.fromCharCode(file.bytes[1])).toBe({ '.pgm': '5', '.ppm': '6', '.pam': '7' }[extension]);
+  }
 });
 
 test('the natural format holds the samples as they are; extensions name formats', async () => {

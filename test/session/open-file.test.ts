@@ -48,6 +48,16 @@ test('a path, bytes, a Blob, a stream, an address and a source are opened', asyn
   }
 });
 
+test('wrong options of images, bands and finer images are told', async () => {
+  const file = await open(bytes);
+  const wrong = { progress: () => {} } as object;
+  const told = { code: 'usage', message: expect.stringMatching(/^there is no option progress/) };
+  await expect(file.decode(wrong)).rejects.toMatchObject(told);
+  await expect(file.bands(wrong).next()).rejects.toMatchObject(told);
+  await expect(file.finer(wrong).next()).rejects.toMatchObject(told);
+  await expect(file.bands({ signal: 1 as never }).next()).rejects.toMatchObject({ code: 'usage' });
+});
+
 test('ever finer images, and what is there of a file that is cut short', async () => {
   const file = await open(createReadStream(path, { end: 29_999 }));
   const scales: number[] = [];

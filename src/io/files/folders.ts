@@ -1,4 +1,5 @@
 /** Folders: what is in them, and that new names in them outlast a loss of power. */
+import { isUtf8 } from 'node:buffer';
 import type { Dirent } from 'node:fs';
 import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -34,7 +35,7 @@ export async function fileSize(path: string): Promise<number> {
  * it. Links to files count; fifos, devices and links to folders do not.
  *
  * @param extensions in lower case, with their dots
- * @param unreadable is told of folders below that cannot be read; without it they are errors
+ * @param unreadable is told of folders below that cannot be read, and of names that are not UTF-8; without it they are errors
  * @throws CnfzipError `file`; the message does not repeat the path of the folder itself
  */
 export async function filesBelow(
@@ -43,25 +44,37 @@ export async function filesBelow(
   unreadable?: (path: string, error: CnfzipError) => void,
 ): Promise<string[]> {
   const files: string[] = [];
+  const isWanted = (name: string) => extensions.some((extension) => name.toLowerCase().endsWith(extension));
+  const leaveOut = (path: string, error: unknown) => {
+    if (!unreadable) throw new CnfzipError('file', `${path}: ${reason(error)}`, { cause: error });
+    unreadable(path, fileError(error));
+  };
   const walk = async (below: string): Promise<void> => {
     const at = join(folder, below);
-    let entries: Dirent[];
+    let entries: Dirent<Buffer>[];
     try {
-      entries = await readdir(at, { withFileTypes: true });
+      entries = await readdir(at, { withFileTypes: true, encoding: 'buffer' });
     } catch (error) {
       if (below === '') throw fileError(error);
-      if (!unreadable) throw new CnfzipError('file', `${at}: ${reason(error)}`, { cause: error });
-      return unreadable(at, fileError(error));
+      return leaveOut(at, error);
     }
     for (const entry of entries) {
-      const name = join(below, entry.name);
-      if (entry.isDirectory()) await walk(name);
-      else if (!extensions.some((extension) => name.toLowerCase().endsWith(extension))) continue;
+      const name = join(below, entry.name.toString());
+      if (!entry.isDirectory() && !isWanted(name)) continue;
+      // Node.js opens files by names of characters.
+      if (!isUtf8(entry.name))
+        leaveOut(join(at, spelled(entry.name)), new CnfzipError('file', 'its name is not UTF-8'));
+      else if (entry.isDirectory()) await walk(name);
       else if (entry.isSymbolicLink() ? await isFile(join(folder, name)) : entry.isFile()) files.push(name);
     }
   };
   await walk('');
   return files.sort();
+}
+
+/** A name that is no text, with escapes for all that is not ASCII. */
+function spelled(name: Buffer): string {
+  return name.toString('latin1').replace(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`);
 }
 
 /** Makes a folder, and those above it, where there is none. */

@@ -62,8 +62,14 @@ export async function openInput(path: string): Promise<OpenInput> {
 
 /** Standard input; to be read once. */
 export function openStandardInput(): OpenInput {
-  const source = async () => sourceOfBytes(await readStandardInput());
-  return { state: fstatSync(0, { bigint: true }), read: readStandardInput, source, close: async () => {} };
+  let reading: Promise<Uint8Array<ArrayBuffer>> | undefined;
+  // Who has looked into its source may read all of it yet.
+  const read = () => {
+    reading ??= readStandardInput();
+    return reading;
+  };
+  const source = async () => sourceOfBytes(await read());
+  return { state: fstatSync(0, { bigint: true }), read, source, close: async () => {} };
 }
 
 function sourceOfBytes(bytes: Uint8Array): Source & { readonly size: number } {

@@ -14,7 +14,7 @@ export interface FileSource extends Source {
 }
 
 /** @throws CnfzipError `file`; the message does not repeat the path */
-export async function openFileSource(path: string): Promise<FileSource> {
+export async function openFileSource(path: string | URL): Promise<FileSource> {
   try {
     const handle = await open(path, 'r');
     const state = await handle.stat();

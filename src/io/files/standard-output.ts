@@ -1,11 +1,20 @@
 /** Standard output, of which every byte is accounted for. */
 import { fstatSync, fsyncSync, writeSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { CnfzipError } from '../../../codec/error.js';
 import { reason } from './errors.js';
-import type { FileState } from './state.js';
+import { type FileState, sameFile, statesOf } from './state.js';
 
 export function standardOutputState(): FileState {
   return fstatSync(1, { bigint: true });
+}
+
+/** Whether a path leads to standard output, as /dev/stdout does. The null device is no such way: nothing meets there. */
+export async function isStandardOutput(path: string): Promise<boolean> {
+  const output = standardOutputState();
+  const [found] = await statesOf([path]);
+  const [nothing] = await statesOf([devNull]);
+  return found !== undefined && sameFile(found, output) && !(nothing && sameFile(nothing, output));
 }
 
 /**

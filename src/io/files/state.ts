@@ -22,3 +22,9 @@ export async function stateOfFile(path: string): Promise<FileState> {
     throw fileError(error);
   }
 }
+
+/** Of those files that can be looked at; why others cannot is told when they are read. */
+export async function statesOf(paths: readonly string[]): Promise<FileState[]> {
+  const found = await Promise.allSettled(paths.map(stateOfFile));
+  return found.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+}

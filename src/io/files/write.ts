@@ -26,6 +26,8 @@ export interface WriteOptions {
   readonly force?: boolean;
   /** What the file is made from: it is never replaced, and its mode and times become those of the file. */
   readonly source?: FileState;
+  /** What else it is made from: that is never replaced either. */
+  readonly inputs?: readonly FileState[];
   /** Reads what was written before it gets its name; what it throws, the write does. Of devices and pipes nothing can be read. */
   readonly prove?: (written: Source) => Promise<void>;
 }
@@ -52,14 +54,14 @@ const NOT_SUPPORTED = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
  *
  * @throws CnfzipError `file`
  */
-export async function checkTarget(path: string, { force = false, source }: WriteOptions): Promise<Place> {
+export async function checkTarget(path: string, { force = false, source, inputs = [] }: WriteOptions): Promise<Place> {
   try {
-    const place = await resolvePlace(path, force);
-    const existing = await unlessMissing(stat(place, { bigint: true }));
-    if (source && existing && sameFile(source, existing)) throw targetError(path, 'it is the input itself');
+    const existing = await unlessMissing(stat(path, { bigint: true }));
+    refuseInput(path, existing, source ? [source, ...inputs] : inputs);
     if (existing?.isDirectory()) throw targetError(path, 'is a folder');
-    // Nothing is lost of what a device, a pipe or a terminal is given.
-    if (existing && !existing.isFile()) return { path: place, existing };
+    // Nothing is lost of what a device, a pipe or a terminal is given. Links to them may hold no path: /dev/fd/63 has pipe:[4711].
+    if (existing && !existing.isFile()) return { path, existing };
+    const place = await resolvePlace(path, force);
     // A link that points to nothing is something, too.
     if (!force && (existing ?? (await unlessMissing(lstat(place))))) throw existsAlready(path);
     return { path: place, existing };
@@ -210,17 +212,27 @@ function unlessMissing<T>(found: Promise<T>): Promise<T | undefined> {
   });
 }
 
+/** By device and inode: links lead to the input, too. */
+function refuseInput(path: string, existing: FileState | undefined, inputs: readonly FileState[]): void {
+  if (existing && inputs.some((input) => sameFile(input, existing))) throw targetError(path, 'it is the input itself');
+}
+
 /**
  * Writes into the file that is there, or a new one, for whoever has it open already and reads on. Unlike `writeFileAtomic` it may leave a
  * part of it.
  *
  * @throws {CnfzipError} `file`
  */
-export async function writeInPlace(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeInPlace(
+  path: string,
+  bytes: Uint8Array,
+  { inputs = [] }: Pick<WriteOptions, 'inputs'> = {},
+): Promise<void> {
   try {
+    refuseInput(path, await unlessMissing(stat(path, { bigint: true })), inputs);
     await writeFile(path, bytes);
   } catch (error) {
-    throw targetError(path, reason(error), error);
+    throw error instanceof CnfzipError ? error : targetError(path, reason(error), error);
   }
 }
 
