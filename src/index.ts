@@ -135,8 +135,8 @@ export async function decode(bytes: Uint8Array, options: Options = {}): Promise<
 /**
  * Opens a `.cnfz` file: reads its head and metadata, and later what each image needs.
  *
- * @param from its path, its address (a `URL` of http or https, from which ranges are fetched), its bytes, a Blob, a stream, or a source
- *   of one's own
+ * @param from its path, its address (a `URL` of http or https, from which ranges are fetched, or of a file), its bytes, a Blob, a stream,
+ *   or a source of one's own
  * @param options for all images of the file
  * @throws CnfzipError as `info`; `file`
  * @example

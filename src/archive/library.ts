@@ -52,7 +52,7 @@ export interface OpenArchive {
  * Codes images as one archive, a `.cnfa` file; those of one size and kind learn from each other. All are decoded and compared.
  *
  * @param images with names like `2024/cat.png`, which differ also without what is behind the last dot
- * @throws CnfzipError as `encode`; `usage` (a name)
+ * @throws CnfzipError as `encode`; `usage` (a name, or no images)
  * @example
  * ```js
  * import { createArchive, openArchive, readImage } from 'cnfzip';
