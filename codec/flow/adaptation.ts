@@ -15,8 +15,6 @@ import type { Pace } from './model.js';
 import type { ParameterArray } from './parameter-array.js';
 import type { Run } from './run.js';
 
-const BYTES = 4;
-
 export class Adaptation {
   readonly #array: LearningArray;
   readonly #heads = new Map<Affine, Learner>();
@@ -31,11 +29,11 @@ export class Adaptation {
     pace: Pace,
     private readonly total?: ParameterArray,
   ) {
-    const { parameters, definition, kernels } = network;
+    const { parameters, definition, kernels, operations } = network;
     this.#array = new LearningArray(network.weights);
-    const { size: columns } = headLayout(definition);
-    const relative = { address: kernels.alloc(columns * BYTES), columns };
-    kernels.run.headRates(relative.address, definition.channels, definition.mixtures, columns);
+    const { size } = headLayout(definition);
+    const relative = operations.vectors(1, size);
+    kernels.run.headRates(relative.address, definition.channels, definition.mixtures, size);
     for (const { passes } of parameters.contexts) {
       for (const { head } of Object.values(passes)) {
         this.#heads.set(head, this.#learner(head.weight, head.bias, { rate: pace.head, relative }));

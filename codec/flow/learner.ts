@@ -1,5 +1,6 @@
 /** Weights that learn while a tile is coded, by steps of Adam (`kernels/assembly/optimizer.ts`). */
 
+import type { Vectors } from '../kernels/operations.js';
 import { ParameterArray } from './parameter-array.js';
 import { LEAST_SITES } from './schedule.js';
 
@@ -28,7 +29,7 @@ export interface Learned {
   /** With fewer sites than this they wait for the next run; without it `LEAST_SITES`. */
   readonly least?: number;
   /** Of rows of weights the rates of their columns, relative to `rate`. */
-  readonly relative?: { readonly address: number; readonly columns: number };
+  readonly relative?: Vectors;
   /** If given, their gradients are added there: to first order those in the weights that are learned from. */
   readonly total?: ParameterArray;
 }
@@ -49,7 +50,7 @@ export class Learner {
     const at = ({ address }: ParameterArray) => address + from * BYTES;
     this.#address = kernels.alloc(run.learnerBytes());
     run.learnerOpen(this.#address, at(weights), at(gradients), at(first), at(second), count, least, rate);
-    if (relative) run.learnerRates(this.#address, relative.address, relative.columns);
+    if (relative) run.learnerRates(this.#address, relative.address, relative.channels);
     if (total) run.learnerTotal(this.#address, at(total));
     this.reset();
   }

@@ -49,8 +49,8 @@ const BEST_PIXELS = 1 << 21;
 
 /** What harder efforts may save, of a WebP with such a share of repeats: measured on photographs and graphics, rounded up. */
 const goodSaves = (repeated: number) => 0.6 * repeated;
-/** Of a photograph's WebP without copies: 0.25 at most, mostly less. */
-const HASTY_SAVES = 0.2;
+/** No more is expected of what a sample's probe tells: without copies it was 0.25 at most, mostly less. */
+const SAVED_ON_SAMPLES: Record<Exclude<Effort, 'high'>, number> = { low: 0.2, medium: 1 };
 const bestSaves = (repeated: number) => (repeated * repeated * repeated) / 3;
 const THOROUGH_SAVES = 0.06;
 
@@ -250,14 +250,10 @@ async function tryWebp(
   const webpEffort = goodEffort(copied);
   const saves = goodSaves(repeated);
   // In haste a sample has to do for what is half a graphic, too, but for its copies.
-  const unfit = () => (mayBeGraphic(repeated) ? effort !== 'low' || copies(tile) >= COPIED : copied >= COPIED);
-  if (effort !== 'high' && flowBytes < Number.POSITIVE_INFINITY && !unfit()) {
+  const tells = () => (mayBeGraphic(repeated) ? effort === 'low' && copies(tile) < COPIED : copied < COPIED);
+  if (effort !== 'high' && flowBytes < Number.POSITIVE_INFINITY && tells()) {
     const longer = WEBP_ON_SAMPLES[effort];
-    const told = await sampledWebpBytes(
-      tile,
-      effort === 'low' ? Math.min(saves, HASTY_SAVES) : saves,
-      longer * flowBytes,
-    );
+    const told = await sampledWebpBytes(tile, Math.min(saves, SAVED_ON_SAMPLES[effort]), longer * flowBytes);
     if (told > longer * flowBytes) return { webpBytes: told / longer, webpEffort };
   }
   const most = copied < MUCH_COPIED ? saves : Math.max(saves, copied);

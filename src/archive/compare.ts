@@ -8,12 +8,10 @@ import type { Limits } from '../session/memory.js';
 import type { NamedImage } from './create.js';
 import { type ArchiveInput, readInputImage } from './input.js';
 
-/** What of an image of the source is kept until the archive's comes: its SHA-256, or why there is none. */
+/** What of an image of the source is kept until the archive's comes: its digest, or why there is none. */
 interface Original {
   readonly label: string;
-  readonly digest?: string;
-  /** Without metadata. */
-  readonly picture?: string;
+  readonly digest?: Digest;
   readonly error?: unknown;
   isFound: boolean;
 }
@@ -33,7 +31,7 @@ export class Originals {
       const { name, label } = file;
       const twice = originals.has(name) && new CnfzipError('corrupt', `${label} is there twice`);
       const digest = await readInputImage(file, options).then(
-        ({ named }) => ({ digest: digestOf(named.image), picture: pictureOf(named.image) }),
+        ({ named }) => ({ digest: digestOf(named.image) }),
         (error: unknown) => ({ error }),
       );
       originals.set(name, { label, ...(twice ? { error: twice } : digest), isFound: false });
@@ -47,11 +45,10 @@ export class Originals {
     if (!original) throw new CnfzipError('corrupt', 'the source has no such image');
     original.isFound = true;
     if (original.error) throw original.error;
-    const { digest, picture, label } = original;
-    if (digest === digestOf(image)) return;
-    const why =
-      picture === pictureOf(image) ? onlyMetadataDiffer(label) : `the image in the archive differs from ${label}`;
-    throw new CnfzipError('corrupt', why);
+    const { digest, label } = original;
+    const { picture, metadata } = digestOf(image);
+    if (digest?.picture !== picture) throw new CnfzipError('corrupt', `the image in the archive differs from ${label}`);
+    if (digest.metadata !== metadata) throw new CnfzipError('corrupt', onlyMetadataDiffer(label));
   }
 
   /** What was compared with nothing: label by name. */
@@ -61,17 +58,27 @@ export class Originals {
   }
 }
 
-function pictureOf(image: Image): string {
-  return digestOf(imageToEncode(image, { strip: true }));
+/** SHA-256 of all that `sameImage` compares: of what `--strip` leaves, and of all metadata. */
+interface Digest {
+  readonly picture: string;
+  readonly metadata: string;
 }
 
-/** SHA-256 of all that `sameImage` compares. */
-function digestOf(image: Image): string {
-  const { width, height, channels, samples, palette = new Uint8Array(), metadata = [] } = image;
-  const pieces = [samples, palette, ...metadata.map(({ data }) => data)];
-  const kinds = metadata.map(({ type, place }) => [type, place]);
-  const head = [width, height, channels, maxvalOf(image), pieces.map(({ byteLength }) => byteLength), kinds];
-  const hash = createHash('sha256').update(JSON.stringify(head));
+function digestOf(image: Image): Digest {
+  const { width, height, channels, samples, palette = new Uint8Array() } = image;
+  const { metadata: kept } = imageToEncode(image, { strip: true });
+  const head = [width, height, channels, maxvalOf(image)];
+  return {
+    picture: hashOf([head, kindsOf(kept)], [samples, palette, ...dataOf(kept)]),
+    metadata: hashOf(kindsOf(image.metadata), dataOf(image.metadata)),
+  };
+}
+
+const kindsOf = (metadata: Image['metadata'] = []) => metadata.map(({ type, place }) => [type, place]);
+const dataOf = (metadata: Image['metadata'] = []) => metadata.map(({ data }) => data);
+
+function hashOf(head: unknown, pieces: readonly (Uint8Array | Uint16Array)[]): string {
+  const hash = createHash('sha256').update(JSON.stringify([head, pieces.map(({ byteLength }) => byteLength)]));
   for (const { buffer, byteOffset, byteLength } of pieces) hash.update(new Uint8Array(buffer, byteOffset, byteLength));
   return hash.digest('hex');
 }

@@ -10,6 +10,7 @@ import { type Image, maxvalOf, sameValues } from '../../codec/image.js';
 import { KERNEL_VERSION } from '../../codec/kernels/kernels.js';
 import { repeats } from '../../codec/layers/repetition.js';
 import { toSource } from '../../codec/source.js';
+import { errorAbout } from '../io/files/errors.js';
 import { type Sequences, sequencesHere } from './sequences.js';
 
 /** Pixels of a shard, without another wish: 128 images of 32 x 32, in which learning anew costs 0.02 %. */
@@ -190,8 +191,7 @@ async function inImage<T>(name: string, work: () => T | Promise<T>): Promise<T> 
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof CnfzipError)) throw error;
-    throw new CnfzipError(error.code, `${name}: ${error.message}`, { cause: error });
+    throw errorAbout(name, error);
   }
 }
 

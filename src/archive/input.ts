@@ -2,9 +2,10 @@
 
 import { join, sep } from 'node:path';
 import { CnfzipError } from '../../codec/error.js';
-import { fileSize, filesBelow, isFolder } from '../io/files/folders.js';
+import { errorAbout } from '../io/files/errors.js';
+import { filesBelow, isFolder } from '../io/files/folders.js';
 import { readInput, readPieces } from '../io/files/read.js';
-import { type FileState, statesOf } from '../io/files/state.js';
+import { type FileState, stateOfFile, statesOf } from '../io/files/state.js';
 import { INPUT_EXTENSIONS, readImage } from '../io/formats.js';
 import { imageToEncode } from '../io/strip.js';
 import { isTarName, readTar } from '../io/tar.js';
@@ -53,9 +54,11 @@ async function filesOfFolder(folder: string): Promise<ArchiveInput> {
   if (!(await isFolder(folder))) throw new CnfzipError('usage', 'is no folder');
   const all = await filesBelow(folder, ['']);
   const names = all.filter(isImage);
+  // Why a file cannot be looked at is told when it is read.
+  const found = await Promise.all(names.map((name) => stateOfFile(join(folder, name)).catch(() => undefined)));
   return {
-    weights: await Promise.all(names.map((name) => fileSize(join(folder, name)))),
-    states: await statesOf(names.map((name) => join(folder, name))),
+    weights: found.map((state) => Number(state?.size ?? 0)),
+    states: found.filter((state) => state !== undefined),
     async *files() {
       for (const name of names) {
         const label = join(folder, name);
@@ -108,7 +111,6 @@ export async function readInputImage(
     const { image, warnings } = await readImage(file, options);
     return { named: { name, image: imageToEncode(image, options) }, bytes: file.length, warnings };
   } catch (error) {
-    if (!(error instanceof CnfzipError)) throw error;
-    throw new CnfzipError(error.code, `${label}: ${error.message}`, { cause: error });
+    throw errorAbout(label, error);
   }
 }

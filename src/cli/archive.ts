@@ -23,7 +23,7 @@ import { STANDARD_STREAM } from './inputs.js';
 import { addCommonOptions, addLimits, type CommonOptions, codecOptions, parseSize } from './options.js';
 import { openOutput, openTarget } from './output.js';
 import { Progress } from './progress.js';
-import { count, countOf, print, printJson, reportError, reported, say } from './report.js';
+import { count, countOf, print, printJson, reportError, reported, say, sayWarnings } from './report.js';
 
 interface CreateOptions extends EncodingOptions {
   output: string;
@@ -136,7 +136,7 @@ async function make(command: Command, folder: string, options: CreateOptions): P
       const shown = progress.file(Math.min(found++, input.weights.length - 1), file.label);
       shown.update(0);
       const { named, bytes, warnings } = await readInputImage(file, options);
-      if (!quiet) for (const warning of warnings) say(`cnfzip: ${file.label}: warning: ${warning}`);
+      sayWarnings(file.label, options, warnings);
       read += bytes;
       samples += named.image.samples.length;
       yield named;
@@ -224,7 +224,7 @@ async function extractAll(opened: Archive, names: readonly string[], options: Ex
 }
 
 async function extractOne(name: string, image: Image, options: Extraction): Promise<void> {
-  const { output, outputDir = '.', force, quiet, inputs } = options;
+  const { output, outputDir = '.', force, inputs } = options;
   const { name: ownName, bytes, warnings } = await extractedFile({ name, image });
   const path = join(outputDir, ownName);
   if (output === undefined) await makeFolder(dirname(path));
@@ -232,7 +232,7 @@ async function extractOne(name: string, image: Image, options: Extraction): Prom
     ? openTarget(path, { force }, { inputs })
     : openOutput(output, { force }, { inputs }));
   await target.write(bytes);
-  if (!quiet) for (const warning of warnings) say(`cnfzip: ${target.name}: warning: ${warning}`);
+  sayWarnings(target.name, options, warnings);
 }
 
 /** All wanted images, or none. */

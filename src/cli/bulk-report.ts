@@ -9,7 +9,7 @@ import { CnfzipError, type Codec } from '../index.js';
 import { isFolder } from '../io/files/folders.js';
 import { readInput } from '../io/files/read.js';
 import { type CommonOptions, codecOptions } from './options.js';
-import { count, countFiles, print, reportError, say } from './report.js';
+import { count, countFiles, print, reportError, sayWarnings } from './report.js';
 
 /** Images that a dry run codes to tell what all will take. */
 const TRIED = 5;
@@ -23,7 +23,7 @@ export async function checkFolder(from: string): Promise<void> {
 export function reportEntry(from: string, entry: Entry, { quiet }: CommonOptions): void {
   const label = join(from, entry.source);
   if (isFailure(entry)) reportError(label, new CnfzipError('file', entry.error.message), false);
-  else if (!quiet) for (const warning of entry.warnings ?? []) say(`cnfzip: ${label}: warning: ${warning}`);
+  else sayWarnings(label, { quiet }, entry.warnings);
 }
 
 /** What cannot be done costs a line each, and the exit code. */

@@ -8,7 +8,7 @@ import { addEncoding, type EncodingOptions, encodingOptions } from './encoding.j
 import { encodeLarge, proveFile } from './large.js';
 import { addCommonOptions, addOutputOptions, type OutputOptions } from './options.js';
 import type { Target } from './output.js';
-import { count, say } from './report.js';
+import { count, say, sayWarnings } from './report.js';
 import { type Done, type Job, transformFiles } from './transform.js';
 
 interface CompressOptions extends OutputOptions, EncodingOptions {
@@ -83,7 +83,7 @@ async function compress(job: Job, options: CompressOptions, codec: Codec, encodi
 async function compressWhole({ job, target, options, codec, encoding }: Work): Promise<Written> {
   const file = await job.input();
   const { image, warnings, complete } = await readImage(file, options);
-  warn(job, options, warnings);
+  sayWarnings(job.label, options, warnings);
   const started = performance.now();
   job.progress.start(image);
   let bytes: Uint8Array;
@@ -108,7 +108,7 @@ async function compressInBands({ job, target, options, codec, encoding }: Work):
   const started = performance.now();
   return encodeLarge({ source, codec, options, encoding: how, progress: job.progress, share }, async (encoded) => {
     const { pieces, image, lost } = encoded;
-    warn(job, options, lost);
+    sayWarnings(job.label, options, lost);
     let layers: FileInfo['layers'] = [];
     const prove = async (written: Source) => {
       const file = await codec.open(written);
@@ -121,8 +121,4 @@ async function compressInBands({ job, target, options, codec, encoding }: Work):
     const seconds = (performance.now() - started) / 1000;
     return { ...sizes, seconds, layers, warnings: lost, complete: lost.length === 0 };
   });
-}
-
-function warn({ label }: Job, { quiet }: CompressOptions, warnings: readonly string[]): void {
-  if (!quiet) for (const warning of warnings) say(`cnfzip: ${label}: warning: ${warning}`);
 }

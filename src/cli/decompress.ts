@@ -10,7 +10,7 @@ import { describeImage, describeLayers, scaleName } from './describe.js';
 import { piecesOf } from './large.js';
 import { addCommonOptions, addOutputOptions, addVainLevels, codecOptions, type OutputOptions } from './options.js';
 import type { Target } from './output.js';
-import { count, say } from './report.js';
+import { count, say, sayWarnings } from './report.js';
 import { type Done, type Job, transformFiles } from './transform.js';
 
 interface DecompressOptions extends OutputOptions {
@@ -98,8 +98,7 @@ async function decompress(job: Job, options: DecompressOptions, codec: Codec): P
     const missing = scale < wanted ? [missingParts(info, scale)] : [];
     if (missing.length > 0) process.exitCode = 1;
     const warnings = [...missing, ...written.warnings];
-    if (!options.quiet || missing.length > 0)
-      for (const warning of warnings) say(`cnfzip: ${job.label}: warning: ${warning}`);
+    sayWarnings(job.label, { quiet: options.quiet && missing.length === 0 }, warnings);
     written = { ...written, warnings };
     outputBytes = await writeTo(target, written);
   } finally {

@@ -1,8 +1,15 @@
 /** Where a command's result goes: a file beside the input, a named file, or standard output. */
 import { CnfzipError } from '../../codec/error.js';
 import { isStandardOutput, standardOutputState, writeStandardOutput } from '../io/files/standard-output.js';
-import { type FileState, sameFile } from '../io/files/state.js';
-import { type Content, checkTarget, type WriteOptions, writeFileAtomic } from '../io/files/write.js';
+import type { FileState } from '../io/files/state.js';
+import {
+  type Content,
+  checkTarget,
+  type MadeFrom,
+  refuseInput,
+  type WriteOptions,
+  writeFileAtomic,
+} from '../io/files/write.js';
 import { STANDARD_STREAM } from './inputs.js';
 
 export interface Target {
@@ -24,9 +31,6 @@ interface TargetOptions {
   readonly force?: boolean;
   readonly stdout?: boolean;
 }
-
-/** What a result is made from, which it must not replace. */
-type MadeFrom = Pick<WriteOptions, 'source' | 'inputs'>;
 
 /** Whether what is given to `-o` stands for standard output. */
 export async function namesStandardOutput(output: string): Promise<boolean> {
@@ -55,14 +59,13 @@ export async function openTarget(
   return { name: path, existing, isFile: existing?.isFile() ?? true, write };
 }
 
-function openStandardOutput(force: boolean, { source, inputs = [] }: MadeFrom): Target {
+function openStandardOutput(force: boolean, from: MadeFrom): Target {
   if (process.stdout.isTTY && !force) {
     throw new CnfzipError('usage', 'binary data is not written to a terminal (-f does it all the same)');
   }
   const output = standardOutputState();
-  if ([...(source ? [source] : []), ...inputs].some((input) => input.isFile() && sameFile(input, output))) {
-    throw new CnfzipError('file', 'cannot write standard output: it is the input itself');
-  }
+  // A terminal or a socket may be both.
+  if (output.isFile()) refuseInput('standard output', output, from);
   const write = async (content: Content) => {
     const pieces = content instanceof Uint8Array ? [content] : content;
     for await (const piece of pieces) await writeStandardOutput(piece, { flush: true });

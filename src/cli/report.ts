@@ -66,6 +66,11 @@ function meaning(error: unknown): string {
   return isKnown(error) ? reason(error) : `internal error: ${(error as Error).message.replace(/\s*\n\s*/g, ' ')}`;
 }
 
+/** What is to be known of a file beside its result, a line each. */
+export function sayWarnings(label: string, { quiet }: { quiet?: boolean }, warnings: readonly string[] = []): void {
+  if (!quiet) for (const warning of warnings) say(`cnfzip: ${label}: warning: ${warning}`);
+}
+
 /** A line on stderr. */
 export function say(line: string): void {
   process.stderr.write(`${printable(line)}\n`);

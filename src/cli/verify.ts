@@ -20,7 +20,7 @@ import { type Digested, encodeLarge, headerOf, piecesOf, proveFile, sameDigested
 import { makersOf } from './levels.js';
 import { addCommonOptions, addListing, type CommonOptions, codecOptions } from './options.js';
 import { type FileProgress, Progress } from './progress.js';
-import { count, countFiles, forEachInput, print, printJson, say } from './report.js';
+import { count, countFiles, forEachInput, print, printJson, say, sayWarnings } from './report.js';
 
 interface VerifyOptions extends CommonOptions {
   exact?: boolean;
@@ -98,7 +98,7 @@ async function verifyImage({ codec, input, opened, source, options, progress }: 
   // A stream was read for the source.
   const bytes = opened.state.isFile() ? await opened.read() : await source.read(0, source.size);
   const { image, warnings } = await readImage(bytes, options);
-  warn(input, options, warnings);
+  sayWarnings(input.label, options, warnings);
   progress.start(image);
   // It decodes and compares.
   const encoded = await codec.encode(image, { onProgress: progress.update });
@@ -108,7 +108,7 @@ async function verifyImage({ codec, input, opened, source, options, progress }: 
 /** As `verifyImage`, by bands; nothing where `encodeLarge` gives nothing. */
 async function verifyLargeImage({ codec, input, source, options, progress }: Trial): Promise<Finding | undefined> {
   return encodeLarge({ source, codec, options, encoding: {}, progress, share: 0.5 }, async (encoded) => {
-    warn(input, options, encoded.lost);
+    sayWarnings(input.label, options, encoded.lost);
     return throughFile(encoded.pieces, async (written) => {
       const file = await codec.open(written);
       await proveFile(file, encoded, (part) => progress.update(0.5 + 0.5 * part));
@@ -241,10 +241,6 @@ async function throughFile<T>(pieces: AsyncIterable<Uint8Array>, use: (written: 
   } finally {
     await spool.close();
   }
-}
-
-function warn({ label }: Input, { quiet }: VerifyOptions, warnings: readonly string[]): void {
-  if (!quiet) for (const warning of warnings) say(`cnfzip: ${label}: warning: ${warning}`);
 }
 
 /** The image beside a `.cnfz` file, of the same name but for the extension, which cameras write in capitals. */

@@ -161,11 +161,7 @@ export class Codec {
    * @throws CnfzipError as `open` of the library; `usage` once the codec is closed
    */
   async open(from: Openable): Promise<OpenFile> {
-    const viewer: Viewer = {
-      view: (file, options) => this.#call(() => this.#view(file, options)),
-      end: async () => {},
-    };
-    return this.#call(() => openWith(from, this.#options, () => viewer));
+    return this.#call(() => openWith(from, this.#options, () => this.#viewer(async () => {})));
   }
 
   /**
@@ -180,7 +176,11 @@ export class Codec {
 
   /** @internal Of a file for which this codec is, and with which it ends. */
   viewer(): Viewer {
-    return { view: (file, options) => this.#call(() => this.#view(file, options)), end: () => this.close() };
+    return this.#viewer(() => this.close());
+  }
+
+  #viewer(end: Viewer['end']): Viewer {
+    return { view: (file, options) => this.#call(() => this.#view(file, options)), end };
   }
 
   async #view(...[file, { scale, region, allocate, ...options }]: Parameters<View>): Promise<Image> {

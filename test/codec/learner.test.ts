@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { type Learned, Learner, LearningArray } from '../../codec/flow/learner.js';
 import { ParameterArray } from '../../codec/flow/parameter-array.js';
 import { Kernels } from '../../codec/kernels/kernels.js';
+import { Operations } from '../../codec/kernels/operations.js';
 import { headLayout, type ModelDefinition } from '../../models/definition.js';
 import { DEFINITIONS } from '../../models/shipped.js';
 import { Random } from '../../src/train/random.js';
@@ -18,9 +19,9 @@ function learnerOf(learned: Partial<Learned>): { array: LearningArray; learner: 
 }
 
 function relativeRates(rates: readonly number[]): NonNullable<Learned['relative']> {
-  const address = kernels.alloc(4 * COLUMNS);
-  kernels.floats(address, COLUMNS).set(rates);
-  return { address, columns: COLUMNS };
+  const row = new Operations(kernels).vectors(1, COLUMNS);
+  kernels.floats(row.address, COLUMNS).set(rates);
+  return row;
 }
 
 test('steps are those of Adam in float64, in each column at its own rate', () => {

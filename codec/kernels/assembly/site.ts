@@ -27,7 +27,7 @@ const PROJECTION_RATE: f32 = 2;
 
 /** Writes the relative rates of a head's `size` outputs. */
 export function headRates(rates: usize, channels: i32, mixtures: i32, size: i32): void {
-  const logits = 2 * channels + ((channels * (channels - 1)) >> 1);
+  const logits = firstLogit(channels);
   const block = channels * mixtures;
   for (let i: i32 = 0; i < size; i++) {
     let rate: f32 = 1;
@@ -51,9 +51,15 @@ export function shearIndex(flow: Flow, k: i32, o: i32): i32 {
   return 2 * flow.channels + ((k * (k - 1)) >> 1) + o;
 }
 
+/** Index of the first of the mixtures' logits, behind means, logarithms of scales and the shear. */
+@inline
+function firstLogit(channels: i32): i32 {
+  return 2 * channels + ((channels * (channels - 1)) >> 1);
+}
+
 @inline
 export function mixtureIndex(flow: Flow, k: i32): i32 {
-  return 2 * flow.channels + ((flow.channels * (flow.channels - 1)) >> 1) + k * flow.mixtures;
+  return firstLogit(flow.channels) + k * flow.mixtures;
 }
 
 @inline

@@ -21,13 +21,17 @@ import { MOST_AT_ONCE, sourceIn } from './source.js';
 import { type FileState, sameFile } from './state.js';
 import { guard, removeStale, temporaryPath, unguard } from './temporary.js';
 
-export interface WriteOptions {
-  /** Replace an existing file; of a symbolic link, what it points to. */
-  readonly force?: boolean;
+/** What a file is made from. */
+export interface MadeFrom {
   /** What the file is made from: it is never replaced, and its mode and times become those of the file. */
   readonly source?: FileState;
   /** What else it is made from: that is never replaced either. */
   readonly inputs?: readonly FileState[];
+}
+
+export interface WriteOptions extends MadeFrom {
+  /** Replace an existing file; of a symbolic link, what it points to. */
+  readonly force?: boolean;
   /** Reads what was written before it gets its name; what it throws, the write does. Of devices and pipes nothing can be read. */
   readonly prove?: (written: Source) => Promise<void>;
 }
@@ -54,10 +58,10 @@ const NOT_SUPPORTED = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
  *
  * @throws CnfzipError `file`
  */
-export async function checkTarget(path: string, { force = false, source, inputs = [] }: WriteOptions): Promise<Place> {
+export async function checkTarget(path: string, { force = false, source, inputs }: WriteOptions): Promise<Place> {
   try {
     const existing = await unlessMissing(stat(path, { bigint: true }));
-    refuseInput(path, existing, source ? [source, ...inputs] : inputs);
+    refuseInput(path, existing, { source, inputs });
     if (existing?.isDirectory()) throw targetError(path, 'is a folder');
     // Nothing is lost of what a device, a pipe or a terminal is given. Links to them may hold no path: /dev/fd/63 has pipe:[4711].
     if (existing && !existing.isFile()) return { path, existing };
@@ -212,9 +216,15 @@ function unlessMissing<T>(found: Promise<T>): Promise<T | undefined> {
   });
 }
 
-/** By device and inode: links lead to the input, too. */
-function refuseInput(path: string, existing: FileState | undefined, inputs: readonly FileState[]): void {
-  if (existing && inputs.some((input) => sameFile(input, existing))) throw targetError(path, 'it is the input itself');
+/**
+ * Refuses to write over what is read, by device and inode: links lead to it, too.
+ *
+ * @param name of the target, for people
+ * @throws {CnfzipError} `file`
+ */
+export function refuseInput(name: string, existing: FileState | undefined, { source, inputs = [] }: MadeFrom): void {
+  const isInput = existing && [...(source ? [source] : []), ...inputs].some((input) => sameFile(input, existing));
+  if (isInput) throw targetError(name, 'it is the input itself');
 }
 
 /**
@@ -223,13 +233,9 @@ function refuseInput(path: string, existing: FileState | undefined, inputs: read
  *
  * @throws {CnfzipError} `file`
  */
-export async function writeInPlace(
-  path: string,
-  bytes: Uint8Array,
-  { inputs = [] }: Pick<WriteOptions, 'inputs'> = {},
-): Promise<void> {
+export async function writeInPlace(path: string, bytes: Uint8Array, from: MadeFrom = {}): Promise<void> {
   try {
-    refuseInput(path, await unlessMissing(stat(path, { bigint: true })), inputs);
+    refuseInput(path, await unlessMissing(stat(path, { bigint: true })), from);
     await writeFile(path, bytes);
   } catch (error) {
     throw error instanceof CnfzipError ? error : targetError(path, reason(error), error);
